@@ -1,0 +1,48 @@
+// `npm run auth:schema`: writes src/auth/schema.ts as Better Auth's own generator makes it for our plugins.
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { generateDrizzleSchema } from "auth/api";
+import { authOptions } from "../src/auth/auth.ts";
+import { signingKeys } from "../src/auth/signing-keys.ts";
+import { parseConfig } from "../src/platform/config.ts";
+import { connectDatabases } from "../src/platform/db.ts";
+import { developmentSettings } from "./settings.ts";
+
+const path = resolve(import.meta.dirname, "../src/auth/schema.ts");
+
+/** The schema module that Better Auth's generator produces for the plugins in use; needs no database. */
+export async function freshAuthSchema(): Promise<string> {
+  const parsed = parseConfig(
+    developmentSettings({
+      baseUrl: "http://localhost:8787",
+      databaseUrl: "postgresql://nobody:none@127.0.0.1/none",
+      neonEndpoint: "http://127.0.0.1:9/sql",
+      upstashUrl: "http://127.0.0.1:9",
+      upstashToken: "none",
+    }),
+  );
+  if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
+  const db = connectDatabases(parsed.config).write;
+  const options = authOptions({
+    config: parsed.config,
+    db,
+    storage: { get: () => null, set: () => null, delete: () => null, getAndDelete: () => null, increment: () => 1 },
+    signingKeys: signingKeys(db),
+    sendMail: async () => {},
+    log: () => {},
+    background: () => {},
+    generateApiKey: () => "",
+    keyStartLength: 12,
+    defaultKeyPermissions: {},
+    scopes: ["openid", "offline_access"],
+  });
+  const adapter = options.database(options);
+  const { code } = await generateDrizzleSchema({ options, adapter, file: "schema.ts" });
+  if (code === undefined) throw new Error("Better Auth's generator made no schema");
+  return code;
+}
+
+if (import.meta.main) {
+  writeFileSync(path, await freshAuthSchema());
+  console.log(`wrote ${path}`);
+}

@@ -1,0 +1,21 @@
+import type { Scope } from "../auth/scopes.ts";
+
+/** Who is calling, on whose behalf and with what: the same for an OAuth access token and an API key (R8). */
+export interface Principal {
+  credential: {
+    kind: "access_token" | "api_key";
+    /** The token's `jti` or the key's id; never the secret. */
+    id: string;
+    name: string | null;
+  };
+  userId: string;
+  tenantId: string;
+  scopes: ReadonlySet<Scope>;
+  /** The OAuth client that holds the token; null for an API key. */
+  clientId: string | null;
+}
+
+/** The scopes of `required` that the principal lacks. */
+export function missingScopes(principal: Principal, required: readonly Scope[]): Scope[] {
+  return required.filter((scope) => !principal.scopes.has(scope));
+}

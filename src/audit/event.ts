@@ -1,0 +1,39 @@
+/** What the audit log records (R11). A new kind of event is a new name here and nothing else. */
+export type AuditEventName = "mcp.tools/call" | "mcp.prompts/get" | "mcp.resources/read" | "mcp.refused" | "api.refused";
+
+/** Who did it, as far as known. Ids only: names change and are looked up when the log is read. */
+export interface AuditActor {
+  tenantId: string;
+  userId: string;
+  credentialKind: "access_token" | "api_key";
+  credentialId: string;
+  clientId: string | null;
+}
+
+/** One thing that happened. Times are epoch milliseconds. `detail` carries no arguments, results or secrets. */
+export interface AuditEvent {
+  id: string;
+  at: number;
+  event: AuditEventName;
+  outcome: "ok" | "error" | "refused";
+  /** A stable code for outcomes other than `ok`. */
+  code: string | null;
+  actor: AuditActor | null;
+  target: string | null;
+  requestId: string;
+  ip: string | null;
+  userAgent: string | null;
+  durationMs: number | null;
+  detail: Readonly<Record<string, string | number | boolean>>;
+}
+
+const MAX_TEXT = 256;
+// Control characters, bidirectional overrides and line separators: they forge lines and hide text where a log is displayed.
+// eslint-disable-next-line no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
+
+/** Text from outside in a form that is safe to keep and show: control characters replaced, cut to 256 characters. */
+export function auditText(text: string | null | undefined): string | null {
+  if (text === null || text === undefined) return null;
+  return text.slice(0, MAX_TEXT).toWellFormed().replace(UNSAFE, "\ufffd");
+}

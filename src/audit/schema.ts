@@ -1,0 +1,25 @@
+import { index, integer, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
+
+/** Who called what, with which credential, and what came of it (R11). Rows outlive what they name: no foreign keys. */
+export const auditLog = pgTable(
+  "audit_log",
+  {
+    id: uuid("id").primaryKey(),
+    at: timestamp("at", { withTimezone: true }).notNull(),
+    event: text("event").notNull(),
+    outcome: text("outcome").notNull(),
+    code: text("code"),
+    tenantId: text("tenant_id"),
+    userId: text("user_id"),
+    credentialKind: text("credential_kind"),
+    credentialId: text("credential_id"),
+    clientId: text("client_id"),
+    target: text("target"),
+    requestId: text("request_id").notNull(),
+    ip: text("ip"),
+    userAgent: text("user_agent"),
+    durationMs: integer("duration_ms"),
+    detail: jsonb("detail").notNull().default({}),
+  },
+  (table) => [index("audit_log_tenant_time").on(table.tenantId, table.at, table.id)],
+);

@@ -1,0 +1,44 @@
+import { drizzleAdapter } from "better-auth/adapters/drizzle";
+import type { BetterAuthOptions } from "better-auth";
+import type { Db } from "../platform/db.ts";
+import { isResource } from "./resources.ts";
+import * as schema from "./schema.ts";
+
+/**
+ * Better Auth's tables over Neon HTTP. Every `/mcp/{slug}` of this origin is a resource without a row of its own: a stored list
+ * would tell strangers which slugs exist and would cost a statement for each authorization and token.
+ */
+export function database(db: Db, origin: string) {
+  const connect = drizzleAdapter(db, { provider: "pg", schema, transaction: false });
+  return (options: BetterAuthOptions): ReturnType<typeof connect> => {
+    const adapter = connect(options);
+    return {
+      ...adapter,
+      findOne: async <T>(query: Parameters<typeof adapter.findOne>[0]): Promise<T | null> => {
+        const identifier = query.where[0]?.value;
+        if (query.model !== "oauthResource" || typeof identifier !== "string") return adapter.findOne<T>(query);
+        return isResource(identifier, origin) ? (resourceRow(identifier) as T) : null;
+      },
+    };
+  };
+}
+
+function resourceRow(identifier: string): typeof schema.oauthResource.$inferSelect {
+  return {
+    id: identifier,
+    identifier,
+    name: identifier,
+    accessTokenTtl: null,
+    refreshTokenTtl: null,
+    signingAlgorithm: null,
+    signingKeyId: null,
+    allowedScopes: null,
+    customClaims: null,
+    dpopBoundAccessTokensRequired: false,
+    disabled: false,
+    policyVersion: 1,
+    metadata: null,
+    createdAt: null,
+    updatedAt: null,
+  };
+}

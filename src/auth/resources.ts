@@ -1,0 +1,30 @@
+/** The form of an upstream's slug, unique within its tenant. */
+export const SLUG = /^[a-z0-9-]{1,16}$/;
+
+/** Path words under `/mcp/` that old OAuth clients use as endpoints and no upstream may take. */
+export const RESERVED_SLUGS: readonly string[] = ["authorize", "token", "register"];
+
+export const isSlug = (text: string) => SLUG.test(text) && !RESERVED_SLUGS.includes(text);
+
+/** The resource identifier (RFC 8707) of the aggregated endpoint, or of one upstream's. */
+export const resourceOf = (origin: string, slug?: string) =>
+  slug === undefined ? `${origin}/mcp` : `${origin}/mcp/${slug}`;
+
+/** True for every resource that this origin protects, whether or not some tenant has an upstream of that name. */
+export function isResource(identifier: string, origin: string): boolean {
+  if (identifier === resourceOf(origin)) return true;
+  const prefix = `${origin}/mcp/`;
+  return identifier.startsWith(prefix) && isSlug(identifier.slice(prefix.length));
+}
+
+/**
+ * The resource a client means. Clients name the bare origin, add a slash at the end, or name none at all: those mean `/mcp`.
+ * Scheme and host compare without case (MCP 2026-07-28, basic/authorization, canonical server URI). Anything else stays as it is.
+ */
+export function canonicalResource(requested: string | undefined, origin: string): string {
+  if (requested === undefined || requested === "") return resourceOf(origin);
+  const url = URL.parse(requested);
+  if (!url || url.origin !== origin || url.search !== "" || url.hash !== "") return requested;
+  const path = url.pathname.replace(/\/$/, "");
+  return path === "" ? resourceOf(origin) : `${origin}${path}`;
+}

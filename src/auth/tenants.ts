@@ -1,0 +1,31 @@
+import { sql } from "drizzle-orm";
+import type { Db } from "../platform/db.ts";
+
+/** Each user has a personal tenant whose id follows from the user's, so that creating it twice is harmless. */
+export const personalTenantId = (userId: string) => `personal-${userId}`;
+
+/**
+ * Creates the user's personal tenant and ownership unless they exist, and aligns the administrator role with `adminEmails`
+ * (lower case; verified addresses only). One statement, repeated at each sign-in: a crash after sign-up leaves nobody without a tenant.
+ */
+export async function ensurePersonalTenant(
+  db: Pick<Db, "execute">,
+  userId: string,
+  adminEmails: readonly string[],
+): Promise<string> {
+  const tenant = personalTenantId(userId);
+  await db.execute(sql`
+    with account as (
+      select id, name, case when email_verified and lower(email) = any(${[...adminEmails]}::text[]) then 'admin' else 'user' end as role
+      from "user" where id = ${userId}
+    ), tenant as (
+      insert into organization (id, name, slug, created_at)
+      select ${tenant}, name, lower(${tenant}), now() from account on conflict do nothing
+    ), owner as (
+      insert into member (id, organization_id, user_id, role, created_at)
+      select 'owner-' || id, ${tenant}, id, 'owner', now() from account on conflict do nothing
+    )
+    update "user" set role = account.role from account
+    where "user".id = account.id and coalesce("user".role, 'user') is distinct from account.role`);
+  return tenant;
+}

@@ -1,0 +1,35 @@
+const encoder = new TextEncoder();
+
+export function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}
+
+/** SHA-256 of UTF-8 text as unpadded base64url (43 characters): the form in which Better Auth keeps API keys and tokens. */
+export async function sha256(text: string): Promise<string> {
+  return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
+}
+
+/** HMAC-SHA-256 of UTF-8 text as unpadded base64url. */
+export async function hmac(secret: string, text: string): Promise<string> {
+  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, [
+    "sign",
+  ]);
+  return base64url(new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text))));
+}
+
+/** Compares in time that does not depend on where the texts differ. */
+export function equalsInConstantTime(a: string, b: string): boolean {
+  const left = encoder.encode(a);
+  const right = encoder.encode(b);
+  let difference = left.length ^ right.length;
+  for (let i = 0; i < left.length; i++) difference |= Number(left[i]) ^ (right[i] ?? 0);
+  return difference === 0;
+}
+
+/** `size` random bytes as base64url. */
+export function randomToken(size: number): string {
+  return base64url(crypto.getRandomValues(new Uint8Array(size)));
+}

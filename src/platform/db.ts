@@ -1,0 +1,44 @@
+import { neon, neonConfig } from "@neondatabase/serverless";
+import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
+import type { Config } from "./config.ts";
+
+/** A database reached over Neon's HTTP driver: each statement or batch is one request; there are no interactive transactions. */
+export type Db = NeonHttpDatabase<Record<string, never>>;
+
+/** One connection setting for each kind of work, so that reports never slow down logins. */
+export interface Databases {
+  write: Db;
+  read: Db;
+  analytics: Db;
+}
+
+const POSTGRES_TIMEOUT_MS = 5_000;
+
+/** Connects to the write, read-replica and analytics databases; opens nothing until the first statement. */
+export function connectDatabases(
+  config: Pick<Config, "DATABASE_URL" | "DATABASE_READ_URL" | "DATABASE_ANALYTICS_URL" | "NEON_HTTP_ENDPOINT">,
+): Databases {
+  if (config.NEON_HTTP_ENDPOINT) neonConfig.fetchEndpoint = config.NEON_HTTP_ENDPOINT;
+  neonConfig.fetchFunction = (url: string, init: RequestInit) =>
+    fetch(url, { ...init, signal: AbortSignal.timeout(POSTGRES_TIMEOUT_MS) });
+  const connected = new Map<string, Db>();
+  const connect = (url: string): Db => {
+    const known = connected.get(url);
+    if (known) return known;
+    const db = drizzle(neon(url));
+    connected.set(url, db);
+    return db;
+  };
+  return {
+    write: connect(config.DATABASE_URL),
+    read: connect(config.DATABASE_READ_URL),
+    analytics: connect(config.DATABASE_ANALYTICS_URL),
+  };
+}
+
+/** The SQLSTATE of a failed statement, or undefined when the failure was not the database's answer. */
+export function sqlState(error: unknown): string | undefined {
+  const cause = error instanceof Error ? (error.cause ?? error) : undefined;
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}
