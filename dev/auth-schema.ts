@@ -34,6 +34,7 @@ export async function freshAuthSchema(): Promise<string> {
     generateApiKey: () => "",
     keyStartLength: 12,
     defaultKeyPermissions: {},
+    onKeyChanged: async () => {},
     scopes: ["openid", "offline_access"],
   });
   const adapter = options.database(options);

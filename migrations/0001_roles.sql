@@ -9,3 +9,7 @@ GRANT USAGE ON SCHEMA public TO mrg_app, mrg_read;--> statement-breakpoint
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO mrg_app;--> statement-breakpoint
 REVOKE UPDATE, DELETE ON "audit_log" FROM mrg_app;--> statement-breakpoint
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO mrg_app;
+--> statement-breakpoint
+-- Readiness compares the applied migrations with those that the code expects.
+GRANT USAGE ON SCHEMA drizzle TO mrg_app;--> statement-breakpoint
+GRANT SELECT ON ALL TABLES IN SCHEMA drizzle TO mrg_app;

@@ -1,1 +1,3 @@
-export default { fetch: () => new Response("ok") };
+import { createWorker } from "./worker.ts";
+
+export default createWorker();

@@ -7,7 +7,10 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 type Keys = Awaited<ReturnType<SigningKeys["publicKeys"]>>;
 
 /** Checks one access token for one resource; `reason` says what is wrong, for the audit log only. */
-export type VerifyAccessToken = (token: string, resource: string) => Promise<{ principal: Principal } | { reason: string }>;
+export type VerifyAccessToken = (
+  token: string,
+  resource: string,
+) => Promise<{ principal: Principal } | { reason: string }>;
 
 const CLOCK_TOLERANCE_SECONDS = 30;
 
@@ -56,7 +59,12 @@ export function accessTokenVerifier(issuer: string, signingKeys: Pick<SigningKey
 
 function toPrincipal(claims: JWTPayload): { principal: Principal } | { reason: string } {
   const { sub, jti, tenant, scope, client_id: clientId } = claims;
-  if (typeof sub !== "string" || typeof jti !== "string" || typeof tenant !== "string" || typeof clientId !== "string") {
+  if (
+    typeof sub !== "string" ||
+    typeof jti !== "string" ||
+    typeof tenant !== "string" ||
+    typeof clientId !== "string"
+  ) {
     return { reason: "claims are incomplete" };
   }
   const scopes = typeof scope === "string" ? scope.split(" ").filter(isScope) : [];

@@ -1,5 +1,10 @@
 /** What the audit log records (R11). A new kind of event is a new name here and nothing else. */
-export type AuditEventName = "mcp.tools/call" | "mcp.prompts/get" | "mcp.resources/read" | "mcp.refused" | "api.refused";
+export type AuditEventName =
+  | "mcp.tools/call"
+  | "mcp.prompts/get"
+  | "mcp.resources/read"
+  | "mcp.refused"
+  | "api.refused";
 
 /** Who did it, as far as known. Ids only: names change and are looked up when the log is read. */
 export interface AuditActor {

@@ -11,6 +11,7 @@ import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
 import { database } from "./database.ts";
+import { keyChangeHooks } from "./key-changes.ts";
 import { linkMail, type Mail, type SendMail } from "./mail.ts";
 import { maySignUp } from "./sign-up.ts";
 import type { SigningKeys } from "./signing-keys.ts";
@@ -30,6 +31,8 @@ export interface AuthDeps {
   generateApiKey: () => string;
   keyStartLength: number;
   defaultKeyPermissions: Record<string, string[]>;
+  /** Called with a key's hash after a committed change, before the answer that confirms it (R9). */
+  onKeyChanged: (hash: string) => Promise<void>;
   scopes: readonly string[];
 }
 
@@ -83,6 +86,7 @@ export function authOptions(deps: AuthDeps) {
       ipAddress: { ipAddressHeaders: ["cf-connecting-ip"] },
       backgroundTasks: { handler: deps.background },
     },
+    hooks: keyChangeHooks(deps),
     databaseHooks: {
       user: {
         create: {
@@ -141,8 +145,10 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
     postLogin: {
       page: AUTH_PAGES.consent,
       shouldRedirect: () => false,
-      consentReferenceId: ({ user, session }) =>
-        String(session?.["activeOrganizationId"] ?? personalTenantId(user?.id ?? "")),
+      consentReferenceId: ({ user, session }) => {
+        const active: unknown = session?.["activeOrganizationId"];
+        return typeof active === "string" ? active : personalTenantId(user?.id ?? "");
+      },
     },
     scopes: [...scopes],
     customAccessTokenClaims: ({ referenceId }) => ({ tenant: referenceId }),

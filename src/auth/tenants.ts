@@ -16,7 +16,7 @@ export async function ensurePersonalTenant(
   const tenant = personalTenantId(userId);
   await db.execute(sql`
     with account as (
-      select id, name, case when email_verified and lower(email) = any(${[...adminEmails]}::text[]) then 'admin' else 'user' end as role
+      select id, name, case when email_verified and lower(email) = any(${sql.param([...adminEmails])}::text[]) then 'admin' else 'user' end as role
       from "user" where id = ${userId}
     ), tenant as (
       insert into organization (id, name, slug, created_at)

@@ -3,7 +3,7 @@ import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import type { Config } from "./config.ts";
 
 /** A database reached over Neon's HTTP driver: each statement or batch is one request; there are no interactive transactions. */
-export type Db = NeonHttpDatabase<Record<string, never>>;
+export type Db = NeonHttpDatabase;
 
 /** One connection setting for each kind of work, so that reports never slow down logins. */
 export interface Databases {
@@ -34,11 +34,4 @@ export function connectDatabases(
     read: connect(config.DATABASE_READ_URL),
     analytics: connect(config.DATABASE_ANALYTICS_URL),
   };
-}
-
-/** The SQLSTATE of a failed statement, or undefined when the failure was not the database's answer. */
-export function sqlState(error: unknown): string | undefined {
-  const cause = error instanceof Error ? (error.cause ?? error) : undefined;
-  const code = (cause as { code?: unknown } | undefined)?.code;
-  return typeof code === "string" ? code : undefined;
 }

@@ -16,5 +16,9 @@ export function errorFields(error: unknown): LogFields {
     .map((part) => (part as { code?: unknown } | undefined)?.code)
     .find((value) => value !== undefined);
   const message = cause ? cause.message : error.message;
-  return { error: error.name, message: message.slice(0, 300), code: code === undefined ? undefined : String(code) };
+  return {
+    error: error.name,
+    message: message.slice(0, 300),
+    code: typeof code === "string" || typeof code === "number" ? code : undefined,
+  };
 }

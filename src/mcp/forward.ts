@@ -1,0 +1,108 @@
+import { ProtocolError, type JSONRPCRequest, type Result, type ServerContext } from "@modelcontextprotocol/server";
+import type { UpstreamCaller, UpstreamConnection, UpstreamUnavailable } from "../upstreams/client.ts";
+
+const INTERNAL_ERROR = -32603;
+const PARAM_HEADER = /^mcp-param-[a-z0-9-]{1,64}$/;
+const LOG_LEVEL = "io.modelcontextprotocol/logLevel";
+const SERVER_INFO = "io.modelcontextprotocol/serverInfo";
+
+/** What the texts of a JSON-RPC error from an upstream become: its code is kept, its words are not taken on trust. */
+const ERROR_TEXTS: Readonly<Record<number, string>> = {
+  [-32600]: "The server refused the request as invalid.",
+  [-32601]: "The server does not know this method.",
+  [-32602]: "The server refused the parameters, or has nothing of this name.",
+  [-32020]: "The server found that headers and body of the request differ.",
+  [-32021]: "The server needs a capability that the client did not declare.",
+};
+
+/** What an upstream may know of the caller of this request. */
+export function upstreamCaller(
+  userId: string,
+  request: Request,
+  message: Readonly<Record<string, unknown>>,
+): UpstreamCaller {
+  const params = message["params"] as { _meta?: Record<string, unknown> } | undefined;
+  const capabilities = params?._meta?.["io.modelcontextprotocol/clientCapabilities"];
+  return {
+    userId,
+    capabilities: typeof capabilities === "object" && capabilities !== null ? capabilities : {},
+    paramHeaders: Object.fromEntries([...request.headers].filter(([name]) => PARAM_HEADER.test(name))),
+  };
+}
+
+/**
+ * Sends one request on to an upstream: parameters as they came, progress and log messages streamed back, cancellation passed on,
+ * a request for more input (multi round-trip) handed to the caller, who holds its state.
+ */
+export async function forward(
+  connection: UpstreamConnection,
+  method: string,
+  params: Record<string, unknown>,
+  context: ServerContext,
+): Promise<Result> {
+  const { mcpReq } = context;
+  const { progressToken, ...meta } = { ...mcpReq._meta };
+  const logLevel = (mcpReq.envelope as Record<string, unknown> | undefined)?.[LOG_LEVEL];
+  const state: unknown = mcpReq.requestState();
+  if (logLevel !== undefined) connection.onLog((log) => void notify(context, "notifications/message", log));
+  try {
+    const result = await connection.request(
+      method,
+      {
+        ...params,
+        ...(mcpReq.inputResponses && { inputResponses: mcpReq.inputResponses }),
+        ...(state === undefined ? {} : { requestState: state }),
+        _meta: { ...meta, ...(logLevel === undefined ? {} : { [LOG_LEVEL]: logLevel }) },
+      },
+      {
+        signal: mcpReq.signal,
+        ...(progressToken !== undefined && {
+          onprogress: (progress) => void notify(context, "notifications/progress", { ...progress, progressToken }),
+        }),
+      },
+    );
+    return withoutServerInfo(result);
+  } catch (error) {
+    throw fromUpstream(error);
+  }
+}
+
+/** The caller talks to this gateway: the SDK puts our name where the upstream had its own. */
+function withoutServerInfo({ _meta, ...result }: Record<string, unknown>): Result {
+  if (typeof _meta !== "object" || _meta === null) return result;
+  const { [SERVER_INFO]: _upstream, ...meta } = _meta as Record<string, unknown>;
+  return Object.keys(meta).length > 0 ? { ...result, _meta: meta } : result;
+}
+
+/** The parameters of a request without the `_meta` that the SDK keeps apart. */
+export function paramsOf(request: JSONRPCRequest): Record<string, unknown> {
+  const { _meta, ...params } = (request.params ?? {}) as Record<string, unknown>;
+  return params;
+}
+
+/** How the absence of an upstream reads to our caller. */
+export function unavailableError(error: UpstreamUnavailable): ProtocolError {
+  return new ProtocolError(INTERNAL_ERROR, error.message, { code: "upstream_unavailable", server: error.slug });
+}
+
+/** How an upstream's own JSON-RPC error reads to our caller; other failures are passed on as they are. */
+function fromUpstream(error: unknown): unknown {
+  if (!(error instanceof ProtocolError)) return error;
+  const text = ERROR_TEXTS[error.code];
+  if (text === undefined)
+    return new ProtocolError(INTERNAL_ERROR, "The server failed to answer.", { code: "upstream_error" });
+  return new ProtocolError(error.code, text, knownData(error));
+}
+
+function knownData(error: ProtocolError): Record<string, unknown> {
+  const required = (error.data as { requiredCapabilities?: unknown } | undefined)?.requiredCapabilities;
+  return { code: "upstream_error", ...(required === undefined ? {} : { requiredCapabilities: required }) };
+}
+
+async function notify(context: ServerContext, method: string, params: Record<string, unknown>): Promise<void> {
+  try {
+    await context.mcpReq.notify({ method, params });
+  } catch {
+    // The caller has gone; the request's own signal ends the work.
+  }
+}

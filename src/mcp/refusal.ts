@@ -1,0 +1,156 @@
+import type { AccessRefusal } from "../access/refusal.ts";
+import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+
+/** Everything that `/mcp` answers with an error of its own before a tool runs. A new kind fails to compile until it has an answer. */
+export type Refusal =
+  | AccessRefusal
+  | { kind: "foreign_origin" }
+  | { kind: "method_not_allowed" }
+  | { kind: "too_large"; limitBytes: number }
+  | { kind: "unsupported_media_type" }
+  | { kind: "malformed_json" }
+  | { kind: "not_a_single_message" }
+  | { kind: "unknown_server" }
+  | { kind: "upstream_unavailable"; message: string; slug: string }
+  | { kind: "unavailable" }
+  | { kind: "internal" };
+
+/** A JSON-RPC error and how HTTP carries it. */
+interface Answer {
+  status: number;
+  /** From JSON-RPC 2.0 §5.1 where one fits, else the HTTP status: a code of our own outside the reserved range. */
+  code: number;
+  message: string;
+  /** RFC 6750 §3 error for the challenge; absent on a first visit without a credential. */
+  oauthError?: "invalid_request" | "invalid_token" | "insufficient_scope";
+  challengeScopes?: readonly string[];
+  headers?: Readonly<Record<string, string>>;
+  data?: Readonly<Record<string, unknown>>;
+}
+
+const PARSE_ERROR = -32700;
+const INVALID_REQUEST = -32600;
+const INVALID_PARAMS = -32602;
+const INTERNAL_ERROR = -32603;
+const RETRY_SECONDS = 2;
+
+function answer(refusal: Refusal): Answer {
+  switch (refusal.kind) {
+    case "no_credential":
+      return {
+        status: 401,
+        code: 401,
+        message: "Authentication required: sign in with OAuth, or send an API key in the x-api-key header.",
+        challengeScopes: MINIMAL_SCOPES,
+      };
+    case "several_credentials":
+      return {
+        status: 400,
+        code: INVALID_REQUEST,
+        message: "Send exactly one credential: an Authorization header or an x-api-key header.",
+        oauthError: "invalid_request",
+      };
+    case "credential_in_url":
+      return {
+        status: 401,
+        code: 401,
+        message:
+          "Credentials in the URL are not accepted: send them in a header, and replace this one, it may have been logged.",
+        oauthError: "invalid_request",
+        challengeScopes: MINIMAL_SCOPES,
+      };
+    case "invalid_credential":
+      return {
+        status: 401,
+        code: 401,
+        message:
+          refusal.presented === "api_key"
+            ? "This API key is not valid: it is mistyped, expired, disabled or revoked."
+            : "This access token is not valid here: it is expired, revoked, or meant for another resource. Refresh it or sign in again.",
+        oauthError: "invalid_token",
+        challengeScopes: MINIMAL_SCOPES,
+      };
+    case "insufficient_scope":
+      return {
+        status: 403,
+        code: 403,
+        message: `This needs the scope ${refusal.required.join(" ")}.`,
+        oauthError: "insufficient_scope",
+        challengeScopes: refusal.required,
+        data: { requiredScopes: refusal.required },
+      };
+    case "foreign_origin":
+      return { status: 403, code: INVALID_REQUEST, message: "Requests from this web origin are not allowed." };
+    case "method_not_allowed":
+      return { status: 405, code: INVALID_REQUEST, message: "Use POST.", headers: { allow: "POST, OPTIONS" } };
+    case "too_large":
+      return { status: 413, code: INVALID_REQUEST, message: `The request is larger than ${refusal.limitBytes} bytes.` };
+    case "unsupported_media_type":
+      return { status: 415, code: INVALID_REQUEST, message: "Send Content-Type: application/json." };
+    case "malformed_json":
+      return { status: 400, code: PARSE_ERROR, message: "The body is not valid JSON in UTF-8." };
+    case "not_a_single_message":
+      return {
+        status: 400,
+        code: INVALID_REQUEST,
+        message: "Send one JSON-RPC 2.0 request or notification; batches are not accepted.",
+      };
+    case "unknown_server":
+      return { status: 200, code: INVALID_PARAMS, message: "Unknown server: your organization has none of this name." };
+    case "upstream_unavailable":
+      return {
+        status: 200,
+        code: INTERNAL_ERROR,
+        message: refusal.message,
+        data: { server: refusal.slug, retryAfterSeconds: RETRY_SECONDS },
+      };
+    case "unavailable":
+      return {
+        status: 503,
+        code: INTERNAL_ERROR,
+        message: "The gateway cannot check this request right now. Try again shortly.",
+        headers: { "retry-after": String(RETRY_SECONDS) },
+        data: { retryAfterSeconds: RETRY_SECONDS },
+      };
+    case "internal":
+      return {
+        status: 500,
+        code: INTERNAL_ERROR,
+        message: "The gateway failed to answer. Its operator finds the cause by the request id.",
+      };
+    default:
+      return refusal satisfies never;
+  }
+}
+
+/** The HTTP answer for a refusal: a JSON-RPC error with a stable `data.code`, and the challenge of RFC 6750 and RFC 9728 where one is due. */
+export function refusalResponse(
+  refusal: Refusal,
+  context: { id: string | number | null; requestId: string; resourceMetadata: string },
+): Response {
+  const { status, code, message, oauthError, challengeScopes, headers, data } = answer(refusal);
+  const challenge =
+    oauthError !== undefined || challengeScopes !== undefined
+      ? { "www-authenticate": bearerChallenge(context.resourceMetadata, oauthError, challengeScopes, message) }
+      : {};
+  const error = { code, message, data: { code: refusal.kind, requestId: context.requestId, ...data } };
+  return Response.json(
+    { jsonrpc: "2.0", error, id: context.id },
+    { status, headers: { ...headers, ...challenge, "cache-control": "no-store" } },
+  );
+}
+
+/** `WWW-Authenticate` of RFC 6750 §3 with `resource_metadata` (RFC 9728 §5.1). Texts are ours and hold no quotes. */
+function bearerChallenge(
+  metadata: string,
+  error: string | undefined,
+  scopes: readonly string[] | undefined,
+  description: string,
+) {
+  const parts = [
+    ...(error === undefined ? [] : [`error="${error}"`, `error_description="${description}"`]),
+    ...(scopes === undefined ? [] : [`scope="${scopes.join(" ")}"`]),
+    `resource_metadata="${metadata}"`,
+  ];
+  return `Bearer ${parts.join(", ")}`;
+}

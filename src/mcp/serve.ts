@@ -1,0 +1,177 @@
+import {
+  createMcpHandler,
+  ProtocolError,
+  Server,
+  type JSONRPCRequest,
+  type Result,
+  type ServerCapabilities,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import type { Scope } from "../auth/scopes.ts";
+import { builtinToolNamed, listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
+import type { ToolCaller } from "../upstreams/builtin/tool.ts";
+import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
+import type { Db } from "../platform/db.ts";
+import { errorFields, type Log } from "../platform/log.ts";
+import type { Call, Outcome } from "./call.ts";
+import { forward, paramsOf, unavailableError, upstreamCaller } from "./forward.ts";
+
+export interface ServeDeps {
+  catalog: CatalogDeps;
+  db: Pick<Db, "select">;
+  log: Log;
+  version: string;
+}
+
+interface Serving {
+  call: Call;
+  connection: UpstreamConnection | undefined;
+}
+
+/** Answers one admitted request; `connection` is open when the endpoint is one upstream's. */
+export type Serve = (call: Call, connection: UpstreamConnection | undefined) => Promise<Response>;
+
+const INVALID_PARAMS = -32602;
+const UPSTREAM_METHODS = {
+  tools: ["tools/list", "tools/call"],
+  resources: ["resources/list", "resources/templates/list", "resources/read"],
+  prompts: ["prompts/list", "prompts/get"],
+  completions: ["completion/complete"],
+} as const satisfies Partial<Record<keyof ServerCapabilities, readonly string[]>>;
+
+/**
+ * Both MCP generations on one URL: the SDK negotiates, this makes a fresh server for each request and principal, so that no answer
+ * can reach another caller. List changes are not announced: a stateless endpoint has no channel for them.
+ */
+export function server(deps: ServeDeps): Serve {
+  const handler = createMcpHandler(
+    ({ authInfo }) => {
+      const { call, connection } = (authInfo?.extra ?? {}) as unknown as Serving;
+      return connection ? upstreamServer(deps, call, connection) : aggregateServer(deps, call);
+    },
+    { onerror: (error) => deps.log("info", "mcp.rejected", errorFields(error)) },
+  );
+  return (call, connection) =>
+    handler.fetch(call.request, {
+      parsedBody: call.envelope.message,
+      // The handler passes this through; the credential itself goes no further than its check.
+      authInfo: { token: "", clientId: call.principal.clientId ?? "", scopes: [], extra: { call, connection } },
+    });
+}
+
+function aggregateServer(deps: ServeDeps, call: Call): Server {
+  const { principal, request, envelope } = call;
+  const caller = upstreamCaller(principal.userId, request, envelope.message);
+  const instructions = "Tools of other MCP servers are named {server}__{tool}. search_servers finds servers.";
+  const mcp = new Server(
+    { name: "mcp-registry-gateway", title: "MCP Registry Gateway", version: deps.version },
+    { capabilities: { tools: {} }, instructions, inputRequired: { legacyShim: false } },
+  );
+  mcp.setRequestHandler("tools/list", async () => {
+    const { tools, unavailable } = await listTools(deps.catalog, principal.tenantId, caller);
+    return { tools, ...(unavailable.length > 0 && { _meta: { "mcp-registry-gateway/unavailable": unavailable } }) };
+  });
+  answerWith(mcp, "tools/call", (toolRequest, context) =>
+    tracked(deps, call, async () => {
+      const params = paramsOf(toolRequest);
+      const name = String(params["name"]);
+      const target = await resolveTool(deps.catalog, principal.tenantId, name, caller);
+      if (target === null) throw unknownTool(name);
+      if (target.kind === "builtin") {
+        return target.tool.call(params["arguments"], { caller: toolCaller(call), db: deps.db });
+      }
+      const connection = await deps.catalog.connect(target.upstream, caller);
+      try {
+        return await forward(connection, "tools/call", { ...params, name: target.tool }, context);
+      } finally {
+        await connection.close();
+      }
+    }),
+  );
+  return mcp;
+}
+
+function upstreamServer(deps: ServeDeps, call: Call, connection: UpstreamConnection): Server {
+  const mcp = new Server(
+    { name: `mcp-registry-gateway/${call.slug}`, version: deps.version },
+    {
+      capabilities: servedCapabilities(connection.capabilities),
+      ...(connection.instructions !== undefined && { instructions: connection.instructions }),
+      inputRequired: { legacyShim: false },
+    },
+  );
+  for (const [capability, methods] of Object.entries(UPSTREAM_METHODS)) {
+    if (connection.capabilities[capability as keyof typeof UPSTREAM_METHODS] === undefined) continue;
+    for (const method of methods) {
+      answerWith(mcp, method, (upstreamRequest, context) =>
+        tracked(deps, call, () => forward(connection, method, paramsOf(upstreamRequest), context)),
+      );
+    }
+  }
+  mcp.onclose = () => void connection.close();
+  return mcp;
+}
+
+/** A forwarded result has whatever shape the upstream gave it; the SDK checks it against the method's schema on its way out. */
+function answerWith(
+  mcp: Server,
+  method: string,
+  handler: (request: JSONRPCRequest, context: ServerContext) => Promise<Result>,
+): void {
+  const install = mcp.setRequestHandler.bind(mcp) as unknown as (name: string, work: typeof handler) => void;
+  install(method, handler);
+}
+
+/** What of an upstream this endpoint can keep up: its requests, not its announcements or subscriptions. */
+function servedCapabilities(capabilities: ServerCapabilities): ServerCapabilities {
+  const { tools, resources, prompts, completions, logging } = capabilities;
+  return {
+    ...(tools && { tools: {} }),
+    ...(resources && { resources: {} }),
+    ...(prompts && { prompts: {} }),
+    ...(completions && { completions: {} }),
+    ...(logging && { logging: {} }),
+  };
+}
+
+/** Runs the work of a request and settles its outcome for the audit log, whatever comes of it. */
+async function tracked(deps: ServeDeps, call: Call, work: () => Promise<Result>): Promise<Result> {
+  try {
+    const result = await work();
+    call.finished.resolve(outcomeOf(result));
+    return result;
+  } catch (error) {
+    const answer = error instanceof UpstreamUnavailable ? unavailableError(error) : error;
+    if (!(answer instanceof ProtocolError)) {
+      deps.log("error", "mcp.failed", { method: call.envelope.method, ...errorFields(error) });
+      call.finished.resolve({ outcome: "error", code: "internal" });
+      throw new ProtocolError(-32603, "The gateway failed to answer. Try again; if it goes on, tell its operator.");
+    }
+    const { code } = (answer.data ?? {}) as { code?: string };
+    call.finished.resolve({ outcome: "error", code: code ?? String(answer.code) });
+    throw answer;
+  }
+}
+
+function outcomeOf(result: Result): Outcome {
+  return "isError" in result && result["isError"] === true
+    ? { outcome: "error", code: "tool_error" }
+    : { outcome: "ok", code: null };
+}
+
+function unknownTool(name: string): ProtocolError {
+  return new ProtocolError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, 128)}`, { code: "unknown_tool" });
+}
+
+function toolCaller({ principal }: Call): ToolCaller {
+  const { userId, tenantId, scopes, credential, clientId } = principal;
+  return { userId, tenantId, scopes: [...scopes], credential, clientId };
+}
+
+/** Scopes that a request needs: a built-in tool states its own, everything else that shows or does something needs `mcp:tools`. */
+export function requiredScopes({ envelope, slug }: Pick<Call, "envelope" | "slug">): readonly Scope[] {
+  const { method, target } = envelope;
+  if (!/^(tools|prompts|resources|completion)\//.test(method)) return [];
+  const builtin = slug === null && method === "tools/call" && target !== null ? builtinToolNamed(target) : undefined;
+  return builtin ? builtin.scopes : ["mcp:tools"];
+}

@@ -1,0 +1,28 @@
+import { publicUrlProblem } from "./public-url.ts";
+
+/** Requests to addresses that others chose (upstream servers, client metadata): only to public hosts over https, never redirected. */
+export type Outbound = (url: string | URL, init?: RequestInit) => Promise<Response>;
+
+/** The address may not be asked, or answered with a redirect. `message` names the host and the reason. */
+export class OutboundRefused extends Error {
+  override readonly name = "OutboundRefused";
+}
+
+/**
+ * Guards every outbound request (OWASP SSRF). `allow` lists `host:port` that are reachable beside public addresses, for development.
+ * A redirect is an error: it would leave the address that was checked. The platform resolves names and, with
+ * `global_fetch_strictly_public`, refuses addresses that are not public.
+ */
+export function guardedFetch(allow: readonly string[], fetcher: typeof fetch = fetch): Outbound {
+  return async (target, init = {}) => {
+    const url = new URL(target);
+    const problem = publicUrlProblem(url, allow);
+    if (problem !== undefined) throw new OutboundRefused(`${url.host}: ${problem}`);
+    const response = await fetcher(url.href, { ...init, redirect: "manual" });
+    if (response.status >= 300 && response.status < 400) {
+      await response.body?.cancel();
+      throw new OutboundRefused(`${url.host}: answered with a redirect`);
+    }
+    return response;
+  };
+}

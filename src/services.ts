@@ -1,0 +1,83 @@
+import { waitUntil } from "cloudflare:workers";
+import { accessTokenVerifier } from "./access/access-token.ts";
+import type { AuditEvent } from "./audit/event.ts";
+import { recordEvent } from "./audit/record.ts";
+import type { Auth } from "./auth/auth.ts";
+import { mailer } from "./auth/mail.ts";
+import { pruneExpired } from "./auth/prune.ts";
+import { ALL_SCOPES, scopesToPermissions } from "./auth/scopes.ts";
+import { signingKeys } from "./auth/signing-keys.ts";
+import { redisStorage } from "./auth/storage.ts";
+import { forgetKeyRecord } from "./keys/records.ts";
+import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
+import type { Config } from "./platform/config.ts";
+import { connectDatabases } from "./platform/db.ts";
+import { errorFields, log } from "./platform/log.ts";
+import { guardedFetch } from "./platform/outbound.ts";
+import { connectRedis } from "./platform/redis.ts";
+import { VERSION } from "./platform/version.ts";
+import { upstreamConnector } from "./upstreams/client.ts";
+import { upstreamDirectory } from "./upstreams/servers.ts";
+
+export type Services = ReturnType<typeof createServices>;
+
+/** Scopes of a key that its owner made without saying which. */
+const DEFAULT_KEY_SCOPES = ["mcp:tools", "mcp-registry:read"] as const;
+
+/** Everything that the planes run on, made once per isolate from the configuration. Opens no connection and does no I/O. */
+export function createServices(config: Config) {
+  const databases = connectDatabases(config);
+  const db = databases.write;
+  const redis = connectRedis(config);
+  const outbound = guardedFetch(config.OUTBOUND_ALLOW);
+  const keys = signingKeys(db);
+  const directory = upstreamDirectory(db);
+  const connect = upstreamConnector(outbound);
+
+  /** Work that goes on after the answer; its failure is logged and reaches nobody. */
+  const background = (work: Promise<unknown>) => {
+    waitUntil(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
+  };
+
+  let ready: Auth | undefined;
+  /** The Better Auth instance. Published only when it is ready: a request that is cut off must not leave others waiting on it. */
+  async function auth(): Promise<Auth> {
+    if (ready) return ready;
+    const { createAuth } = await import("./auth/auth.ts");
+    const made = createAuth({
+      config,
+      db,
+      storage: redisStorage(redis),
+      signingKeys: keys,
+      sendMail: mailer(config, redis, outbound),
+      log,
+      background,
+      generateApiKey: () => generateApiKey("live"),
+      keyStartLength: KEY_START_LENGTH,
+      defaultKeyPermissions: scopesToPermissions(DEFAULT_KEY_SCOPES),
+      onKeyChanged: (hash) => forgetKeyRecord({ redis }, hash),
+      scopes: config.SCOPES ?? ALL_SCOPES,
+    });
+    await made.$context;
+    ready = made;
+    return made;
+  }
+
+  return {
+    config,
+    databases,
+    db,
+    redis,
+    signingKeys: keys,
+    keys: { redis, db },
+    verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
+    catalog: { directory, connect },
+    auth,
+    prune: () => pruneExpired(db),
+    record: (event: AuditEvent) => recordEvent(db, event),
+    background,
+    log,
+    now: Date.now,
+    version: VERSION,
+  };
+}

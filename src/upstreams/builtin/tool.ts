@@ -1,0 +1,77 @@
+import type { CallToolResult, Tool, ToolAnnotations } from "@modelcontextprotocol/server";
+import * as z from "zod/v4";
+import type { Scope } from "../../auth/scopes.ts";
+import type { Db } from "../../platform/db.ts";
+
+/** Who calls a tool, in the terms that tools need. */
+export interface ToolCaller {
+  userId: string;
+  tenantId: string;
+  scopes: readonly Scope[];
+  credential: { kind: "access_token" | "api_key"; name: string | null };
+  clientId: string | null;
+}
+
+export interface ToolContext {
+  caller: ToolCaller;
+  db: Pick<Db, "select">;
+}
+
+/** A tool that this gateway answers itself. */
+export interface BuiltinTool {
+  name: string;
+  /** All of them are needed to call it. */
+  scopes: readonly Scope[];
+  definition: () => Tool;
+  call: (args: unknown, context: ToolContext) => Promise<CallToolResult>;
+}
+
+interface Declaration<Input extends z.ZodObject, Output extends z.ZodObject> {
+  name: string;
+  title: string;
+  description: string;
+  scopes: readonly Scope[];
+  input: Input;
+  output: Output;
+  annotations: ToolAnnotations;
+  run: (args: z.infer<Input>, context: ToolContext) => Promise<z.infer<Output>> | z.infer<Output>;
+}
+
+/**
+ * Declares a built-in tool: one file, its schemas beside what it does. Arguments that do not fit are an `isError` result that says
+ * where (MCP 2026-07-28, server/tools, error handling), because a model can correct them.
+ */
+export function builtinTool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  declaration: Declaration<Input, Output>,
+): BuiltinTool {
+  const { name, title, description, scopes, input, output, annotations, run } = declaration;
+  let definition: Tool | undefined;
+  return {
+    name,
+    scopes,
+    definition: () =>
+      (definition ??= {
+        name,
+        title,
+        description,
+        inputSchema: objectSchema(input),
+        outputSchema: objectSchema(output),
+        annotations,
+      }),
+    call: async (args, context) => {
+      const parsed = input.safeParse(args ?? {});
+      if (!parsed.success) {
+        return {
+          isError: true,
+          content: [{ type: "text", text: `Invalid arguments for ${name}: ${z.prettifyError(parsed.error)}` }],
+        };
+      }
+      const structuredContent = await run(parsed.data, context);
+      return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
+    },
+  };
+}
+
+function objectSchema(schema: z.ZodObject): Tool["inputSchema"] {
+  return { ...z.toJSONSchema(schema, { io: "input" }), type: "object" } as Tool["inputSchema"];
+}

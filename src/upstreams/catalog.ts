@@ -1,0 +1,110 @@
+import type { Tool } from "@modelcontextprotocol/server";
+import { echo } from "./builtin/echo.ts";
+import { searchServers } from "./builtin/search-servers.ts";
+import type { BuiltinTool } from "./builtin/tool.ts";
+import { whoami } from "./builtin/whoami.ts";
+import type { ConnectUpstream, UpstreamCaller, UpstreamConnection } from "./client.ts";
+import type { Upstream, UpstreamDirectory } from "./servers.ts";
+import { exposedName, splitExposedName } from "./tool-name.ts";
+
+const BUILTIN: ReadonlyMap<string, BuiltinTool> = new Map(
+  [echo, searchServers, whoami].map((tool) => [tool.name, tool]),
+);
+
+/** Subrequests of one Worker request that may be under way at once are limited by the platform to six. */
+const CONCURRENCY = 6;
+const MAX_PAGES = 20;
+
+export interface CatalogDeps {
+  directory: UpstreamDirectory;
+  connect: ConnectUpstream;
+}
+
+/** What a tool name on `/mcp` stands for. */
+export type ToolTarget =
+  | { kind: "builtin"; tool: BuiltinTool }
+  | { kind: "upstream"; upstream: Upstream; tool: string };
+
+export const builtinToolNamed = (name: string): BuiltinTool | undefined => BUILTIN.get(name);
+
+/** The tenant's enabled upstream of that slug. A slug of another tenant is as unknown as one that nobody has. */
+export async function upstreamBySlug(deps: CatalogDeps, tenantId: string, slug: string): Promise<Upstream | undefined> {
+  return (await deps.directory.enabled(tenantId)).find((upstream) => upstream.slug === slug);
+}
+
+/** Resolves a name of the aggregated endpoint; built-in names need no I/O. Null: the tenant has no such tool. */
+export async function resolveTool(
+  deps: CatalogDeps,
+  tenantId: string,
+  name: string,
+  caller: UpstreamCaller,
+): Promise<ToolTarget | null> {
+  const builtin = BUILTIN.get(name);
+  if (builtin) return { kind: "builtin", tool: builtin };
+  const split = splitExposedName(name);
+  if (split === null) return null;
+  const upstream = await upstreamBySlug(deps, tenantId, split.slug);
+  if (!upstream) return null;
+  if (!split.mayBeHashed) return { kind: "upstream", upstream, tool: split.rest };
+  const tools = await upstreamTools(deps, upstream, caller);
+  for (const tool of tools) {
+    if ((await exposedName(upstream.slug, tool.name)) === name) return { kind: "upstream", upstream, tool: tool.name };
+  }
+  return null;
+}
+
+/**
+ * The built-in tools and, prefixed, those of every enabled upstream of the tenant; sorted, so that a list that did not change reads
+ * the same. An upstream that does not answer is named in `unavailable` and hides no other.
+ */
+export async function listTools(
+  deps: CatalogDeps,
+  tenantId: string,
+  caller: UpstreamCaller,
+): Promise<{ tools: Tool[]; unavailable: string[] }> {
+  const upstreams = await deps.directory.enabled(tenantId);
+  const tools = [...BUILTIN.values()].map((tool) => tool.definition());
+  const unavailable: string[] = [];
+  await inParallel(upstreams, CONCURRENCY, async (upstream) => {
+    try {
+      const listed = await upstreamTools(deps, upstream, caller);
+      tools.push(
+        ...(await Promise.all(
+          listed.map(async (tool) => ({ ...tool, name: await exposedName(upstream.slug, tool.name) })),
+        )),
+      );
+    } catch {
+      unavailable.push(upstream.slug);
+    }
+  });
+  return { tools: tools.toSorted((a, b) => (a.name < b.name ? -1 : 1)), unavailable: unavailable.toSorted() };
+}
+
+async function upstreamTools({ connect }: CatalogDeps, upstream: Upstream, caller: UpstreamCaller): Promise<Tool[]> {
+  const connection = await connect(upstream, caller);
+  try {
+    return await allPages(connection);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function allPages(connection: UpstreamConnection): Promise<Tool[]> {
+  const tools: Tool[] = [];
+  let cursor: unknown;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const result = await connection.request("tools/list", cursor === undefined ? {} : { cursor });
+    if (Array.isArray(result["tools"])) tools.push(...(result["tools"] as Tool[]));
+    cursor = result["nextCursor"];
+    if (cursor === undefined) break;
+  }
+  return tools;
+}
+
+async function inParallel<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+}

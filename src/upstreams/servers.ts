@@ -1,0 +1,81 @@
+import { and, asc, eq, ilike, or } from "drizzle-orm";
+import type { Db } from "../platform/db.ts";
+import { upstreamServer } from "./schema.ts";
+
+/** An MCP server behind this gateway, as a call needs it. */
+export interface Upstream {
+  id: string;
+  slug: string;
+  name: string;
+  description: string;
+  url: string;
+}
+
+/** How long an isolate may act on a list that another isolate has changed meanwhile, in milliseconds. */
+const FRESH_MS = 5_000;
+const MAX_TENANTS = 500;
+
+const columns = {
+  id: upstreamServer.id,
+  slug: upstreamServer.slug,
+  name: upstreamServer.name,
+  description: upstreamServer.description,
+  url: upstreamServer.url,
+};
+
+/** The enabled upstream servers of tenants; an isolate asks Postgres for each tenant at most once in five seconds. */
+export interface UpstreamDirectory {
+  enabled: (tenantId: string) => Promise<readonly Upstream[]>;
+}
+
+export function upstreamDirectory(db: Pick<Db, "select">, now: () => number = Date.now): UpstreamDirectory {
+  const known = new Map<string, { list: Upstream[]; at: number }>();
+  return {
+    enabled: async (tenantId) => {
+      const cached = known.get(tenantId);
+      if (cached && now() - cached.at < FRESH_MS) return cached.list;
+      const list = await db
+        .select(columns)
+        .from(upstreamServer)
+        .where(and(eq(upstreamServer.tenantId, tenantId), eq(upstreamServer.enabled, true)))
+        .orderBy(asc(upstreamServer.slug));
+      if (known.size >= MAX_TENANTS) known.clear();
+      known.set(tenantId, { list, at: now() });
+      return list;
+    },
+  };
+}
+
+/** Servers of the tenant whose slug, name or description contains the text, best known first; at most `limit`. */
+export async function searchUpstreams(
+  db: Pick<Db, "select">,
+  query: { tenantId: string; text: string; limit: number },
+): Promise<Upstream[]> {
+  const pattern = `%${query.text.replace(/[\\%_]/g, "\\$&")}%`;
+  return db
+    .select(columns)
+    .from(upstreamServer)
+    .where(
+      and(
+        eq(upstreamServer.tenantId, query.tenantId),
+        eq(upstreamServer.enabled, true),
+        or(
+          ilike(upstreamServer.slug, pattern),
+          ilike(upstreamServer.name, pattern),
+          ilike(upstreamServer.description, pattern),
+        ),
+      ),
+    )
+    .orderBy(asc(upstreamServer.slug))
+    .limit(query.limit);
+}
+
+/** All servers of the tenant, disabled ones too, for its own list. */
+export async function listUpstreams(db: Pick<Db, "select">, tenantId: string) {
+  const { slug, name, description, enabled } = upstreamServer;
+  return db
+    .select({ slug, name, description, enabled })
+    .from(upstreamServer)
+    .where(eq(upstreamServer.tenantId, tenantId))
+    .orderBy(asc(slug));
+}

@@ -1,0 +1,29 @@
+import type { Context } from "hono";
+import type { Auth } from "../auth/auth.ts";
+import type { Config } from "../platform/config.ts";
+import type { HttpEnv } from "../platform/http.ts";
+import type { Log } from "../platform/log.ts";
+
+/** What the pages run on. */
+export interface WebDeps {
+  config: Pick<Config, "BASE_URL" | "LOGIN_PAGE" | "BETTER_AUTH_SECRETS" | "SIGN_UP">;
+  /** The isolate's Better Auth instance, ready to use. Pages only send it requests. */
+  auth: () => Promise<Pick<Auth, "handler">>;
+  log: Log;
+}
+
+/** What a page finds on Hono's context beside the request id. */
+export interface PageEnv {
+  Variables: HttpEnv["Variables"] & {
+    /** Of this answer's stylesheet. */
+    nonce: string;
+    /** CSP source that a form of this page may lead to beside our own origin. */
+    formTarget: string | undefined;
+    /** The value of the form cookie, once this answer has one. */
+    formCookie: string | undefined;
+    /** The fields of a form that passed its checks. */
+    form: URLSearchParams;
+  };
+}
+
+export type PageContext = Context<PageEnv>;

@@ -1,0 +1,100 @@
+import { equalsInConstantTime, hmac } from "../platform/crypto.ts";
+
+export const MAX_FORM_BYTES = 65_536;
+const FORM_SECONDS = 3600;
+const CONSENT_SECONDS = 600;
+const FORM_MEDIA_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
+const COOKIE_VALUE = /^[\w-]{22}$/;
+const TOKEN = /^(\d{10,11})\.([\w-]{43})$/;
+
+/** Name of the hidden field that carries the token. */
+export const TOKEN_FIELD = "form";
+
+/** Why a form is not accepted. */
+export type FormRefusal = "foreign" | "media_type" | "too_large" | "expired";
+
+/** The cookie half of the double-submit token; with the `__Host-` prefix no other host of the site can set it (RFC 6265bis §4.1.3.2). */
+export const formCookieName = (secure: boolean) => (secure ? "__Host-mrg.form" : "mrg.form");
+
+export const isFormCookie = (value: string | undefined): value is string =>
+  value !== undefined && COOKIE_VALUE.test(value);
+
+/** The field half: `expiry.mac`, bound to the cookie and to one form. `now` is in milliseconds, the expiry in seconds. */
+export async function issueFormToken(
+  secrets: readonly string[],
+  cookie: string,
+  purpose: string,
+  now: number,
+): Promise<string> {
+  const expiry = Math.floor(now / 1000) + (purpose === "consent" ? CONSENT_SECONDS : FORM_SECONDS);
+  return `${expiry}.${await mac(secrets[0] ?? "", cookie, purpose, String(expiry))}`;
+}
+
+/** Whether a token belongs to this cookie and form and is still good, under any of the configured secrets. */
+export async function isFormToken(
+  secrets: readonly string[],
+  cookie: string,
+  purpose: string,
+  token: string,
+  now: number,
+): Promise<boolean> {
+  const [, expiry, given] = TOKEN.exec(token) ?? [];
+  if (expiry === undefined || given === undefined || Number(expiry) * 1000 <= now) return false;
+  for (const secret of secrets) {
+    if (equalsInConstantTime(given, await mac(secret, cookie, purpose, expiry))) return true;
+  }
+  return false;
+}
+
+const mac = (secret: string, cookie: string, purpose: string, expiry: string) =>
+  hmac(secret, ["form", purpose, cookie, expiry].join("\n"));
+
+/**
+ * Whether a post comes from one of our own pages. They are sent with `Referrer-Policy: no-referrer`, under which browsers write
+ * `Origin: null` (Fetch §3.2, "append a request Origin header"); then only `Sec-Fetch-Site`, which no page can set, vouches for them.
+ */
+export function isOwnForm(headers: Headers, origin: string): boolean {
+  const from = headers.get("origin");
+  const site = headers.get("sec-fetch-site");
+  if (from === origin) return site !== "cross-site";
+  if (from === "null") return site === "same-origin";
+  return from === null && (site === null || site === "same-origin" || site === "none");
+}
+
+interface FormCheck {
+  origin: string;
+  secrets: readonly string[];
+  cookie: string | undefined;
+  purpose: string;
+  now: number;
+}
+
+/** Reads a posted form after all checks, the cheap ones first. */
+export async function acceptForm(
+  request: Request,
+  { origin, secrets, cookie, purpose, now }: FormCheck,
+): Promise<{ fields: URLSearchParams } | { refusal: FormRefusal }> {
+  if (!isOwnForm(request.headers, origin)) return { refusal: "foreign" };
+  if (!FORM_MEDIA_TYPE.test(request.headers.get("content-type") ?? "")) return { refusal: "media_type" };
+  const text = await textAtMost(request, MAX_FORM_BYTES);
+  if (text === undefined) return { refusal: "too_large" };
+  const fields = new URLSearchParams(text);
+  const token = fields.get(TOKEN_FIELD) ?? "";
+  if (!isFormCookie(cookie) || !(await isFormToken(secrets, cookie, purpose, token, now)))
+    return { refusal: "expired" };
+  return { fields };
+}
+
+/** The body, or undefined as soon as it exceeds the limit: a false Content-Length does not matter. */
+async function textAtMost(request: Request, limit: number): Promise<string | undefined> {
+  if (Number(request.headers.get("content-length") ?? 0) > limit) return undefined;
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > limit) return undefined;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,93 @@
+import type { FC } from "hono/jsx";
+import type { PageContext, WebDeps } from "./deps.ts";
+import { Form } from "./fields.tsx";
+import { htmlPage } from "./layout.tsx";
+import { formToken } from "./protected-form.tsx";
+import { signedIn } from "./session.ts";
+import { untrustedText } from "./untrusted.ts";
+
+/** `GET /`: what this is, how to connect to it, and who is signed in. */
+export function home(deps: WebDeps) {
+  const endpoint = `${deps.config.BASE_URL}/mcp`;
+  return async (c: PageContext) => {
+    const person = await signedIn(c, deps);
+    const token = person && (await formToken(c, deps, "sign-out"));
+    return htmlPage(
+      c,
+      { title: "MCP Registry Gateway", wide: true },
+      <>
+        <p>
+          This gateway puts your team's MCP servers behind one login: clients connect to one address, people sign in and
+          consent, scripts use API keys. It also serves your private MCP registry.
+        </p>
+        <section class="card stack" aria-labelledby="account">
+          <h2 id="account">Your account</h2>
+          {person && token !== undefined ? (
+            <>
+              <p>
+                Signed in as <bdi>{untrustedText(person.name)}</bdi> (<bdi>{untrustedText(person.email, 254)}</bdi>)
+              </p>
+              <Form action="/sign-out" token={token}>
+                <div>
+                  <button type="submit">Sign out</button>
+                </div>
+              </Form>
+            </>
+          ) : (
+            <p>
+              <a href={deps.config.LOGIN_PAGE}>Sign in</a> or <a href="/sign-up">create an account</a>.
+            </p>
+          )}
+        </section>
+        <section class="card stack" aria-labelledby="connect">
+          <h2 id="connect">Connect</h2>
+          <p>The MCP endpoint:</p>
+          <pre>{endpoint}</pre>
+          {snippets(endpoint).map(({ client, how, code }) => (
+            <Snippet client={client} how={how} code={code} />
+          ))}
+        </section>
+      </>,
+    );
+  };
+}
+
+const Snippet: FC<{ client: string; how: string; code: string }> = ({ client, how, code }) => (
+  <section class="stack close">
+    <h3>{client}</h3>
+    <p class="muted">{how}</p>
+    <pre>{code}</pre>
+  </section>
+);
+
+const json = (value: unknown) => JSON.stringify(value, null, 2);
+
+function snippets(endpoint: string) {
+  return [
+    {
+      client: "Claude",
+      how: "Claude Code takes one command. In the Claude apps, add the endpoint under Settings, Connectors.",
+      code: `claude mcp add --transport http gateway ${endpoint}`,
+    },
+    {
+      client: "VS Code",
+      how: "In .vscode/mcp.json:",
+      code: json({ servers: { gateway: { type: "http", url: endpoint } } }),
+    },
+    {
+      client: "Cursor",
+      how: "In ~/.cursor/mcp.json:",
+      code: json({ mcpServers: { gateway: { url: endpoint } } }),
+    },
+    {
+      client: "Scripts",
+      how: "With an API key instead of a login:",
+      code: [
+        `curl ${endpoint} \\`,
+        `  -H "x-api-key: $MRG_API_KEY" \\`,
+        `  -H "content-type: application/json" -H "accept: application/json, text/event-stream" \\`,
+        `  -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'`,
+      ].join("\n"),
+    },
+  ];
+}

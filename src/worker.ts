@@ -1,0 +1,42 @@
+// The configuration comes first: it loads zod, which the bundler initialises lazily and the MCP SDK needs while its own modules load.
+import { parseConfig } from "./platform/config.ts";
+import type { Hono } from "hono";
+import { createApp } from "./app.ts";
+import { problemResponse } from "./platform/errors.ts";
+import type { HttpEnv } from "./platform/http.ts";
+import { uuidv7 } from "./platform/ids.ts";
+import { log as consoleLog, type Log } from "./platform/log.ts";
+import { createServices, type Services } from "./services.ts";
+
+interface Started {
+  services: Services;
+  app: Hono<HttpEnv>;
+}
+
+/** The Worker's handlers. Configuration is read once per isolate; while a setting is wrong, every route answers 503 and says so in the log. */
+export function createWorker(log: Log = consoleLog) {
+  let started: Started | undefined;
+
+  function start(env: object): Started | null {
+    if (started) return started;
+    const parsed = parseConfig(env);
+    if ("problems" in parsed) {
+      for (const { name, problem } of parsed.problems) log("error", "config.invalid", { name, problem });
+      return null;
+    }
+    const services = createServices(parsed.config);
+    started = { services, app: createApp(services) };
+    return started;
+  }
+
+  return {
+    fetch(request: Request, env: object, context: ExecutionContext): Response | Promise<Response> {
+      const ready = start(env);
+      if (ready) return ready.app.fetch(request, env, context);
+      return problemResponse("not_configured", "This gateway is not configured. Its log names the settings.", uuidv7());
+    },
+    async scheduled(_controller: unknown, env: object): Promise<void> {
+      await start(env)?.services.prune();
+    },
+  };
+}

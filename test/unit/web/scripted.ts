@@ -1,0 +1,68 @@
+import { hmac } from "../../../src/platform/crypto.ts";
+import { web, type WebDeps } from "../../../src/web/pages.tsx";
+
+export const ORIGIN = "https://gateway.example.com";
+export const SECRET = "kT2v9XqLmR4sWz8yBcD1fGhJ3nPaUeVoIi5Y7K0Q6rxS";
+
+export interface Answer {
+  status?: number;
+  body?: unknown;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** The pages in front of a Better Auth whose answers the test writes, by path below `/api/auth`; what it was asked is kept. */
+export function pagesOnScript(
+  answers: Readonly<Record<string, Answer | Error>>,
+  config: Partial<WebDeps["config"]> = {},
+) {
+  const asked: { method: string; path: string; headers: Record<string, string>; body: unknown }[] = [];
+  const logged: string[] = [];
+  const handler = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url);
+    const path = url.pathname.slice("/api/auth".length);
+    const text = await request.text();
+    const body: unknown = text === "" ? undefined : JSON.parse(text);
+    asked.push({ method: request.method, path, headers: Object.fromEntries(request.headers), body });
+    const answer = answers[path] ?? { status: 404 };
+    if (answer instanceof Error) throw answer;
+    return Response.json(answer.body ?? null, { status: answer.status ?? 200, headers: { ...answer.headers } });
+  };
+  const app = web({
+    config: {
+      BASE_URL: ORIGIN,
+      LOGIN_PAGE: "/sign-in",
+      BETTER_AUTH_SECRETS: [SECRET],
+      SIGN_UP: { kind: "open" },
+      ...config,
+    },
+    auth: async () => ({ handler }),
+    log: (level, event, fields) => {
+      logged.push(`${level} ${event} ${JSON.stringify(fields)}`);
+    },
+  });
+  return { app, asked, logged };
+}
+
+/** A session as `GET /get-session` answers it. */
+export const session = (user: { name?: string; email?: string } = {}): Answer => ({
+  body: { session: { id: "s1" }, user: { id: "u1", name: "Test Person", email: "person@example.com", ...user } },
+});
+
+/** A query signed as Better Auth signs it, good for `seconds`. */
+export async function signedQuery(
+  parameters: Readonly<Record<string, string>> = {},
+  { secret = SECRET, seconds = 300 } = {},
+): Promise<string> {
+  const query = new URLSearchParams({
+    response_type: "code",
+    client_id: "client-1",
+    redirect_uri: "https://app.example.com/callback",
+    scope: "openid mcp:tools",
+    resource: `${ORIGIN}/mcp`,
+    exp: String(Math.floor(Date.now() / 1000) + seconds),
+    ...parameters,
+  });
+  query.sort();
+  query.set("sig", (await hmac(secret, query.toString())).replaceAll("-", "+").replaceAll("_", "/").concat("="));
+  return query.toString();
+}
