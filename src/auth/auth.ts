@@ -71,7 +71,13 @@ export function authOptions(deps: AuthDeps) {
       storage: "secondary-storage",
       window: 60,
       max: 300,
-      customRules: { "/jwks": false, "/.well-known/*": false },
+      customRules: {
+        "/jwks": false,
+        "/.well-known/*": false,
+        // An office shares one address: its people must be able to sign in at nine, a guesser must not get far.
+        "/sign-in/*": { window: 60, max: 20 },
+        "/sign-up/*": { window: 60, max: 10 },
+      },
     },
     onAPIError: { errorURL: `${config.BASE_URL}${AUTH_PAGES.error}` },
     logger: {

@@ -23,6 +23,8 @@ export interface OAuthDeps {
 const AUTH = "/api/auth";
 const METADATA_SECONDS = 300;
 const MAX_BODY_BYTES = 65_536;
+/** The authorization endpoint answers with redirects (RFC 6749 §4.1.2), whatever the agent says of itself; Better Auth tells by these. */
+const NAVIGATION = { "sec-fetch-mode": "navigate", accept: "text/html" };
 /** Endpoints of clients that predate discovery (MCP 2025-03-26), at the origin and under the MCP endpoint's path. */
 const OLD_ENDPOINTS = ["authorize", "token", "register"] as const;
 
@@ -77,10 +79,10 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function handle(
     c: Context<HttpEnv>,
     path: string,
-    change: Partial<{ search: string; body: string; contentType: string }> = {},
+    change: { search?: string; body?: string; headers?: Readonly<Record<string, string>> } = {},
   ) {
     const headers = forwardedHeaders(c);
-    if (change.contentType !== undefined) headers.set("content-type", change.contentType);
+    for (const [name, value] of Object.entries(change.headers ?? {})) headers.set(name, value);
     const method = c.req.method;
     const hasBody = method !== "GET" && method !== "HEAD";
     const body = hasBody ? (change.body ?? (await c.req.text())) : null;
@@ -92,9 +94,9 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function authorize(c: Context<HttpEnv>) {
     const path = `${AUTH}/oauth2/authorize`;
     if (c.req.method === "POST")
-      return handle(c, path, { body: withCanonicalResource(await c.req.text(), origin, true) });
+      return handle(c, path, { body: withCanonicalResource(await c.req.text(), origin, true), headers: NAVIGATION });
     const query = new URL(c.req.url).search.slice(1);
-    return handle(c, path, { search: `?${withCanonicalResource(query, origin, true)}` });
+    return handle(c, path, { search: `?${withCanonicalResource(query, origin, true)}`, headers: NAVIGATION });
   }
 
   async function token(c: Context<HttpEnv>) {
@@ -111,7 +113,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     if ("error" in compatible) return oauthError(400, compatible.error, compatible.description);
     const answer = await handle(c, `${AUTH}/oauth2/register`, {
       body: JSON.stringify(compatible.body),
-      contentType: "application/json",
+      headers: { "content-type": "application/json" },
     });
     const { redirectUris } = compatible;
     if (!answer.ok || redirectUris === undefined) return answer;
