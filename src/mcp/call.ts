@@ -17,6 +17,8 @@ export interface Call {
   startedAt: number;
   /** Settled by the handler that does the work, also after the response has begun to stream. */
   finished: PromiseWithResolvers<Outcome>;
+  /** Set when the answer's JSON-RPC error demands an HTTP status that the SDK does not give to errors of handlers. */
+  errorStatus?: 400;
 }
 
 const AUDITED = {
@@ -34,13 +36,15 @@ export function auditedAs(method: string): (typeof AUDITED)[keyof typeof AUDITED
  * Settles the outcome when the response ends without the work having settled it: the SDK refused the request before any handler
  * ran, or the caller went away. Settling twice is harmless; the first stands.
  */
-export function settledAtEnd(response: Response, { finished }: Call): Response {
+export function settledAtEnd(response: Response, { finished, errorStatus }: Call): Response {
   const rejected = () =>
     finished.resolve({ outcome: "error", code: response.ok ? "rejected" : `http_${response.status}` });
   const streams = response.headers.get("content-type")?.startsWith("text/event-stream") === true;
   if (!response.body || !streams) {
     rejected();
-    return response;
+    return errorStatus === undefined
+      ? response
+      : new Response(response.body, { status: errorStatus, headers: response.headers });
   }
   const watched = new TransformStream<Uint8Array, Uint8Array>({
     flush: rejected,

@@ -32,6 +32,7 @@ interface Serving {
 export type Serve = (call: Call, connection: UpstreamConnection | undefined) => Promise<Response>;
 
 const INVALID_PARAMS = -32602;
+const HEADER_MISMATCH = -32020;
 const UPSTREAM_METHODS = {
   tools: ["tools/list", "tools/call"],
   resources: ["resources/list", "resources/templates/list", "resources/read"],
@@ -147,6 +148,8 @@ async function tracked(deps: ServeDeps, call: Call, work: () => Promise<Result>)
       call.finished.resolve({ outcome: "error", code: "internal" });
       throw new ProtocolError(-32603, "The gateway failed to answer. Try again; if it goes on, tell its operator.");
     }
+    // Headers that contradict the body are a 400 (MCP 2026-07-28, transports, server validation), whoever finds them.
+    if (answer.code === HEADER_MISMATCH) call.errorStatus = 400;
     const { code } = (answer.data ?? {}) as { code?: string };
     call.finished.resolve({ outcome: "error", code: code ?? String(answer.code) });
     throw answer;
