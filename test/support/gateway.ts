@@ -8,6 +8,7 @@ import { generateApiKey, KEY_START_LENGTH } from "../../src/keys/token.ts";
 import { parseConfig } from "../../src/platform/config.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import { connectDatabases } from "../../src/platform/db.ts";
+import { upstreamServer } from "../../src/upstreams/schema.ts";
 
 declare global {
   namespace Cloudflare {
@@ -162,4 +163,14 @@ export async function eventually<T>(question: () => Promise<T | undefined>): Pro
     if (answer !== undefined) return answer;
     if (Date.now() > deadline) throw new Error("it did not happen within ten seconds");
   }
+}
+
+const [everything = "", notes = "", down = ""] = config.OUTBOUND_ALLOW.map((host) => `http://${host}/mcp`);
+
+/** Upstream servers of the local stack, one that is down, and one whose address is not public. */
+export const upstreams = { everything, notes, down, private: "https://10.0.0.7/mcp" };
+
+/** Puts an upstream behind the gateway for a tenant. */
+export async function addUpstream(tenantId: string, slug: string, url: string, enabled = true): Promise<void> {
+  await db.insert(upstreamServer).values({ id: crypto.randomUUID(), tenantId, slug, name: slug, url, enabled });
 }

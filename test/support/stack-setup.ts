@@ -35,7 +35,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     once(child, "message"),
     once(child, "exit").then(([code]) => Promise.reject(new Error(`the stack ended with code ${code}`))),
   ])) as [Omit<Stack, "stop">];
-  project.provide("workerSettings", { ...stack.settings, ALLOWED_ORIGINS: "https://app.example.com" });
+  // Port 9 has no listener here: an upstream that is allowed and down.
+  const OUTBOUND_ALLOW = `${stack.settings["OUTBOUND_ALLOW"]},127.0.0.1:9`;
+  project.provide("workerSettings", { ...stack.settings, OUTBOUND_ALLOW, ALLOWED_ORIGINS: "https://app.example.com" });
   project.provide("controls", stack.controls);
   return async () => {
     const ended = once(child, "exit");

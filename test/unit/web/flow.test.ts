@@ -24,7 +24,7 @@ async function register(pages: Pages, redirectUris = [REDIRECT]): Promise<string
       body: JSON.stringify(body),
     }),
   );
-  const registered = (await answer.json()) as { client_id: string };
+  const registered = await answer.json<{ client_id: string }>();
   return registered.client_id;
 }
 
@@ -59,6 +59,7 @@ const signIn = (person: Browser, page: Page, password = PERSON.password) =>
   person.submit(page, "/sign-in", { email: PERSON.email, password });
 
 const sorted = (path: string) => [...new URL(path, ORIGIN).searchParams].map(String).toSorted();
+const withoutNonce = ({ html }: Page) => html.replace(/nonce="[^"]*"/, "");
 const MINUTE = 60_000;
 const pass = (milliseconds: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + milliseconds });
 afterEach(() => vi.useRealTimers());
@@ -97,7 +98,6 @@ describe("an account", () => {
     const person = browser(pages.app, ORIGIN);
     const first = await person.submit(await person.get("/sign-up"), "/sign-up", PERSON);
     const second = await person.submit(await person.get("/sign-up"), "/sign-up", { ...PERSON, name: "Other" });
-    const withoutNonce = ({ html }: Page) => html.replace(/nonce="[^"]*"/, "");
     expect(second.status).toBe(first.status);
     expect(withoutNonce(second)).toBe(withoutNonce(first));
     expect(pages.mails).toHaveLength(1);

@@ -14,11 +14,28 @@ const OTHER_COOKIE = "BBBBBBBBBBBBBBBBBBBBBB";
 const NOW = 1_800_000_000_000;
 const SECRETS = ["new secret", "old secret"];
 
-describe("the form token", () => {
-  const issue = (purpose = "sign-in", secrets = SECRETS) => issueFormToken(secrets, COOKIE, purpose, NOW);
-  const check = async (token: string, change: { cookie?: string; purpose?: string; now?: number } = {}) =>
-    isFormToken(SECRETS, change.cookie ?? COOKIE, change.purpose ?? "sign-in", token, change.now ?? NOW);
+const issue = (purpose = "sign-in", secrets = SECRETS) => issueFormToken(secrets, COOKIE, purpose, NOW);
+const check = async (token: string, change: { cookie?: string; purpose?: string; now?: number } = {}) =>
+  isFormToken(SECRETS, change.cookie ?? COOKIE, change.purpose ?? "sign-in", token, change.now ?? NOW);
 
+const accept = async (
+  change: { body?: BodyInit; headers?: Record<string, string>; cookie?: string | undefined } = {},
+) => {
+  const token = await issueFormToken(SECRETS, COOKIE, "sign-in", NOW);
+  const request = new Request(`${ORIGIN}/sign-in`, {
+    method: "POST",
+    body: change.body ?? new URLSearchParams({ form: token, email: "a+b@example.com", name: "Ünï" }).toString(),
+    headers: {
+      origin: ORIGIN,
+      "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
+      ...change.headers,
+    },
+  });
+  const cookie = "cookie" in change ? change.cookie : COOKIE;
+  return acceptForm(request, { origin: ORIGIN, secrets: SECRETS, cookie, purpose: "sign-in", now: NOW });
+};
+
+describe("the form token", () => {
   it("is good with its cookie and for its form, however many were issued", async () => {
     const later = await issueFormToken(SECRETS, COOKIE, "sign-in", NOW + 60_000);
     expect(await check(await issue())).toBe(true);
@@ -108,23 +125,6 @@ describe("where a form comes from", () => {
 });
 
 describe("a posted form", () => {
-  const accept = async (
-    change: { body?: BodyInit; headers?: Record<string, string>; cookie?: string | undefined } = {},
-  ) => {
-    const token = await issueFormToken(SECRETS, COOKIE, "sign-in", NOW);
-    const request = new Request(`${ORIGIN}/sign-in`, {
-      method: "POST",
-      body: change.body ?? new URLSearchParams({ form: token, email: "a+b@example.com", name: "Ünï" }).toString(),
-      headers: {
-        origin: ORIGIN,
-        "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
-        ...change.headers,
-      },
-    });
-    const cookie = "cookie" in change ? change.cookie : COOKIE;
-    return acceptForm(request, { origin: ORIGIN, secrets: SECRETS, cookie, purpose: "sign-in", now: NOW });
-  };
-
   it("is accepted with token and cookie, its fields decoded", async () => {
     const form = await accept();
     expect("fields" in form && Object.fromEntries(form.fields)).toMatchObject({

@@ -1,4 +1,5 @@
 import { hmac } from "../../../src/platform/crypto.ts";
+import { browser } from "./browser.ts";
 import { web, type WebDeps } from "../../../src/web/pages.tsx";
 
 export const ORIGIN = "https://gateway.example.com";
@@ -15,14 +16,20 @@ export function pagesOnScript(
   answers: Readonly<Record<string, Answer | Error>>,
   config: Partial<WebDeps["config"]> = {},
 ) {
-  const asked: { method: string; path: string; headers: Record<string, string>; body: unknown }[] = [];
+  const asked: { method: string; path: string; search: string; headers: Record<string, string>; body: unknown }[] = [];
   const logged: string[] = [];
   const handler = async (request: Request): Promise<Response> => {
     const url = new URL(request.url);
     const path = url.pathname.slice("/api/auth".length);
     const text = await request.text();
     const body: unknown = text === "" ? undefined : JSON.parse(text);
-    asked.push({ method: request.method, path, headers: Object.fromEntries(request.headers), body });
+    asked.push({
+      method: request.method,
+      path,
+      search: url.search,
+      headers: Object.fromEntries(request.headers),
+      body,
+    });
     const answer = answers[path] ?? { status: 404 };
     if (answer instanceof Error) throw answer;
     return Response.json(answer.body ?? null, { status: answer.status ?? 200, headers: { ...answer.headers } });
@@ -66,3 +73,16 @@ export async function signedQuery(
   query.set("sig", (await hmac(secret, query.toString())).replaceAll("-", "+").replaceAll("_", "/").concat("="));
   return query.toString();
 }
+
+const SESSION_COOKIE = "__Secure-mrg.session_token";
+
+/** Somebody who visits the pages in front of a scripted Better Auth, with a session cookie unless said otherwise. */
+export function visitor(answers: Readonly<Record<string, Answer | Error>>, { signedIn = true } = {}) {
+  const pages = pagesOnScript(answers);
+  const person = browser(pages.app, ORIGIN);
+  if (signedIn) person.cookies.set(SESSION_COOKIE, "token");
+  return { ...pages, person };
+}
+
+/** A client as `GET /oauth2/public-client` answers it. */
+export const client = (name: string): Answer => ({ body: { client_id: "client-1", client_name: name } });

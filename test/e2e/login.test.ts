@@ -1,0 +1,130 @@
+import { createServer, type Server } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { Client, StreamableHTTPClientTransport, UnauthorizedError } from "@modelcontextprotocol/client";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
+import { memoryOAuthClient } from "../../dev/oauth-client.ts";
+import { startChromium } from "../support/chromium.ts";
+
+const system = inject("system");
+
+/** An MCP client on this machine: it waits at a loopback address for the browser to come back. */
+async function startClient() {
+  let arrived: (url: URL) => void = () => {};
+  const callback = new Promise<URL>((done) => (arrived = done));
+  const server: Server = createServer((request, response) => {
+    arrived(new URL(request.url ?? "/", "http://127.0.0.1"));
+    response.end("You can close this window.");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const redirectUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`;
+  const provider = memoryOAuthClient({ name: "Browser story", redirectUrl });
+  const transport = () => new StreamableHTTPClientTransport(new URL(system.mcp), { authProvider: provider });
+  const client = () => new Client({ name: "story", version: "1" }, { versionNegotiation: { mode: "auto" } });
+  const first = transport();
+  await expect(client().connect(first)).rejects.toThrow(UnauthorizedError);
+  return {
+    authorizationUrl: provider.authorizationUrl().href,
+    callback,
+    /** Goes on with the code and says as whom the gateway sees the client. */
+    whoami: async (answer: URL) => {
+      await first.finishAuth(answer.searchParams);
+      const connected = client();
+      await connected.connect(transport());
+      const { structuredContent } = await connected.callTool({ name: "whoami", arguments: {} });
+      await connected.close();
+      return structuredContent;
+    },
+    stop: () => server.close(),
+  };
+}
+
+async function signIn(page: Page, login: { email: string; password: string }): Promise<void> {
+  await page.getByLabel("E-mail").fill(login.email);
+  await page.getByLabel("Password").fill(login.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabled) => {
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let client: Awaited<ReturnType<typeof startClient>>;
+
+  beforeAll(async () => {
+    browser = await startChromium();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    client = await startClient();
+    context = await browser.newContext({ javaScriptEnabled });
+    page = await context.newPage();
+  });
+  afterEach(async () => {
+    await context.close();
+    client.stop();
+  });
+
+  it("R1: a person signs in, sees who asks for what, allows it, and the client calls a tool", async () => {
+    await page.goto(client.authorizationUrl);
+    await signIn(page, system.user);
+    await page.waitForURL(/\/consent\?/);
+    const text = await page.locator("main").innerText();
+    for (const shown of ["Browser story", "List and call MCP tools in your name", "127.0.0.1", system.user.email]) {
+      expect(text).toContain(shown);
+    }
+    await page.getByRole("button", { name: "Allow" }).click();
+    expect(await client.whoami(await client.callback)).toMatchObject({
+      userId: "demo-user",
+      credential: "access_token",
+    });
+  });
+
+  it("B06: a person denies it, and the client is told so", async () => {
+    await page.goto(client.authorizationUrl);
+    await signIn(page, system.user);
+    await page.getByRole("button", { name: "Deny" }).click();
+    const answer = await client.callback;
+    expect(Object.fromEntries(answer.searchParams)).toMatchObject({ error: "access_denied", iss: system.url });
+  });
+
+  it("R12: a newcomer opens an account, confirms the address by mail, signs in and is back at the consent", async () => {
+    const email = `newcomer-${crypto.randomUUID()}@example.com`;
+    const password = "a long enough passphrase";
+    await page.goto(client.authorizationUrl);
+    await page
+      .getByRole("link", { name: /create (an )?account/i })
+      .first()
+      .click();
+    await page.getByLabel("Name").fill("Newcomer");
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page
+      .getByText(/check your mail/i)
+      .first()
+      .waitFor();
+    const mails = (await (await fetch(system.mailbox)).json()) as { to: string; links: string[] }[];
+    const link = mails.find(({ to }) => to === email)?.links[0];
+    expect(link).toMatch(/\/verify-email\?token=/);
+    await page.goto(link ?? "");
+    await page.getByRole("button", { name: "Confirm address" }).click();
+    await page
+      .getByRole("link", { name: /sign in|continue/i })
+      .first()
+      .click();
+    await signIn(page, { email, password });
+    await page.getByRole("button", { name: "Allow" }).click();
+    expect(await client.whoami(await client.callback)).toMatchObject({ credential: "access_token" });
+  });
+
+  it("a wrong password is answered on the page, without saying which part was wrong", async () => {
+    await page.goto(client.authorizationUrl);
+    await signIn(page, { email: system.user.email, password: "not the password" });
+    expect(await page.getByRole("alert").innerText()).toContain("do not match");
+    expect(await page.getByLabel("E-mail").inputValue()).toBe(system.user.email);
+    expect(await page.getByLabel("Password").inputValue()).toBe("");
+  });
+});
