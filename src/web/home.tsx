@@ -18,7 +18,7 @@ export function home(deps: WebDeps) {
       <>
         <p>
           This gateway puts your team's MCP servers behind one login: clients connect to one address, people sign in and
-          consent, scripts use API keys. It also serves your private MCP registry.
+          consent, scripts use API keys.
         </p>
         <section class="card stack" aria-labelledby="account">
           <h2 id="account">Your account</h2>
