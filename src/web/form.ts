@@ -1,6 +1,6 @@
 import { equalsInConstantTime, hmac } from "../platform/crypto.ts";
 
-export const MAX_FORM_BYTES = 65_536;
+const MAX_FORM_BYTES = 65_536;
 const FORM_SECONDS = 3600;
 const CONSENT_SECONDS = 600;
 const FORM_MEDIA_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;

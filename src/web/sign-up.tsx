@@ -51,7 +51,7 @@ export function signUp(deps: WebDeps) {
 }
 
 /** What is wrong with what was entered, by field. */
-export function problemsOf({ name, email }: Entered, password: string): Problems {
+function problemsOf({ name, email }: Entered, password: string): Problems {
   return {
     ...((name === "" || name.length > MAX_NAME || /\p{Cc}/u.test(name)) && {
       name: `Enter a name of at most ${MAX_NAME} characters.`,

@@ -80,6 +80,7 @@ button.link{min-height:1.5rem;padding:0;border:0;background:none;color:var(--acc
 .buttons{display:flex;flex-wrap:wrap;gap:var(--space-3)}
 .buttons button{flex:1 1 8rem}
 .notice{border:1px solid;border-radius:var(--radius);padding:var(--space-3) var(--space-4)}
+.notice p+p{margin-top:var(--space-2)}
 .notice.danger{color:var(--danger);background:var(--danger-surface)}
 .notice.warning{color:var(--warning);background:var(--warning-surface)}
 .notice.success{color:var(--success);background:var(--success-surface)}

@@ -67,7 +67,7 @@ export function hiddenFields(page: Page, action: string): Record<string, string>
 }
 
 /** Text of HTML: its character references resolved. */
-export function decoded(html = ""): string {
+function decoded(html = ""): string {
   return html
     .replaceAll("&lt;", "<")
     .replaceAll("&gt;", ">")
