@@ -31,6 +31,7 @@ export default defineConfig({
         ],
         test: {
           name: "worker",
+          silent: "passed-only",
           include: ["test/worker/**/*.test.ts"],
           globalSetup: ["test/support/stack-setup.ts"],
           isolate: false,

@@ -8,6 +8,7 @@ import { pruneExpired } from "./auth/prune.ts";
 import { ALL_SCOPES, scopesToPermissions } from "./auth/scopes.ts";
 import { signingKeys } from "./auth/signing-keys.ts";
 import { redisStorage } from "./auth/storage.ts";
+import { pruneClaims } from "./grants/rotation.ts";
 import { forgetKeyRecord } from "./keys/records.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
 import type { Config } from "./platform/config.ts";
@@ -73,7 +74,10 @@ export function createServices(config: Config) {
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
     auth,
-    prune: () => pruneExpired(db),
+    prune: async () => {
+      await pruneExpired(db);
+      await pruneClaims(db);
+    },
     record: (event: AuditEvent) => recordEvent(db, event),
     background,
     log,

@@ -161,7 +161,8 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
     enforcePerClientResources: false,
     allowDynamicClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",
     allowUnauthenticatedClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",
-    refreshTokenReuseInterval: 30,
+    // Replays within 30 seconds are answered in front of Better Auth, which never sees a rotated token.
+    refreshTokenReuseInterval: 0,
     accessTokenExpiresIn: config.ACCESS_TOKEN_TTL,
     idTokenExpiresIn: config.ACCESS_TOKEN_TTL,
     refreshTokenExpiresIn: config.REFRESH_TOKEN_TTL,

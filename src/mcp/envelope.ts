@@ -1,3 +1,4 @@
+import { readBody } from "../platform/body.ts";
 import type { Refusal } from "./refusal.ts";
 
 /** The JSON-RPC message of one request. Decisions read names from here, never from the mirrored `Mcp-*` headers. */
@@ -18,7 +19,7 @@ const JSON_MEDIA_TYPE = /^application\/json\s*(;|$)/i;
 export async function readEnvelope(request: Request): Promise<Envelope | { refusal: Refusal }> {
   if (!JSON_MEDIA_TYPE.test(request.headers.get("content-type") ?? ""))
     return { refusal: { kind: "unsupported_media_type" } };
-  const bytes = await readAtMost(request, MAX_BODY_BYTES);
+  const bytes = await readBody(request, MAX_BODY_BYTES);
   if (bytes === null) return { refusal: { kind: "too_large", limitBytes: MAX_BODY_BYTES } };
   let body: unknown;
   try {
@@ -40,23 +41,4 @@ function toEnvelope(body: unknown): Envelope | null {
   const { name, uri } = (params ?? {}) as { name?: unknown; uri?: unknown };
   const target = method === "resources/read" ? uri : name;
   return { message, method, id: id ?? null, target: typeof target === "string" ? target : null };
-}
-
-/** The body, or null as soon as it exceeds the limit: a false Content-Length does not matter. */
-async function readAtMost(request: Request, limit: number): Promise<Uint8Array | null> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) return null;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limit) return null;
-    chunks.push(chunk);
-  }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }

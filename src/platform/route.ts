@@ -1,5 +1,6 @@
 import type { Context, Hono } from "hono";
 import * as z from "zod";
+import { readBody } from "./body.ts";
 import { AppError } from "./errors.ts";
 import type { HttpEnv } from "./http.ts";
 
@@ -132,10 +133,10 @@ async function readJson(c: Context<HttpEnv>): Promise<unknown> {
   if (!/^application\/(\w+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
     throw new AppError("unsupported_media_type", "Send Content-Type: application/json.");
   }
-  const text = await c.req.text();
-  if (text.length > MAX_JSON_BYTES) throw new AppError("too_large", `The body is larger than ${MAX_JSON_BYTES} bytes.`);
+  const bytes = await readBody(c.req.raw, MAX_JSON_BYTES);
+  if (bytes === null) throw new AppError("too_large", `The body is larger than ${MAX_JSON_BYTES} bytes.`);
   try {
-    return JSON.parse(text);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
     throw new AppError("invalid_request", "The body is not valid JSON.");
   }

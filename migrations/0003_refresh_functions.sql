@@ -1,0 +1,66 @@
+-- Ends one grant: every refresh token that descends from one authorization code. Other grants of the client live on.
+CREATE FUNCTION end_grant(p_grant text) RETURNS void LANGUAGE sql AS $$
+  UPDATE oauth_refresh_token SET revoked = now() AT TIME ZONE 'utc'
+  WHERE authorization_code_id = p_grant AND revoked IS NULL
+$$;--> statement-breakpoint
+-- Decides, in one statement, what the presenter of a refresh token gets:
+--   unknown    no such token of this client: the framework refuses it
+--   claimed    rotate it; p_claim is now the only one that may store the answer
+--   pending    somebody else is rotating it: ask again
+--   answered   it was rotated within 30 seconds by the same request: the sealed answer
+--   mismatch   it was rotated within 30 seconds by another request: refuse, nothing ends
+--   replayed   it was rotated longer ago, or revoked: its grant has ended
+-- A claim without an answer lapses after 5 seconds. The new claim takes back what its holder did not finish: the rotation is undone, and a
+-- successor that nobody has received is deleted.
+CREATE FUNCTION claim_refresh_token(p_token text, p_client text, p_fingerprint text, p_claim uuid)
+RETURNS TABLE (state text, answer text) LANGUAGE plpgsql AS $$
+DECLARE
+  claim refresh_claim;
+  token oauth_refresh_token;
+BEGIN
+  SELECT * INTO token FROM oauth_refresh_token t WHERE t.token = p_token AND t.client_id = coalesce(p_client, t.client_id);
+  IF NOT FOUND THEN
+    RETURN QUERY SELECT 'unknown', NULL::text;
+    RETURN;
+  END IF;
+  IF token.revoked IS NOT NULL AND NOT EXISTS (SELECT 1 FROM refresh_claim c WHERE c.token_hash = p_token) THEN
+    -- Its grant was ended. The framework must not see it: it would end all grants of the user with this client.
+    RETURN QUERY SELECT 'replayed', NULL::text;
+    RETURN;
+  END IF;
+  INSERT INTO refresh_claim (token_hash, fingerprint, claim_id, claimed_at)
+  VALUES (p_token, p_fingerprint, p_claim, clock_timestamp()) ON CONFLICT (token_hash) DO NOTHING;
+  IF FOUND THEN
+    RETURN QUERY SELECT 'claimed', NULL::text;
+    RETURN;
+  END IF;
+  SELECT * INTO claim FROM refresh_claim c WHERE c.token_hash = p_token FOR UPDATE;
+  IF claim.answered_at IS NOT NULL THEN
+    IF claim.answered_at > clock_timestamp() - interval '30 seconds' THEN
+      IF claim.fingerprint = p_fingerprint AND claim.answer IS NOT NULL THEN
+        RETURN QUERY SELECT 'answered', claim.answer;
+      ELSE
+        RETURN QUERY SELECT 'mismatch', NULL::text;
+      END IF;
+    ELSE
+      PERFORM end_grant(token.authorization_code_id);
+      RETURN QUERY SELECT 'replayed', NULL::text;
+    END IF;
+    RETURN;
+  END IF;
+  IF claim.claimed_at > clock_timestamp() - interval '5 seconds' THEN
+    RETURN QUERY SELECT 'pending', NULL::text;
+    RETURN;
+  END IF;
+  UPDATE refresh_claim c SET claim_id = p_claim, fingerprint = p_fingerprint, claimed_at = clock_timestamp()
+  WHERE c.token_hash = p_token;
+  SELECT * INTO token FROM oauth_refresh_token t WHERE t.token = p_token;
+  IF token.rotated_at IS NOT NULL THEN
+    DELETE FROM oauth_refresh_token t
+    WHERE t.authorization_code_id = token.authorization_code_id AND t.token <> p_token AND t.revoked IS NULL;
+    UPDATE oauth_refresh_token t
+    SET revoked = NULL, rotated_at = NULL, rotation_replay_response = NULL, rotation_replay_expires_at = NULL
+    WHERE t.token = p_token;
+  END IF;
+  RETURN QUERY SELECT 'claimed', NULL::text;
+END $$;

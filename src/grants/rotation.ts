@@ -1,0 +1,103 @@
+import { sql } from "drizzle-orm";
+import { base64url, sha256 } from "../platform/crypto.ts";
+import type { Db } from "../platform/db.ts";
+
+/** What the presenter of a refresh token gets; see `migrations/0003_refresh_functions.sql`. */
+export type RefreshClaim =
+  | { state: "unknown" | "pending" | "mismatch" | "replayed" }
+  | { state: "claimed"; claimId: string }
+  | { state: "answered"; answer: string };
+
+/** A refresh request: the presented token and everything beside it that the answer depends on. */
+export interface RefreshRequest {
+  token: string;
+  /** Null when the client names itself in an assertion, which only the framework reads. */
+  clientId: string | null;
+  /** Hash of the other parameters and of the client's authentication. */
+  fingerprint: string;
+}
+
+/** Claims the rotation of a refresh token, or says why this request may not rotate it. One statement, one winner. */
+export async function claimRefresh(db: Pick<Db, "execute">, request: RefreshRequest): Promise<RefreshClaim> {
+  const claimId = crypto.randomUUID();
+  const { rows } = await db.execute<{ state: RefreshClaim["state"]; answer: string | null }>(
+    sql`select state, answer from claim_refresh_token(${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)`,
+  );
+  const [row] = rows;
+  if (row?.state === "claimed") return { state: "claimed", claimId };
+  if (row?.state === "answered")
+    return { state: "answered", answer: await openAnswer(row.answer ?? "", request.token) };
+  return { state: row?.state ?? "unknown" };
+}
+
+/**
+ * Keeps the answer for 30 seconds, before anybody receives it. False when the claim lapsed meanwhile: then the successor in this answer
+ * has been deleted and must not be sent.
+ */
+export async function keepAnswer(
+  db: Pick<Db, "execute">,
+  token: string,
+  claimId: string,
+  answer: string,
+): Promise<boolean> {
+  const sealed = await sealAnswer(answer, token);
+  const { rows } = await db.execute(sql`
+    update refresh_claim set answer = ${sealed}, answered_at = clock_timestamp()
+    where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null returning 1`);
+  return rows.length === 1;
+}
+
+/** Gives the claim back after a refusal or a fault that rotated nothing: the next request starts afresh. */
+export async function releaseClaim(db: Pick<Db, "execute">, token: string, claimId: string): Promise<void> {
+  await db.execute(
+    sql`delete from refresh_claim where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null`,
+  );
+}
+
+/** Deletes a refresh token that was made but is not to be sent to anybody. */
+export async function discardSuccessor(db: Pick<Db, "execute">, refreshToken: string): Promise<void> {
+  await db.execute(sql`delete from oauth_refresh_token where token = ${await sha256(refreshToken)}`);
+}
+
+/** Opens sealed answers that are no longer of use, and forgets claims whose token has expired. Bounded. */
+export async function pruneClaims(db: Pick<Db, "execute">): Promise<void> {
+  await db.execute(sql`
+    with forgotten as (
+      delete from refresh_claim where token_hash in (
+        select c.token_hash from refresh_claim c left join oauth_refresh_token t on t.token = c.token_hash
+        where t.id is null and c.claimed_at < now() - interval '1 minute' limit 500)
+    )
+    update refresh_claim set answer = null where token_hash in (
+      select token_hash from refresh_claim
+      where answer is not null and answered_at < now() - interval '1 minute' limit 500)`);
+}
+
+/** The key follows from the presented token, which only its holders have: a copy of the database opens nothing. */
+async function sealingKey(token: string): Promise<CryptoKey> {
+  const material = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`refresh answer\n${token}`));
+  return crypto.subtle.importKey("raw", material, "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+async function sealAnswer(answer: string, token: string): Promise<string> {
+  const iv = crypto.getRandomValues(new Uint8Array(12));
+  const sealed = await crypto.subtle.encrypt(
+    { name: "AES-GCM", iv },
+    await sealingKey(token),
+    new TextEncoder().encode(answer),
+  );
+  return `${base64url(iv)}.${base64url(new Uint8Array(sealed))}`;
+}
+
+async function openAnswer(sealed: string, token: string): Promise<string> {
+  const [iv = "", text = ""] = sealed.split(".");
+  const opened = await crypto.subtle.decrypt(
+    { name: "AES-GCM", iv: fromBase64url(iv) },
+    await sealingKey(token),
+    fromBase64url(text),
+  );
+  return new TextDecoder().decode(opened);
+}
+
+function fromBase64url(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,59 @@
+import type { Context } from "hono";
+import type { Auth } from "../auth/auth.ts";
+import { readBody } from "../platform/body.ts";
+import { AppError } from "../platform/errors.ts";
+import type { HttpEnv } from "../platform/http.ts";
+import type { Log } from "../platform/log.ts";
+import { temporarilyUnavailable } from "./answers.ts";
+
+const MAX_BODY_BYTES = 65_536;
+
+/** What of a request is changed before Better Auth sees it. */
+export interface Change {
+  search?: string;
+  body?: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** Hands a request on to Better Auth at a path of its own, and mends its answer. */
+export type AskFramework = (c: Context<HttpEnv>, path: string, change?: Change) => Promise<Response>;
+
+export function framework(origin: string, auth: () => Promise<Pick<Auth, "handler">>, log: Log): AskFramework {
+  return async (c, path, change = {}) => {
+    const headers = forwardedHeaders(c);
+    for (const [name, value] of Object.entries(change.headers ?? {})) headers.set(name, value);
+    const { method } = c.req;
+    const body = method === "GET" || method === "HEAD" ? null : (change.body ?? (await textOf(c)));
+    const search = change.search ?? new URL(c.req.url).search;
+    const request = new Request(`${origin}${path}${search}`, { method, headers, body, redirect: "manual" });
+    const answer = await (await auth()).handler(request);
+    if (answer.status < 500) return mended(answer);
+    // Better Auth has logged what failed; its callers must not take a fault of ours for a refusal.
+    log("error", "oauth.framework_failed", { requestId: c.get("requestId"), path, status: answer.status });
+    await answer.body?.cancel();
+    return temporarilyUnavailable();
+  };
+}
+
+/** The body as text. Read as bytes: workerd warns of text in forms. Throws 413 when it is larger than any honest request. */
+export async function textOf(c: Context<HttpEnv>): Promise<string> {
+  const bytes = await readBody(c.req.raw, MAX_BODY_BYTES);
+  if (bytes === null) throw new AppError("too_large", `The request is larger than ${MAX_BODY_BYTES} bytes.`);
+  return new TextDecoder().decode(bytes);
+}
+
+/** Headers of the caller without hop-by-hop ones and those that describe a body which may change. */
+function forwardedHeaders(c: Context<HttpEnv>): Headers {
+  const headers = new Headers(c.req.raw.headers);
+  for (const name of ["content-length", "transfer-encoding", "connection", "host"]) headers.delete(name);
+  return headers;
+}
+
+/** Better Auth says when to retry in a header of its own, and leaves caching to chance where an answer is nobody else's. */
+function mended(answer: Response): Response {
+  const response = new Response(answer.body, answer);
+  const retryAfter = response.headers.get("x-retry-after");
+  if (retryAfter !== null) response.headers.set("retry-after", retryAfter);
+  if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
+  return response;
+}

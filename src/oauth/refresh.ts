@@ -1,0 +1,118 @@
+import {
+  claimRefresh,
+  discardSuccessor,
+  keepAnswer,
+  releaseClaim,
+  type RefreshClaim,
+  type RefreshRequest,
+} from "../grants/rotation.ts";
+import { sha256 } from "../platform/crypto.ts";
+import type { Db } from "../platform/db.ts";
+
+/** Waits between the questions of a request that finds its token being rotated, in milliseconds: a second in all. */
+const WAITS = [40, 80, 140, 240, 500];
+const MAX_TOKEN_LENGTH = 512;
+
+/**
+ * Refresh token rotation (OAuth 2.1 §4.3.1) that survives what clients do: all concurrent requests with one token get one answer, for 30
+ * seconds; a token that comes back later ends its grant, and no other. `rotate` is asked at most once for a token.
+ */
+export async function refresh(
+  db: Pick<Db, "execute">,
+  presented: { form: URLSearchParams; authorization: string | undefined },
+  rotate: () => Promise<Response>,
+): Promise<Response> {
+  const request = await refreshRequest(presented);
+  if (request === undefined) return rotate();
+  const claim = await settledClaim(db, request);
+  switch (claim.state) {
+    case "unknown":
+      return rotate();
+    case "answered":
+      return tokenResponse(200, claim.answer);
+    case "mismatch":
+    case "replayed":
+      return refusal(400, "invalid_grant", "This refresh token has been used already. Sign in again.");
+    case "pending":
+      return refusal(
+        503,
+        "temporarily_unavailable",
+        "This refresh token is being used at the moment. Try again shortly.",
+      );
+    case "claimed":
+      return rotateOnce(db, request, claim.claimId, rotate);
+    default:
+      return claim satisfies never;
+  }
+}
+
+async function rotateOnce(
+  db: Pick<Db, "execute">,
+  { token }: RefreshRequest,
+  claimId: string,
+  rotate: () => Promise<Response>,
+): Promise<Response> {
+  const answer = await rotate();
+  if (!answer.ok) {
+    // A refusal rotated nothing. After a fault nobody knows: the claim lapses by itself and takes back what was half done.
+    if (answer.status < 500) await releaseClaim(db, token, claimId);
+    return answer;
+  }
+  const body = await answer.text();
+  if (await keepAnswer(db, token, claimId, body)) return tokenResponse(200, body);
+  const { refresh_token: successor } = JSON.parse(body) as { refresh_token?: string };
+  if (successor !== undefined) await discardSuccessor(db, successor);
+  return refusal(503, "temporarily_unavailable", "The refresh took too long. Try again.");
+}
+
+async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest): Promise<RefreshClaim> {
+  let claim = await claimRefresh(db, request);
+  for (const wait of WAITS) {
+    if (claim.state !== "pending") break;
+    await new Promise((next) => setTimeout(next, wait));
+    claim = await claimRefresh(db, request);
+  }
+  return claim;
+}
+
+/** Undefined when the form holds no refresh token: refusing that is the framework's business. */
+async function refreshRequest({
+  form,
+  authorization,
+}: {
+  form: URLSearchParams;
+  authorization: string | undefined;
+}): Promise<RefreshRequest | undefined> {
+  const token = form.get("refresh_token");
+  if (!token || token.length > MAX_TOKEN_LENGTH) return undefined;
+  const beside = [...form].filter(([name]) => name !== "refresh_token").toSorted();
+  return {
+    token,
+    clientId: form.get("client_id") ?? basicUser(authorization),
+    // The client's secret is part of it: who has the token alone gets no kept answer of a confidential client.
+    fingerprint: await sha256(JSON.stringify([authorization ?? null, beside])),
+  };
+}
+
+/** The client id of HTTP Basic authentication (RFC 6749 §2.3.1: form-encoded, then base64). */
+function basicUser(authorization: string | undefined): string | null {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? "") ?? [];
+  if (encoded === undefined) return null;
+  try {
+    return decodeURIComponent(atob(encoded).split(":")[0] ?? "");
+  } catch {
+    return null;
+  }
+}
+
+function tokenResponse(status: number, body: string): Response {
+  return new Response(body, {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store", pragma: "no-cache" },
+  });
+}
+
+function refusal(status: number, error: string, description: string): Response {
+  const headers = { "cache-control": "no-store", ...(status === 503 && { "retry-after": "1" }) };
+  return Response.json({ error, error_description: description }, { status, headers });
+}
