@@ -19,6 +19,7 @@ const optimizer = {
 /** unit: pure code. stack: the local stack itself. worker: stories over HTTP in workerd. conformance: real clients against `npm start`. */
 export default defineConfig({
   test: {
+    silent: "passed-only",
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.{ts,tsx}"] } },
       { test: { name: "stack", include: ["test/stack/**/*.test.ts"], testTimeout: 30_000, hookTimeout: 60_000 } },
@@ -31,7 +32,6 @@ export default defineConfig({
         ],
         test: {
           name: "worker",
-          silent: "passed-only",
           include: ["test/worker/**/*.test.ts"],
           globalSetup: ["test/support/stack-setup.ts"],
           isolate: false,

@@ -5,7 +5,11 @@ import { join } from "node:path";
 const [directory = "."] = process.argv.slice(2);
 const reports = readdirSync(directory).map(
   (name) =>
-    JSON.parse(readFileSync(join(directory, name), "utf8")) as { numPassedTests: number; numFailedTests: number; success: boolean },
+    JSON.parse(readFileSync(join(directory, name), "utf8")) as {
+      numPassedTests: number;
+      numFailedTests: number;
+      success: boolean;
+    },
 );
 const passed = reports.reduce((sum, report) => sum + report.numPassedTests, 0);
 const failed = reports.reduce((sum, report) => sum + report.numFailedTests, 0);

@@ -129,7 +129,7 @@ async function auditTrail(system: System): Promise<AuditEntry[]> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const answer = await fetch(`${system.url}/api/v1/audit?limit=6`, { headers: { "x-api-key": system.apiKey } });
     check(answer.ok, "the audit log can be read");
-    const { entries } = (await answer.json()) as { entries: AuditEntry[] };
+    const { entries } = await answer.json<{ entries: AuditEntry[] }>();
     if (entries.some(({ event }) => event === "mcp.refused")) return entries;
     await new Promise((next) => setTimeout(next, 100));
   }

@@ -3,7 +3,7 @@ CREATE FUNCTION end_grant(p_grant text) RETURNS void LANGUAGE sql AS $$
   UPDATE oauth_refresh_token SET revoked = now() AT TIME ZONE 'utc'
   WHERE authorization_code_id = p_grant AND revoked IS NULL
 $$;--> statement-breakpoint
--- Decides, in one statement, what the presenter of a refresh token gets:
+-- Decides, in one statement and with the id of the grant, what the presenter of a refresh token gets:
 --   unknown    no such token of this client: the framework refuses it
 --   claimed    rotate it; p_claim is now the only one that may store the answer
 --   pending    somebody else is rotating it: ask again
@@ -13,43 +13,43 @@ $$;--> statement-breakpoint
 -- A claim without an answer lapses after 5 seconds. The new claim takes back what its holder did not finish: the rotation is undone, and a
 -- successor that nobody has received is deleted.
 CREATE FUNCTION claim_refresh_token(p_token text, p_client text, p_fingerprint text, p_claim uuid)
-RETURNS TABLE (state text, answer text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (state text, answer text, grant_id text) LANGUAGE plpgsql AS $$
 DECLARE
   claim refresh_claim;
   token oauth_refresh_token;
 BEGIN
   SELECT * INTO token FROM oauth_refresh_token t WHERE t.token = p_token AND t.client_id = coalesce(p_client, t.client_id);
   IF NOT FOUND THEN
-    RETURN QUERY SELECT 'unknown', NULL::text;
+    RETURN QUERY SELECT 'unknown', NULL::text, NULL::text;
     RETURN;
   END IF;
   IF token.revoked IS NOT NULL AND NOT EXISTS (SELECT 1 FROM refresh_claim c WHERE c.token_hash = p_token) THEN
     -- Its grant was ended. The framework must not see it: it would end all grants of the user with this client.
-    RETURN QUERY SELECT 'replayed', NULL::text;
+    RETURN QUERY SELECT 'replayed', NULL::text, token.authorization_code_id;
     RETURN;
   END IF;
   INSERT INTO refresh_claim (token_hash, fingerprint, claim_id, claimed_at)
   VALUES (p_token, p_fingerprint, p_claim, clock_timestamp()) ON CONFLICT (token_hash) DO NOTHING;
   IF FOUND THEN
-    RETURN QUERY SELECT 'claimed', NULL::text;
+    RETURN QUERY SELECT 'claimed', NULL::text, token.authorization_code_id;
     RETURN;
   END IF;
   SELECT * INTO claim FROM refresh_claim c WHERE c.token_hash = p_token FOR UPDATE;
   IF claim.answered_at IS NOT NULL THEN
     IF claim.answered_at > clock_timestamp() - interval '30 seconds' THEN
       IF claim.fingerprint = p_fingerprint AND claim.answer IS NOT NULL THEN
-        RETURN QUERY SELECT 'answered', claim.answer;
+        RETURN QUERY SELECT 'answered', claim.answer, token.authorization_code_id;
       ELSE
-        RETURN QUERY SELECT 'mismatch', NULL::text;
+        RETURN QUERY SELECT 'mismatch', NULL::text, token.authorization_code_id;
       END IF;
     ELSE
       PERFORM end_grant(token.authorization_code_id);
-      RETURN QUERY SELECT 'replayed', NULL::text;
+      RETURN QUERY SELECT 'replayed', NULL::text, token.authorization_code_id;
     END IF;
     RETURN;
   END IF;
   IF claim.claimed_at > clock_timestamp() - interval '5 seconds' THEN
-    RETURN QUERY SELECT 'pending', NULL::text;
+    RETURN QUERY SELECT 'pending', NULL::text, token.authorization_code_id;
     RETURN;
   END IF;
   UPDATE refresh_claim c SET claim_id = p_claim, fingerprint = p_fingerprint, claimed_at = clock_timestamp()
@@ -62,5 +62,5 @@ BEGIN
     SET revoked = NULL, rotated_at = NULL, rotation_replay_response = NULL, rotation_replay_expires_at = NULL
     WHERE t.token = p_token;
   END IF;
-  RETURN QUERY SELECT 'claimed', NULL::text;
+  RETURN QUERY SELECT 'claimed', NULL::text, token.authorization_code_id;
 END $$;

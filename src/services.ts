@@ -71,6 +71,7 @@ export function createServices(config: Config) {
     redis,
     signingKeys: keys,
     keys: { redis, db },
+    grants: { redis, db, accessTokenSeconds: config.ACCESS_TOKEN_TTL },
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
     auth,

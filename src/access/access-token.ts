@@ -58,12 +58,13 @@ export function accessTokenVerifier(issuer: string, signingKeys: Pick<SigningKey
 }
 
 function toPrincipal(claims: JWTPayload): { principal: Principal } | { reason: string } {
-  const { sub, jti, tenant, scope, client_id: clientId } = claims;
+  const { sub, jti, tenant, scope, grant, client_id: clientId } = claims;
   if (
     typeof sub !== "string" ||
     typeof jti !== "string" ||
     typeof tenant !== "string" ||
-    typeof clientId !== "string"
+    typeof clientId !== "string" ||
+    typeof grant !== "string"
   ) {
     return { reason: "claims are incomplete" };
   }
@@ -75,6 +76,7 @@ function toPrincipal(claims: JWTPayload): { principal: Principal } | { reason: s
       tenantId: tenant,
       scopes: new Set(scopes),
       clientId,
+      grantId: grant,
     },
   };
 }

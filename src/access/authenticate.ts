@@ -1,3 +1,4 @@
+import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import { findKeyRecord, type KeyDeps, type KeyRecord } from "../keys/records.ts";
 import { isApiKey } from "../keys/token.ts";
 import type { VerifyAccessToken } from "./access-token.ts";
@@ -7,22 +8,26 @@ import type { AccessRefusal } from "./refusal.ts";
 
 export interface AuthenticateDeps {
   keys: KeyDeps;
+  grants: Pick<GrantDeps, "redis">;
   verifyAccessToken: VerifyAccessToken;
 }
 
 /**
- * Turns a presented credential into a principal (R8). A token costs no round trip; a key costs one Redis request when warm, and
- * none at all when its form or checksum is wrong. Fails closed: an exception of a store is the caller's 503, never a pass.
+ * Turns a presented credential into a principal (R8) with one Redis request when warm: for a key its record, for a token whether its
+ * grant has ended. None at all when form, checksum or signature are wrong. Fails closed: an exception of a store is the caller's 503, never a pass.
  */
 export async function authenticate(
-  { keys, verifyAccessToken }: AuthenticateDeps,
+  { keys, grants, verifyAccessToken }: AuthenticateDeps,
   presented: PresentedCredential,
   resource: string,
   now: number,
 ): Promise<{ principal: Principal } | { refusal: AccessRefusal }> {
   if (presented.kind === "access_token") {
     const verified = await verifyAccessToken(presented.token, resource);
-    return "principal" in verified ? verified : refuse("access_token", verified.reason);
+    if ("reason" in verified) return refuse("access_token", verified.reason);
+    const { grantId } = verified.principal;
+    if (grantId === null || (await hasEnded(grants, grantId))) return refuse("access_token", "the grant has ended");
+    return verified;
   }
   if (!isApiKey(presented.key)) return refuse("api_key", "wrong form or checksum");
   const record = await findKeyRecord(keys, presented.key);
@@ -43,5 +48,6 @@ function keyPrincipal(record: KeyRecord): Principal {
     tenantId: record.tenantId,
     scopes: new Set(record.scopes),
     clientId: null,
+    grantId: null,
   };
 }

@@ -13,6 +13,8 @@ export interface Principal {
   scopes: ReadonlySet<Scope>;
   /** The OAuth client that holds the token; null for an API key. */
   clientId: string | null;
+  /** The OAuth grant behind a token, the unit of revocation; null for an API key. */
+  grantId: string | null;
 }
 
 /** The scopes of `required` that the principal lacks. */

@@ -11,6 +11,7 @@ import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
 import { database } from "./database.ts";
+import { grantOf } from "./grant-claim.ts";
 import { keyChangeHooks } from "./key-changes.ts";
 import { linkMail, type Mail, type SendMail } from "./mail.ts";
 import { maySignUp } from "./sign-up.ts";
@@ -157,6 +158,7 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
       },
     },
     scopes: [...scopes],
+    extensions: [{ claims: { accessToken: async ({ ctx }) => ({ grant: await grantOf(ctx) }) } }],
     customAccessTokenClaims: ({ referenceId }) => ({ tenant: referenceId }),
     enforcePerClientResources: false,
     allowDynamicClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",

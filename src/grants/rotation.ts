@@ -4,8 +4,9 @@ import type { Db } from "../platform/db.ts";
 
 /** What the presenter of a refresh token gets; see `migrations/0003_refresh_functions.sql`. */
 export type RefreshClaim =
-  | { state: "unknown" | "pending" | "mismatch" | "replayed" }
-  | { state: "claimed"; claimId: string }
+  | { state: "unknown" | "pending" | "mismatch" }
+  | { state: "replayed"; grantId: string | null }
+  | { state: "claimed"; claimId: string; grantId: string | null }
   | { state: "answered"; answer: string };
 
 /** A refresh request: the presented token and everything beside it that the answer depends on. */
@@ -20,14 +21,29 @@ export interface RefreshRequest {
 /** Claims the rotation of a refresh token, or says why this request may not rotate it. One statement, one winner. */
 export async function claimRefresh(db: Pick<Db, "execute">, request: RefreshRequest): Promise<RefreshClaim> {
   const claimId = crypto.randomUUID();
-  const { rows } = await db.execute<{ state: RefreshClaim["state"]; answer: string | null }>(
-    sql`select state, answer from claim_refresh_token(${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)`,
-  );
+  const { rows } = await db.execute<ClaimRow>(sql`
+    select state, answer, grant_id from claim_refresh_token(
+      ${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)`);
   const [row] = rows;
-  if (row?.state === "claimed") return { state: "claimed", claimId };
-  if (row?.state === "answered")
-    return { state: "answered", answer: await openAnswer(row.answer ?? "", request.token) };
-  return { state: row?.state ?? "unknown" };
+  switch (row?.state) {
+    case "claimed":
+      return { state: "claimed", claimId, grantId: row.grant_id };
+    case "answered":
+      return { state: "answered", answer: await openAnswer(row.answer ?? "", request.token) };
+    case "replayed":
+      return { state: "replayed", grantId: row.grant_id };
+    case "pending":
+    case "mismatch":
+      return { state: row.state };
+    default:
+      return { state: "unknown" };
+  }
+}
+
+interface ClaimRow extends Record<string, unknown> {
+  state: RefreshClaim["state"];
+  answer: string | null;
+  grant_id: string | null;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
+import { GRANT_HEADER } from "../auth/grant-claim.ts";
 import { readBody } from "../platform/body.ts";
 import { AppError } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
@@ -45,7 +46,7 @@ export async function textOf(c: Context<HttpEnv>): Promise<string> {
 /** Headers of the caller without hop-by-hop ones and those that describe a body which may change. */
 function forwardedHeaders(c: Context<HttpEnv>): Headers {
   const headers = new Headers(c.req.raw.headers);
-  for (const name of ["content-length", "transfer-encoding", "connection", "host"]) headers.delete(name);
+  for (const name of ["content-length", "transfer-encoding", "connection", "host", GRANT_HEADER]) headers.delete(name);
   return headers;
 }
 

@@ -2,13 +2,16 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import type { Auth } from "../auth/auth.ts";
 import { setRedirectUris } from "../auth/clients.ts";
+import { GRANT_HEADER } from "../auth/grant-claim.ts";
 import { canonicalResource, isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
+import { endGrant, grantOfRefreshToken, type GrantDeps } from "../grants/revocation.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { cacheable, failure, oauthError } from "./answers.ts";
+import { presentedClientId } from "./client-id.ts";
 import { framework, textOf } from "./framework.ts";
 import { protectedResource } from "./metadata.ts";
 import { refresh } from "./refresh.ts";
@@ -19,6 +22,7 @@ export interface OAuthDeps {
   auth: () => Promise<Auth>;
   signingKeys: SigningKeys;
   db: Pick<Db, "execute">;
+  grants: GrantDeps;
   log: Log;
 }
 
@@ -87,9 +91,26 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function token(c: Context<HttpEnv>) {
     const body = withCanonicalResource(await textOf(c), origin, false);
     const form = new URLSearchParams(body);
-    const answer = () => ask(c, `${AUTH}/oauth2/token`, { body });
-    if (form.get("grant_type") !== "refresh_token") return answer();
-    return refresh(deps.db, { form, authorization: c.req.header("authorization") }, answer);
+    const path = `${AUTH}/oauth2/token`;
+    if (form.get("grant_type") !== "refresh_token") return ask(c, path, { body });
+    return refresh(deps.grants, { form, authorization: c.req.header("authorization") }, (grantId) =>
+      ask(c, path, { body, headers: grantId === null ? {} : { [GRANT_HEADER]: grantId } }),
+    );
+  }
+
+  /** RFC 7009: a refresh token takes its whole grant along, access tokens included, before the answer. */
+  async function revoke(c: Context<HttpEnv>) {
+    const body = await textOf(c);
+    const form = new URLSearchParams(body);
+    const token = form.get("token");
+    const clientId = presentedClientId(form, c.req.header("authorization"));
+    // Better Auth answers 200 to a client that the token does not belong to, too (RFC 7009 §2.2): it must end nothing.
+    const grantId = token && clientId ? await grantOfRefreshToken(deps.grants, token, clientId) : null;
+    const answer = await ask(c, `${AUTH}/oauth2/revoke`, { body });
+    if (answer.ok && grantId !== null) await endGrant(deps.grants, grantId);
+    const found = answer.ok || !token || (await answer.clone().json<{ error?: string }>()).error !== "invalid_request";
+    // A token that is not there is as good as revoked (RFC 7009 §2.2); Better Auth means to say so and says 400.
+    return found ? answer : new Response(null, { headers: { "cache-control": "no-store" } });
   }
 
   async function register(c: Context<HttpEnv>) {
@@ -114,6 +135,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const methods = name === "authorize" ? ["GET", "POST"] : ["POST"];
     for (const path of [`${AUTH}/oauth2/${name}`, `/${name}`, `/mcp/${name}`]) app.on(methods, path, endpoints[name]);
   }
+  app.post(`${AUTH}/oauth2/revoke`, revoke);
   app.all(`${AUTH}/*`, (c) => ask(c, new URL(c.req.url).pathname));
 
   app.onError((error, c) => {

@@ -8,6 +8,12 @@ import {
 } from "../grants/rotation.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { endGrant, type GrantDeps } from "../grants/revocation.ts";
+import { oauthError, temporarilyUnavailable } from "./answers.ts";
+import { presentedClientId } from "./client-id.ts";
+
+/** Asks the framework for new tokens of this grant; null when the presented token names none. */
+type Rotate = (grantId: string | null) => Promise<Response>;
 
 /** Waits between the questions of a request that finds its token being rotated, in milliseconds: a second in all. */
 const WAITS = [40, 80, 140, 240, 500];
@@ -18,29 +24,28 @@ const MAX_TOKEN_LENGTH = 512;
  * seconds; a token that comes back later ends its grant, and no other. `rotate` is asked at most once for a token.
  */
 export async function refresh(
-  db: Pick<Db, "execute">,
+  grants: GrantDeps,
   presented: { form: URLSearchParams; authorization: string | undefined },
-  rotate: () => Promise<Response>,
+  rotate: Rotate,
 ): Promise<Response> {
+  const { db } = grants;
   const request = await refreshRequest(presented);
-  if (request === undefined) return rotate();
+  if (request === undefined) return rotate(null);
   const claim = await settledClaim(db, request);
   switch (claim.state) {
     case "unknown":
-      return rotate();
+      return rotate(null);
     case "answered":
       return tokenResponse(200, claim.answer);
-    case "mismatch":
     case "replayed":
-      return refusal(400, "invalid_grant", "This refresh token has been used already. Sign in again.");
+      if (claim.grantId !== null) await endGrant(grants, claim.grantId);
+      return usedAlready();
+    case "mismatch":
+      return usedAlready();
     case "pending":
-      return refusal(
-        503,
-        "temporarily_unavailable",
-        "This refresh token is being used at the moment. Try again shortly.",
-      );
+      return temporarilyUnavailable();
     case "claimed":
-      return rotateOnce(db, request, claim.claimId, rotate);
+      return rotateOnce(db, request, claim, rotate);
     default:
       return claim satisfies never;
   }
@@ -49,10 +54,10 @@ export async function refresh(
 async function rotateOnce(
   db: Pick<Db, "execute">,
   { token }: RefreshRequest,
-  claimId: string,
-  rotate: () => Promise<Response>,
+  { claimId, grantId }: { claimId: string; grantId: string | null },
+  rotate: Rotate,
 ): Promise<Response> {
-  const answer = await rotate();
+  const answer = await rotate(grantId);
   if (!answer.ok) {
     // A refusal rotated nothing. After a fault nobody knows: the claim lapses by itself and takes back what was half done.
     if (answer.status < 500) await releaseClaim(db, token, claimId);
@@ -62,7 +67,7 @@ async function rotateOnce(
   if (await keepAnswer(db, token, claimId, body)) return tokenResponse(200, body);
   const { refresh_token: successor } = JSON.parse(body) as { refresh_token?: string };
   if (successor !== undefined) await discardSuccessor(db, successor);
-  return refusal(503, "temporarily_unavailable", "The refresh took too long. Try again.");
+  return temporarilyUnavailable();
 }
 
 async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest): Promise<RefreshClaim> {
@@ -85,34 +90,18 @@ async function refreshRequest({
 }): Promise<RefreshRequest | undefined> {
   const token = form.get("refresh_token");
   if (!token || token.length > MAX_TOKEN_LENGTH) return undefined;
-  const beside = [...form].filter(([name]) => name !== "refresh_token").toSorted();
+  const beside = [...form].filter(([name]) => name !== "refresh_token").map((field) => JSON.stringify(field));
   return {
     token,
-    clientId: form.get("client_id") ?? basicUser(authorization),
+    clientId: presentedClientId(form, authorization),
     // The client's secret is part of it: who has the token alone gets no kept answer of a confidential client.
-    fingerprint: await sha256(JSON.stringify([authorization ?? null, beside])),
+    fingerprint: await sha256(JSON.stringify([authorization ?? null, beside.toSorted()])),
   };
 }
 
-/** The client id of HTTP Basic authentication (RFC 6749 §2.3.1: form-encoded, then base64). */
-function basicUser(authorization: string | undefined): string | null {
-  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(authorization ?? "") ?? [];
-  if (encoded === undefined) return null;
-  try {
-    return decodeURIComponent(atob(encoded).split(":")[0] ?? "");
-  } catch {
-    return null;
-  }
-}
-
 function tokenResponse(status: number, body: string): Response {
-  return new Response(body, {
-    status,
-    headers: { "content-type": "application/json", "cache-control": "no-store", pragma: "no-cache" },
-  });
+  const headers = { "content-type": "application/json", "cache-control": "no-store", pragma: "no-cache" };
+  return new Response(body, { status, headers });
 }
 
-function refusal(status: number, error: string, description: string): Response {
-  const headers = { "cache-control": "no-store", ...(status === 503 && { "retry-after": "1" }) };
-  return Response.json({ error, error_description: description }, { status, headers });
-}
+const usedAlready = () => oauthError(400, "invalid_grant", "This refresh token has been used already. Sign in again.");

@@ -10,11 +10,13 @@ export type { Redis };
  * |---|---|---|
  * | `mrg1:auth:…` | Better Auth secondary storage: sessions, codes, rate counters | set by Better Auth |
  * | `mrg1:key:{hash}` | JSON record of an API key, or `null` for a key that does not exist | 30 s, 5 s for `null` |
+ * | `mrg1:ended:{grant}` | `1`: access tokens of this grant are refused | life of an access token |
  * | `mrg1:dev:mailbox` | list of mails, development only | last 200 |
  */
 export const redisKeys = {
   auth: (key: string) => `mrg1:auth:${key}`,
   apiKey: (hash: string) => `mrg1:key:${hash}`,
+  endedGrant: (grantId: string) => `mrg1:ended:${grantId}`,
   mailbox: "mrg1:dev:mailbox",
 };
 

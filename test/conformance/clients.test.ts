@@ -60,16 +60,14 @@ describe("MCP SDK version 2", () => {
 describe("MCP SDK version 1", () => {
   it("R17: signs in with OAuth and calls tools, speaking 2025-11-25", async () => {
     const provider = memoryOAuthClient({ name: "SDK 1", redirectUrl: REDIRECT });
-    const transport = () => new OldTransport(new URL(system.mcp), { authProvider: provider as never });
+    const transport = () => new OldTransport(new URL(system.mcp), { authProvider: provider });
     const first = transport();
-    await expect(new OldClient({ name: "test", version: "1" }).connect(first as never)).rejects.toThrow(
-      OldUnauthorizedError,
-    );
+    await expect(new OldClient({ name: "test", version: "1" }).connect(first)).rejects.toThrow(OldUnauthorizedError);
     const answer = await authorize(person, provider.authorizationUrl(), system.user);
     await first.finishAuth(answer.searchParams.get("code") ?? "");
 
     const client = new OldClient({ name: "test", version: "1" });
-    await client.connect(transport() as never);
+    await client.connect(transport());
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name)).toEqual(expect.arrayContaining(["echo", "everything__add"]));
     expect(await client.callTool(CALLS[0] as never)).toMatchObject({ structuredContent: { text: "hello" } });

@@ -106,7 +106,7 @@ describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabl
       .getByText(/check your mail/i)
       .first()
       .waitFor();
-    const mails = (await (await fetch(system.mailbox)).json()) as { to: string; links: string[] }[];
+    const mails = await (await fetch(system.mailbox)).json<{ to: string; links: string[] }[]>();
     const link = mails.find(({ to }) => to === email)?.links[0];
     expect(link).toMatch(/\/verify-email\?token=/);
     await page.goto(link ?? "");

@@ -2,6 +2,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { hashPassword } from "better-auth/crypto";
+import { vi } from "vitest";
 import { account } from "../../src/auth/schema.ts";
 import { createWorker } from "../../src/worker.ts";
 import { formBrowser, leftFor, newAddress, pageOf, type FormBrowser, type Send, type Visit } from "./browsing.ts";
@@ -57,9 +58,12 @@ export const register = (fields: unknown, gateway: Send = request, path = `${AUT
     body: typeof fields === "string" ? fields : JSON.stringify(fields),
   });
 
+const GRANTS = ["authorization_code", "refresh_token"];
+
 /** A public client of its own for one test; returns its id. */
 export async function newClient(fields: Record<string, unknown> = {}, gateway: Send = request): Promise<string> {
-  const answer = await register({ client_name: "Test client", redirect_uris: [REDIRECT], ...fields }, gateway);
+  const usual = { client_name: "Test client", redirect_uris: [REDIRECT], grant_types: GRANTS };
+  const answer = await register({ ...usual, ...fields }, gateway);
   const { client_id: clientId } = await json(answer);
   if (typeof clientId !== "string") throw new Error(`the registration was refused with ${answer.status}`);
   return clientId;
@@ -175,3 +179,13 @@ export async function tokensFor(clientId: string, person: Person, changed: Param
 /** The claims of a JWT, not verified. */
 export const claimsOf = (token: string): Record<string, unknown> =>
   JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as Record<string, unknown>;
+
+/** Does the work as if so many seconds had passed for the Worker; Postgres and Redis keep their time. */
+export async function later<T>(seconds: number, work: () => Promise<T>): Promise<T> {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1000 });
+  try {
+    return await work();
+  } finally {
+    vi.useRealTimers();
+  }
+}
