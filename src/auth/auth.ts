@@ -14,7 +14,7 @@ import { database } from "./database.ts";
 import { grantOf } from "./grant-claim.ts";
 import { keyChangeHooks } from "./key-changes.ts";
 import { linkMail, type Mail, type SendMail } from "./mail.ts";
-import { maySignUp } from "./sign-up.ts";
+import { maySignUp, userProblem } from "./sign-up.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { redisStorage } from "./storage.ts";
 import { ensurePersonalTenant, personalTenantId } from "./tenants.ts";
@@ -41,6 +41,7 @@ const TOKEN_LIMIT = { window: 60, max: 300 };
 const AUTHORIZE_LIMIT = { window: 60, max: 120 };
 const REGISTER_LIMIT = { window: 60, max: 60 };
 const VERIFICATION_SECONDS = 3600;
+const NEW_USER = { role: "user", banned: false, banReason: null, banExpires: null };
 
 /** Pages that Better Auth sends people to; `web` serves them. */
 export const AUTH_PAGES = { consent: "/consent", error: "/error", verifyEmail: "/verify-email" };
@@ -59,7 +60,14 @@ export function authOptions(deps: AuthDeps) {
     database: database(db, config.BASE_URL),
     secondaryStorage: deps.storage,
     session: { storeSessionInDatabase: true, cookieCache: { enabled: true, maxAge: 60 } },
-    emailAndPassword: { enabled: true, requireEmailVerification: true, minPasswordLength: 10, maxPasswordLength: 128 },
+    emailAndPassword: {
+      enabled: true,
+      requireEmailVerification: true,
+      minPasswordLength: 10,
+      maxPasswordLength: 128,
+      // What a sign-up with an address that has an account is answered with: the plugins' fields must look as on a new one.
+      customSyntheticUser: ({ coreFields, id }) => ({ ...coreFields, ...NEW_USER, id }),
+    },
     emailVerification: {
       sendOnSignUp: true,
       sendOnSignIn: true,
@@ -98,6 +106,8 @@ export function authOptions(deps: AuthDeps) {
       user: {
         create: {
           before: async (user) => {
+            const problem = userProblem(user);
+            if (problem !== undefined) throw new APIError("BAD_REQUEST", { code: "INVALID_USER", message: problem });
             if (!maySignUp(config, user.email)) {
               throw new APIError("FORBIDDEN", {
                 code: "SIGN_UP_CLOSED",
@@ -107,6 +117,12 @@ export function authOptions(deps: AuthDeps) {
           },
           after: async (user) => {
             await ensurePersonalTenant(db, user.id, config.ADMIN_EMAILS);
+          },
+        },
+        update: {
+          before: async (user) => {
+            const problem = userProblem(user);
+            if (problem !== undefined) throw new APIError("BAD_REQUEST", { code: "INVALID_USER", message: problem });
           },
         },
       },
@@ -159,8 +175,14 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
     },
     scopes: [...scopes],
     extensions: [{ claims: { accessToken: async ({ ctx }) => ({ grant: await grantOf(ctx) }) } }],
-    customAccessTokenClaims: ({ referenceId }) => ({ tenant: referenceId }),
+    customAccessTokenClaims: ({ user, referenceId }) => {
+      // Banning ends sessions; codes and refresh tokens that are out already end here.
+      if (user?.["banned"] === true) throw suspended();
+      return { tenant: referenceId };
+    },
     enforcePerClientResources: false,
+    // Clients of strangers come in by registration, under its policy; past it only administrators make and change them.
+    clientPrivileges: ({ user }) => user?.["role"] === "admin",
     allowDynamicClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",
     allowUnauthenticatedClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",
     // Replays within 30 seconds are answered in front of Better Auth, which never sees a rotated token.
@@ -175,6 +197,9 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
   // Its declared OpenAPI metadata has `items?: undefined`, which exactOptionalPropertyTypes does not let pass as absent.
   return plugin as unknown as BetterAuthPlugin;
 }
+
+const suspended = () =>
+  new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This account is suspended." });
 
 export type Auth = ReturnType<typeof createAuth>;
 

@@ -8,3 +8,22 @@ export function maySignUp(config: Pick<Config, "SIGN_UP" | "ADMIN_EMAILS">, emai
   if (policy.kind === "domains") return policy.domains.includes(address.slice(address.lastIndexOf("@") + 1));
   return policy.kind === "open";
 }
+
+const MAX_NAME = 100;
+/** Of a path in SMTP without its brackets (RFC 5321 §4.5.3.1.3). */
+const MAX_EMAIL = 254;
+
+/** What keeps a name or an address out of the accounts table, in words for the person, or undefined. */
+export function userProblem({
+  name,
+  email,
+}: {
+  name?: string | undefined;
+  email?: string | undefined;
+}): string | undefined {
+  if (name !== undefined && (name.length > MAX_NAME || /\p{Cc}/u.test(name)))
+    return `Choose a name of at most ${MAX_NAME} characters, without control characters.`;
+  if (email !== undefined && email.length > MAX_EMAIL)
+    return `Use an e-mail address of at most ${MAX_EMAIL} characters.`;
+  return undefined;
+}

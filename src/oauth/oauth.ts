@@ -3,7 +3,7 @@ import { cors } from "hono/cors";
 import type { Auth } from "../auth/auth.ts";
 import { setRedirectUris } from "../auth/clients.ts";
 import { GRANT_HEADER } from "../auth/grant-claim.ts";
-import { canonicalResource, isSlug } from "../auth/resources.ts";
+import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { endGrant, grantOfRefreshToken, type GrantDeps } from "../grants/revocation.ts";
 import type { Config } from "../platform/config.ts";
@@ -14,11 +14,13 @@ import { cacheable, failure, oauthError } from "./answers.ts";
 import { presentedClientId } from "./client-id.ts";
 import { framework, textOf } from "./framework.ts";
 import { protectedResource } from "./metadata.ts";
+import { authorizationParameters, tokenParameters } from "./parameters.ts";
 import { refresh } from "./refresh.ts";
+import { inOAuthTerms } from "./refusal.ts";
 import { compatibleRegistration } from "./registration.ts";
 
 export interface OAuthDeps {
-  config: Pick<Config, "BASE_URL" | "CLIENT_REGISTRATION">;
+  config: Pick<Config, "BASE_URL" | "CLIENT_REGISTRATION" | "SCOPES">;
   auth: () => Promise<Auth>;
   signingKeys: SigningKeys;
   db: Pick<Db, "execute">;
@@ -29,14 +31,16 @@ export interface OAuthDeps {
 const AUTH = "/api/auth";
 /** The authorization endpoint answers with redirects (RFC 6749 §4.1.2), whatever the agent says of itself; Better Auth tells by these. */
 const NAVIGATION = { "sec-fetch-mode": "navigate", accept: "text/html" };
+/** A registration never happens in the name of whoever is signed in to the browser that it comes from. */
+const REGISTRATION = { "content-type": "application/json", cookie: null };
 /** Endpoints of clients that predate discovery (MCP 2025-03-26), at the origin and under the MCP endpoint's path. */
 const OLD_ENDPOINTS = ["authorize", "token", "register"] as const;
-/** What clients in a browser ask from other origins. */
+/** What clients in a browser ask from other origins; never the authorization endpoint, which they are sent to (RFC 9700 §2.6). */
 const OPEN_PATHS = [
   "/.well-known/*",
   `${AUTH}/jwks`,
   ...["token", "register", "revoke", "introspect", "userinfo"].map((name) => `${AUTH}/oauth2/${name}`),
-  ...OLD_ENDPOINTS.flatMap((name) => [`/${name}`, `/mcp/${name}`]),
+  ...["token", "register"].flatMap((name) => [`/${name}`, `/mcp/${name}`]),
 ];
 
 /** What Better Auth does not serve itself, in front of Better Auth, which serves the rest of `/api/auth`. */
@@ -80,21 +84,21 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   });
 
   async function authorize(c: Context<HttpEnv>) {
-    const path = `${AUTH}/oauth2/authorize`;
-    if (c.req.method === "POST") {
-      return ask(c, path, { body: withCanonicalResource(await textOf(c), origin, true), headers: NAVIGATION });
-    }
-    const query = new URL(c.req.url).search.slice(1);
-    return ask(c, path, { search: `?${withCanonicalResource(query, origin, true)}`, headers: NAVIGATION });
+    const isPost = c.req.method === "POST";
+    const text = isPost ? await textOf(c) : new URL(c.req.url).search.slice(1);
+    const parameters = authorizationParameters(text, origin, deps.config.SCOPES);
+    const change = isPost ? { body: parameters } : { search: `?${parameters}` };
+    return ask(c, `${AUTH}/oauth2/authorize`, { ...change, headers: NAVIGATION });
   }
 
   async function token(c: Context<HttpEnv>) {
-    const body = withCanonicalResource(await textOf(c), origin, false);
+    const body = tokenParameters(await textOf(c), origin);
     const form = new URLSearchParams(body);
     const path = `${AUTH}/oauth2/token`;
-    if (form.get("grant_type") !== "refresh_token") return ask(c, path, { body });
+    const answer = async (headers = {}) => inOAuthTerms(await ask(c, path, { body, headers }));
+    if (form.get("grant_type") !== "refresh_token") return answer();
     return refresh(deps.grants, { form, authorization: c.req.header("authorization") }, (grantId) =>
-      ask(c, path, { body, headers: grantId === null ? {} : { [GRANT_HEADER]: grantId } }),
+      answer(grantId === null ? {} : { [GRANT_HEADER]: grantId }),
     );
   }
 
@@ -118,10 +122,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     if (request === undefined) return oauthError(400, "invalid_client_metadata", "Send a JSON object (RFC 7591).");
     const compatible = compatibleRegistration(request, deps.config.CLIENT_REGISTRATION);
     if ("error" in compatible) return oauthError(400, compatible.error, compatible.description);
-    const answer = await ask(c, `${AUTH}/oauth2/register`, {
-      body: JSON.stringify(compatible.body),
-      headers: { "content-type": "application/json" },
-    });
+    const body = JSON.stringify(compatible.body);
+    const answer = await inOAuthTerms(await ask(c, `${AUTH}/oauth2/register`, { body, headers: REGISTRATION }));
     const { redirectUris } = compatible;
     if (!answer.ok || redirectUris === undefined) return answer;
     const registered = await answer.json<{ client_id: string }>();
@@ -143,18 +145,6 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     return failure(error);
   });
   return app;
-}
-
-/** `resource` of a form or query in its canonical form; added when absent and `always`, so that every token is bound to a resource. */
-function withCanonicalResource(form: string, origin: string, always: boolean): string {
-  const parameters = new URLSearchParams(form);
-  const named = parameters.getAll("resource");
-  if (named.length === 0 && !always) return form;
-  const canonical = (named.length === 0 ? [undefined] : named).map((resource) => canonicalResource(resource, origin));
-  if (named.length === canonical.length && named.every((resource, index) => resource === canonical[index])) return form;
-  parameters.delete("resource");
-  for (const resource of canonical) parameters.append("resource", resource);
-  return parameters.toString();
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -18,6 +18,9 @@ const FIELDS = [
   "application_type",
 ] as const;
 
+/** Fields that name a page of the client (RFC 7591 §2). One that is no web page is left out, in case somebody makes a link of it. */
+const LINKS = ["client_uri", "logo_uri", "tos_uri", "policy_uri"] as const;
+
 /** Private-use schemes of well-known editors, which Better Auth refuses because they are no reversed domains (RFC 8252 §7.1). */
 const EDITOR_REDIRECT =
   /^(cursor:\/\/anysphere\.cursor-(mcp|retrieval)\/oauth\/|(vscode|vscode-insiders):\/\/[a-z0-9.-]+\/|windsurf:\/\/[a-z0-9.-]+\/)[A-Za-z0-9/._~-]{0,200}$/;
@@ -42,6 +45,7 @@ export function compatibleRegistration(
 ): CompatibleRegistration | { error: "invalid_redirect_uri" | "invalid_client_metadata"; description: string } {
   const body: Record<string, unknown> = {};
   for (const field of FIELDS) if (Object.hasOwn(request, field)) body[field] = request[field];
+  for (const field of LINKS) if (!isWebPage(body[field])) delete body[field];
   const uris = body["redirect_uris"];
   if (!Array.isArray(uris) || uris.length === 0 || !uris.every((uri) => typeof uri === "string")) {
     return { error: "invalid_redirect_uri", description: "redirect_uris must be a list of at least one URI." };
@@ -67,6 +71,8 @@ export function compatibleRegistration(
   body["redirect_uris"] = others.length > 0 ? others : [PLACEHOLDER];
   return { body, redirectUris: uris };
 }
+
+const isWebPage = (text: unknown) => typeof text === "string" && /^https?:$/.test(URL.parse(text)?.protocol ?? "");
 
 function isOfHosts(uri: string, hosts: readonly string[]): boolean {
   if (LOOPBACK_REDIRECT.test(uri) || EDITOR_REDIRECT.test(uri)) return true;

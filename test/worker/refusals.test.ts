@@ -25,7 +25,7 @@ function expectRefused(answer: RpcAnswer, status: number, code: number, kind: st
 }
 
 describe("credentials", () => {
-  it("R22: a call without a credential is told where to sign in, without an error code", async () => {
+  it("K02: R22: a call without a credential is told where to sign in, without an error code", async () => {
     const answer = await rpc("tools/list");
     expectRefused(answer, 401, 401, "no_credential");
     expect(answer.response.headers.get("www-authenticate")).toBe(

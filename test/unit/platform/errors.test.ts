@@ -8,6 +8,7 @@ import {
   isUnavailable,
   problemResponse,
   type ErrorCode,
+  type Problem,
 } from "../../../src/platform/errors.ts";
 
 const CODES = Object.keys(ERROR_STATUS) as ErrorCode[];
@@ -27,7 +28,7 @@ describe("a problem (RFC 9457)", () => {
     expect(answer.status).toBe(ERROR_STATUS[code]);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
     expect(answer.headers.get("cache-control")).toBe("no-store");
-    const { title, ...rest } = await answer.json();
+    const { title, ...rest } = await answer.json<Problem>();
     expect(title).toMatch(/^[A-Z][a-z ]+$/);
     expect(rest).toEqual({
       type: "about:blank",
@@ -40,7 +41,7 @@ describe("a problem (RFC 9457)", () => {
 
   it("has a title for each code of its own", async () => {
     const titles = await Promise.all(
-      CODES.map(async (code) => (await problemResponse(code, "", "").json()).title as string),
+      CODES.map(async (code) => (await problemResponse(code, "", "").json<Problem>()).title),
     );
     expect(new Set(titles).size).toBe(CODES.length);
     expect(titles[CODES.indexOf("not_found")]).toBe("Not found");

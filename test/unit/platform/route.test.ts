@@ -207,6 +207,8 @@ describe("input that does not fit", () => {
     const { status, body: problem } = await change(PATH, body(262_145));
     expect(status).toBe(413);
     expect(problem["code"]).toBe("too_large");
+    const inTwoBytes = JSON.stringify({ name: "é".repeat(140_000) });
+    expect((await change(PATH, inTwoBytes)).status).toBe(413);
   });
 
   it("changes no prototype", async () => {

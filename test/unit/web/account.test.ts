@@ -34,7 +34,7 @@ describe("an account", () => {
     expect((await person.get("/")).html).not.toContain(PERSON.email);
   });
 
-  it("cannot be told from a new one at sign-up", async () => {
+  it("I02: cannot be told from a new one at sign-up", async () => {
     const pages = pagesOnBetterAuth();
     const person = browser(pages.app, ORIGIN);
     const first = await person.submit(await person.get("/sign-up"), "/sign-up", PERSON);

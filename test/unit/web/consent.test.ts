@@ -19,7 +19,7 @@ describe("the consent page", () => {
     expect(page.html).toContain("Use the permission “custom:thing”");
   });
 
-  it("warns of a redirect to this computer or to an app, beside the warning that nobody verified the client", async () => {
+  it("B08: warns of a redirect to this computer or to an app, beside the warning that nobody verified the client", async () => {
     const loopback = await asked({ redirect_uri: "http://localhost:3000/cb" });
     expect(loopback.page.html).toContain("whatever program listens there");
     const app = await asked({ redirect_uri: "cursor://anysphere.cursor-mcp/oauth/callback" });

@@ -43,7 +43,7 @@ function expectOnlyOwnMarkup(html: string): void {
 }
 
 describe("text that others choose", () => {
-  it.each(XSS)("is text on the consent page: %j", async (text) => {
+  it.each(XSS)("Q02: is text on the consent page: %j", async (text) => {
     const { person } = visitor({
       "/get-session": session({ name: text, email: text }),
       "/oauth2/public-client": client(text),
@@ -75,7 +75,7 @@ describe("text that others choose", () => {
     for (const { html } of [signIn, signUp, verify]) expect(html).not.toMatch(/value="[^"]*[<>][^"]*"/);
   });
 
-  it.each(XSS)("never reaches the error page: %j", async (text) => {
+  it.each(XSS)("Q02: never reaches the error page: %j", async (text) => {
     const { person } = visitor({}, { signedIn: false });
     const search = new URLSearchParams({ error: text, error_description: `described ${text}` }).toString();
     const page = await person.get(`/error?${search}`);

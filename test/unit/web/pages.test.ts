@@ -19,7 +19,7 @@ describe("the error page", () => {
 describe("every page", () => {
   const PATHS = ["/", "/sign-in", "/sign-up", "/verify-email?token=x", "/verify-email", "/consent", "/error?error=x"];
 
-  it.each(PATHS)("sends its security headers: %s", async (path) => {
+  it.each(PATHS)("Q01: sends its security headers, Q04: no-store and no-referrer among them: %s", async (path) => {
     const { headers, html } = await visitor({}, { signedIn: false }).person.get(path);
     const nonce = /<style nonce="([\w-]{22})">/.exec(html)?.[1] ?? "none";
     expect(headers.get("content-security-policy")).toBe(
@@ -55,7 +55,7 @@ describe("every page", () => {
     expect(policies[0]).not.toBe(policies[1]);
   });
 
-  it("has a form cookie that other hosts cannot set, and keeps the one there is", async () => {
+  it("H02: has a form cookie that other hosts cannot set, and keeps the one there is", async () => {
     const { person } = visitor({}, { signedIn: false });
     const first = await person.get("/sign-in");
     expect(first.headers.getSetCookie()).toEqual([

@@ -5,7 +5,7 @@ import { ORIGIN, pagesOnScript, visitor } from "./scripted.ts";
 describe("a form post", () => {
   const FORMS = ["/sign-in", "/sign-up", "/sign-out", "/verify-email", "/consent"];
 
-  it.each(FORMS)("to %s from another site asks Better Auth nothing", async (path) => {
+  it.each(FORMS)("Q03: to %s from another site asks Better Auth nothing", async (path) => {
     const { person, asked } = visitor({});
     for (const headers of [
       { origin: "https://evil.example.com" },

@@ -1,0 +1,46 @@
+import { canonicalResource } from "../auth/resources.ts";
+import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+
+/** What a client gets that names no scope (RFC 6749 §3.3): the least, and to stay connected. Better Auth would give all it may ask for. */
+const DEFAULT_SCOPES: readonly string[] = [...MINIMAL_SCOPES, "offline_access"];
+/** The SHA-256 of a verifier in base64url (RFC 7636 §4.2). */
+const S256_CHALLENGE = /^[\w-]{43}$/;
+
+/**
+ * An authorization request in the form in which Better Auth judges it well: with the resource that is meant, each scope once, and an
+ * ill-formed challenge made one that it refuses. `offered` are the scopes of this deployment.
+ */
+export function authorizationParameters(text: string, origin: string, offered: readonly string[] | undefined): string {
+  const parameters = new URLSearchParams(text);
+  if (!parameters.has("resource")) parameters.set("resource", canonicalResource(undefined, origin));
+  else setCanonicalResources(parameters, origin);
+  // A parameter given twice is an error, and Better Auth's to report.
+  if (parameters.getAll("scope").length <= 1) {
+    const named = new Set(
+      parameters
+        .get("scope")
+        ?.split(" ")
+        .filter((scope) => scope !== ""),
+    );
+    const scopes = named.size > 0 ? [...named] : DEFAULT_SCOPES.filter((scope) => offered?.includes(scope) ?? true);
+    parameters.set("scope", scopes.join(" "));
+  }
+  const challenge = parameters.get("code_challenge");
+  // Without a method it is refused at the client; taken away altogether it could pass for a request without PKCE.
+  if (challenge !== null && !S256_CHALLENGE.test(challenge)) parameters.delete("code_challenge_method");
+  return parameters.toString();
+}
+
+/** A token request whose `resource`, if any, is in canonical form. */
+export function tokenParameters(text: string, origin: string): string {
+  const parameters = new URLSearchParams(text);
+  if (!parameters.has("resource")) return text;
+  setCanonicalResources(parameters, origin);
+  return parameters.toString();
+}
+
+function setCanonicalResources(parameters: URLSearchParams, origin: string): void {
+  const named = parameters.getAll("resource");
+  parameters.delete("resource");
+  for (const resource of named) parameters.append("resource", canonicalResource(resource, origin));
+}

@@ -1,0 +1,39 @@
+import { oauthError } from "./answers.ts";
+
+/** Refusals that Better Auth calls a bad request but RFC 6749 §5.2 and RFC 7636 §4.6 an invalid grant: the client must sign in again. */
+const INVALID_GRANT = new Set([
+  "code verification failed",
+  "code_verifier required because PKCE was used in authorization",
+  "code_verifier provided but PKCE was not used in authorization",
+  "missing user, user may have been deleted",
+  "session no longer exists",
+  "user not found",
+]);
+
+/** A refusal of the framework in the terms of RFC 6749 §5.2, which its limiter and its media type check do not speak. */
+export async function inOAuthTerms(answer: Response): Promise<Response> {
+  if (answer.status < 400) return answer;
+  const { error, error_description: description, message } = await fieldsOf(answer.clone());
+  if (error === undefined) {
+    const { status, headers } = answer;
+    const retryAfter = headers.get("retry-after");
+    return oauthError(
+      status,
+      status === 429 ? "temporarily_unavailable" : "invalid_request",
+      message ?? "The request was refused.",
+      retryAfter === null ? {} : { "retry-after": retryAfter },
+    );
+  }
+  if (description === undefined || !INVALID_GRANT.has(description)) return answer;
+  return oauthError(400, "invalid_grant", `This authorization is not valid any more: ${description}. Sign in again.`);
+}
+
+async function fieldsOf(answer: Response): Promise<Partial<Record<string, string>>> {
+  try {
+    const fields: unknown = await answer.json();
+    const texts = Object.entries(fields ?? {}).filter(([, value]) => typeof value === "string");
+    return Object.fromEntries(texts) as Record<string, string>;
+  } catch {
+    return {};
+  }
+}
