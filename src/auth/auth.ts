@@ -18,6 +18,7 @@ import { maySignUp, userProblem } from "./sign-up.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { redisStorage } from "./storage.ts";
 import { ensurePersonalTenant, personalTenantId } from "./tenants.ts";
+import { unfinishedSignUp } from "./unfinished-sign-up.ts";
 
 /** What the authentication framework runs on. Functions of other capabilities come in as arguments. */
 export interface AuthDeps {
@@ -136,6 +137,7 @@ export function authOptions(deps: AuthDeps) {
       },
     },
     plugins: [
+      unfinishedSignUp(deps),
       admin(),
       organization(),
       jwt({
@@ -207,7 +209,7 @@ export type Auth = ReturnType<typeof createAuth>;
 export const createAuth = (deps: AuthDeps) => betterAuth(authOptions(deps));
 
 /** Better Auth wants a stable number for each secret; it is stored beside what the secret encrypts and says nothing about it. */
-export function secretVersion(secret: string): number {
+function secretVersion(secret: string): number {
   return createHash("sha256").update(`version:${secret}`).digest().readUInt32BE() >>> 1;
 }
 

@@ -1,5 +1,5 @@
 /** The form of an upstream's slug, unique within its tenant. */
-export const SLUG = /^[a-z0-9-]{1,16}$/;
+const SLUG = /^[a-z0-9-]{1,16}$/;
 
 /** Path words under `/mcp/` that old OAuth clients use as endpoints and no upstream may take. */
 export const RESERVED_SLUGS: readonly string[] = ["authorize", "token", "register"];

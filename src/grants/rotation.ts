@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { base64url, sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { refreshClaim } from "./schema.ts";
 
 /** What the presenter of a refresh token gets; see `migrations/0003_refresh_functions.sql`. */
 export type RefreshClaim =
@@ -58,7 +59,7 @@ export async function keepAnswer(
 ): Promise<boolean> {
   const sealed = await sealAnswer(answer, token);
   const { rows } = await db.execute(sql`
-    update refresh_claim set answer = ${sealed}, answered_at = clock_timestamp()
+    update ${refreshClaim} set answer = ${sealed}, answered_at = clock_timestamp()
     where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null returning 1`);
   return rows.length === 1;
 }
@@ -66,7 +67,7 @@ export async function keepAnswer(
 /** Gives the claim back after a refusal or a fault that rotated nothing: the next request starts afresh. */
 export async function releaseClaim(db: Pick<Db, "execute">, token: string, claimId: string): Promise<void> {
   await db.execute(
-    sql`delete from refresh_claim where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null`,
+    sql`delete from ${refreshClaim} where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null`,
   );
 }
 
@@ -79,12 +80,12 @@ export async function discardSuccessor(db: Pick<Db, "execute">, refreshToken: st
 export async function pruneClaims(db: Pick<Db, "execute">): Promise<void> {
   await db.execute(sql`
     with forgotten as (
-      delete from refresh_claim where token_hash in (
-        select c.token_hash from refresh_claim c left join oauth_refresh_token t on t.token = c.token_hash
+      delete from ${refreshClaim} where token_hash in (
+        select c.token_hash from ${refreshClaim} c left join oauth_refresh_token t on t.token = c.token_hash
         where t.id is null and c.claimed_at < now() - interval '1 minute' limit 500)
     )
-    update refresh_claim set answer = null where token_hash in (
-      select token_hash from refresh_claim
+    update ${refreshClaim} set answer = null where token_hash in (
+      select token_hash from ${refreshClaim}
       where answer is not null and answered_at < now() - interval '1 minute' limit 500)`);
 }
 

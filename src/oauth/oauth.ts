@@ -106,13 +106,14 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function revoke(c: Context<HttpEnv>) {
     const body = await textOf(c);
     const form = new URLSearchParams(body);
-    const token = form.get("token");
+    const presented = form.get("token");
     const clientId = presentedClientId(form, c.req.header("authorization"));
     // Better Auth answers 200 to a client that the token does not belong to, too (RFC 7009 §2.2): it must end nothing.
-    const grantId = token && clientId ? await grantOfRefreshToken(deps.grants, token, clientId) : null;
+    const grantId = presented && clientId ? await grantOfRefreshToken(deps.grants, presented, clientId) : null;
     const answer = await ask(c, `${AUTH}/oauth2/revoke`, { body });
     if (answer.ok && grantId !== null) await endGrant(deps.grants, grantId);
-    const found = answer.ok || !token || (await answer.clone().json<{ error?: string }>()).error !== "invalid_request";
+    const found =
+      answer.ok || !presented || (await answer.clone().json<{ error?: string }>()).error !== "invalid_request";
     // A token that is not there is as good as revoked (RFC 7009 §2.2); Better Auth means to say so and says 400.
     return found ? answer : new Response(null, { headers: { "cache-control": "no-store" } });
   }

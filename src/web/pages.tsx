@@ -11,8 +11,6 @@ import { signOut } from "./sign-out.ts";
 import { showSignUp, signUp } from "./sign-up.tsx";
 import { showVerifyEmail, verifyEmail } from "./verify-email.tsx";
 
-export type { WebDeps } from "./deps.ts";
-
 /** The pages that people see. They are forms and links only: nothing here needs a script. */
 export function web(deps: WebDeps): Hono<HttpEnv> {
   const { BASE_URL, LOGIN_PAGE } = deps.config;

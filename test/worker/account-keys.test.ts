@@ -80,11 +80,11 @@ describe("API keys of a signed-in person", () => {
   it("J10: are shown once, and stored as a hash and their first characters", async () => {
     const { person, browser, newKey } = await newOwner();
     const { id, key } = await newKey();
-    const shown = await Promise.all([
-      (await browser.send(`${AUTH}/api-key/list`)).text(),
-      (await browser.send(`${AUTH}/api-key/get?id=${id}`)).text(),
+    const shown = [
+      await (await browser.send(`${AUTH}/api-key/list`)).text(),
+      await (await browser.send(`${AUTH}/api-key/get?id=${id}`)).text(),
       JSON.stringify(await keysOf(person.id)),
-    ]);
+    ];
     for (const text of shown) {
       expect(text).toContain(key.slice(0, 13));
       expect(text).not.toContain(key.slice(0, 14));

@@ -62,7 +62,7 @@ describe("the directory of upstream servers", () => {
   it("remembers no failure", async () => {
     const { directory, state } = fake();
     state.down = true;
-    await expect(directory.enabled("tenant-1")).rejects.toThrow();
+    await expect(directory.enabled("tenant-1")).rejects.toThrow("Failed query");
     state.down = false;
     expect(await directory.enabled("tenant-1")).toEqual([NOTES]);
   });

@@ -1,6 +1,7 @@
 import { hmac } from "../../../src/platform/crypto.ts";
 import { browser } from "./browser.ts";
-import { web, type WebDeps } from "../../../src/web/pages.tsx";
+import type { WebDeps } from "../../../src/web/deps.ts";
+import { web } from "../../../src/web/pages.tsx";
 
 export const ORIGIN = "https://gateway.example.com";
 export const SECRET = "kT2v9XqLmR4sWz8yBcD1fGhJ3nPaUeVoIi5Y7K0Q6rxS";

@@ -1,0 +1,210 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const SRC = join(ROOT, "src");
+
+/** Top first. A module sees what is below its rank and what is in its own folder. */
+const RANKS: readonly (readonly string[])[] = [
+  ["index"],
+  ["worker"],
+  ["app"],
+  ["services"],
+  ["mcp", "oauth", "api", "web"],
+  ["access"],
+  ["grants", "keys", "registry", "upstreams", "limits", "audit"],
+  ["auth"],
+  ["platform"],
+];
+/** Written by Better Auth's generator; `package.test.ts` compares it with a fresh one. */
+const GENERATED = ["auth/schema.ts"];
+const MAX_LINES = 260;
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
+  .filter((name) => /\.tsx?$/.test(name))
+  .map((name) => name.replaceAll("\\", "/"))
+  .toSorted((a, b) => a.localeCompare(b));
+const sources = new Map(files.map((file) => [file, readFileSync(join(SRC, file), "utf8")]));
+
+const COMMENT = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g;
+/** `import … from "x"`, `export … from "x"`, `import "x"`, `import("x")` as a value or a type. */
+const IMPORT = /\b(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
+
+/** What a module imports, of whatever kind, in the words of the import. */
+const importsOf = (source: string) =>
+  [...source.replace(COMMENT, "").matchAll(IMPORT)].map(([, from, direct]) => from ?? direct ?? "");
+
+/** Nothing is left of a barrel without its imports and re-exports. */
+const isBarrel = (source: string) =>
+  source
+    .replace(COMMENT, "")
+    .replace(/\b(import|export)\b[^;"']*?\bfrom\s*["'][^"']+["'][^;\n]*;?|\bexport\s+(type\s+)?\{[^}]*\};?/g, "")
+    .trim() === "";
+
+interface Edge {
+  from: string;
+  to: string;
+}
+
+/** Imports between modules of `src`, each once. Other imports are packages, or files outside of `src`. */
+const edges: Edge[] = [...sources].flatMap(([from, source]) =>
+  [...new Set(importsOf(source))]
+    .filter((target) => target.startsWith("."))
+    .map((target) => ({ from, to: normalize(join(dirname(from), target)).replaceAll("\\", "/") })),
+);
+
+/** The folder under `src`, or the name of a module at its root. */
+const unitOf = (file: string) => file.split("/")[0]?.replace(/\.tsx?$/, "") ?? "";
+const rankOf = (file: string) => RANKS.findIndex((units) => units.includes(unitOf(file)));
+const isWithin = ({ from, to }: Edge) => from.includes("/") && unitOf(from) === unitOf(to);
+const show = ({ from, to }: Edge) => `${from} → ${to}`;
+
+/** Imports that go up, or sideways into another folder. */
+const violations = (graph: readonly Edge[]) =>
+  graph.filter((edge) => !isWithin(edge) && rankOf(edge.from) >= rankOf(edge.to)).map(show);
+
+/** The modules that can be reached from each other, in groups of more than one. */
+function cycles(graph: readonly Edge[]): string[][] {
+  const next = Map.groupBy(graph, ({ from }) => from);
+  const reach = (start: string) => {
+    const seen = new Set<string>();
+    const open = [start];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      for (const { to } of next.get(at) ?? []) {
+        if (seen.has(to)) continue;
+        seen.add(to);
+        open.push(to);
+      }
+    }
+    return seen;
+  };
+  const reached = new Map([...next.keys()].map((file) => [file, reach(file)]));
+  const inCycle = [...reached.keys()].filter((file) => reached.get(file)?.has(file));
+  const groups = Map.groupBy(inCycle, (file) =>
+    inCycle.filter((other) => reached.get(file)?.has(other) && reached.get(other)?.has(file)).join(),
+  );
+  return [...groups.values()];
+}
+
+describe("the modules of src", () => {
+  it("import downwards only, and between folders of one rank not at all", () => {
+    const inside = edges.filter(({ to }) => !to.startsWith(".."));
+    expect(violations(inside)).toEqual([]);
+  });
+
+  it("are in folders whose rank is known", () => {
+    expect(files.filter((file) => rankOf(file) === -1)).toEqual([]);
+  });
+
+  it("import nothing of this repository from outside of src but its version", () => {
+    expect(edges.filter(({ to }) => to.startsWith("..")).map(show)).toEqual(["platform/version.ts → ../package.json"]);
+  });
+
+  it("import modules that exist, by their whole name", () => {
+    expect(edges.filter(({ to }) => !existsSync(join(SRC, to))).map(show)).toEqual([]);
+  });
+
+  it("do not import each other in circles, not even for types", () => {
+    expect(cycles(edges)).toEqual([]);
+  });
+
+  it("have a reader's patience in view: at most 260 lines", () => {
+    const long = [...sources]
+      .map(([file, source]) => ({ file, lines: source.trimEnd().split("\n").length }))
+      .filter(({ file, lines }) => lines > MAX_LINES && !GENERATED.includes(file));
+    expect(long).toEqual([]);
+  });
+
+  it("are named after what they are about", () => {
+    const vague = /(^|[/.-])(utils?|helpers?|lib|libs|common|misc|shared)([/.-]|$)/i;
+    expect(files.filter((file) => vague.test(file))).toEqual([]);
+  });
+
+  it("R3: read no settings from the process", () => {
+    const reading = /\bprocess\s*(\.|\?\.|\[)\s*["']?env\b|\bfrom\s*["']node:process["']/;
+    expect([...sources].filter(([, source]) => reading.test(source)).map(([file]) => file)).toEqual([]);
+  });
+
+  it("are no barrels: an index stands at the root only, and each module says something of its own", () => {
+    expect(files.filter((file) => /(^|\/)index\.tsx?$/.test(file))).toEqual(["index.ts"]);
+    const passesAllOn = [...sources].filter(([, source]) =>
+      /\bexport\s+(type\s+)?\*/.test(source.replace(COMMENT, "")),
+    );
+    expect(passesAllOn.map(([file]) => file)).toEqual([]);
+    const empty = [...sources].filter(([, source]) => isBarrel(source));
+    expect(empty.map(([file]) => file)).toEqual([]);
+  });
+});
+
+describe("the tests above", () => {
+  it("see every import: each way to write one", () => {
+    const source = `
+      import a from "./a.ts";
+      import type { B } from './b.ts';
+      import { c, type D } from
+        "./c.ts";
+      import * as e from "e";
+      import "./f.ts";
+      export { g } from "./g.ts";
+      export * from "./h.ts";
+      const i = await import("./i.ts");
+      type J = import("./j.ts").J;
+      // import x from "./comment.ts";
+      /* import y from "./comment.ts"; */
+      const url = "https://example.com/from";
+    `;
+    expect(importsOf(source)).toEqual(
+      ["a.ts", "b.ts", "c.ts", "e", "f.ts", "g.ts", "h.ts", "i.ts", "j.ts"].map((name) =>
+        name === "e" ? name : `./${name}`,
+      ),
+    );
+  });
+
+  it("see the modules and their imports", () => {
+    expect(files.length).toBeGreaterThan(60);
+    expect(edges.length).toBeGreaterThan(150);
+    expect(edges.map(show)).toContain("services.ts → auth/auth.ts");
+    expect(edges.map(show)).toContain("mcp/envelope.ts → mcp/refusal.ts");
+    const alone = files.filter((file) => !edges.some(({ from, to }) => from === file || to === file));
+    // Migrations are made from schemas, whether or not a module reads them.
+    expect(alone.filter((file) => !file.endsWith("/schema.ts"))).toEqual([]);
+  });
+
+  it("find an import that goes up or sideways", () => {
+    const wrong = [
+      { from: "platform/config.ts", to: "auth/scopes.ts" },
+      { from: "mcp/serve.ts", to: "oauth/metadata.ts" },
+      { from: "keys/records.ts", to: "audit/record.ts" },
+      { from: "web/pages.tsx", to: "services.ts" },
+      { from: "unknown/file.ts", to: "platform/ids.ts" },
+      { from: "app.ts", to: "worker.ts" },
+    ];
+    const right = [
+      { from: "index.ts", to: "worker.ts" },
+      { from: "app.ts", to: "mcp/endpoint.ts" },
+      { from: "mcp/endpoint.ts", to: "mcp/serve.ts" },
+      { from: "upstreams/builtin/echo.ts", to: "upstreams/servers.ts" },
+      { from: "access/authenticate.ts", to: "keys/records.ts" },
+    ];
+    expect(violations([...right, ...wrong])).toEqual(wrong.filter(({ from }) => !from.startsWith("unknown")).map(show));
+  });
+
+  it("find a barrel", () => {
+    expect(isBarrel('// All of it.\nexport { a } from "./a.ts";\nexport type { B } from "./b.ts";\n')).toBe(true);
+    expect(isBarrel('import { a } from "./a.ts";\nexport { a };\n')).toBe(true);
+    expect(isBarrel('import { a } from "./a.ts";\nexport const b = a;\n')).toBe(false);
+  });
+
+  it("find a circle", () => {
+    const circle = [
+      { from: "a", to: "b" },
+      { from: "b", to: "c" },
+      { from: "c", to: "a" },
+      { from: "c", to: "d" },
+      { from: "e", to: "e" },
+    ];
+    expect(cycles(circle)).toEqual([["a", "b", "c"], ["e"]]);
+    expect(cycles(circle.slice(1, 2))).toEqual([]);
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { authorizationParameters, tokenParameters } from "../../../src/oauth/parameters.ts";
+
+const ORIGIN = "https://gateway.example.com";
+const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+const authorize = (query: string, offered?: readonly string[]) =>
+  new URLSearchParams(authorizationParameters(query, ORIGIN, offered));
+
+describe("the resource of an authorization request", () => {
+  it.each([
+    ["", [`${ORIGIN}/mcp`]],
+    ["resource=", [`${ORIGIN}/mcp`]],
+    [`resource=${ORIGIN}`, [`${ORIGIN}/mcp`]],
+    [`resource=${ORIGIN}/mcp/notes/`, [`${ORIGIN}/mcp/notes`]],
+    [`resource=${ORIGIN}/&resource=${ORIGIN}/mcp/notes`, [`${ORIGIN}/mcp`, `${ORIGIN}/mcp/notes`]],
+    ["resource=https://evil.example/mcp", ["https://evil.example/mcp"]],
+    [`resource=${ORIGIN}/mcp%23part`, [`${ORIGIN}/mcp#part`]],
+  ])("A09: of %j is %j", (query, resources) => {
+    expect(authorize(query).getAll("resource")).toEqual(resources);
+  });
+});
+
+describe("the scopes of an authorization request", () => {
+  it.each([
+    ["", undefined, ["mcp:tools offline_access"]],
+    ["scope=", undefined, ["mcp:tools offline_access"]],
+    ["scope=+%20", undefined, ["mcp:tools offline_access"]],
+    ["", ["openid", "mcp:tools"], ["mcp:tools"]],
+    ["scope=openid+mcp:tools", ["mcp:tools"], ["openid mcp:tools"]],
+    ["scope=mcp:tools++openid+mcp:tools", undefined, ["mcp:tools openid"]],
+    ["scope=nonsense+a%22b", undefined, ['nonsense a"b']],
+    ["scope=openid&scope=admin", undefined, ["openid", "admin"]],
+  ])("A08: of %j where %j are offered are %j", (query, offered, scopes) => {
+    expect(authorize(query, offered).getAll("scope")).toEqual(scopes);
+  });
+});
+
+describe("the challenge of an authorization request", () => {
+  it("A07: goes on when it is well-formed", () => {
+    const parameters = authorize(`code_challenge=${CHALLENGE}&code_challenge_method=S256`);
+    expect(parameters.get("code_challenge")).toBe(CHALLENGE);
+    expect(parameters.get("code_challenge_method")).toBe("S256");
+  });
+
+  it.each([
+    "",
+    "x",
+    CHALLENGE.slice(1),
+    `${CHALLENGE}A`,
+    `${CHALLENGE.slice(1)}=`,
+    `${CHALLENGE.slice(1)}%2B`,
+    `${CHALLENGE}%0A`,
+  ])(
+    "A07: loses its method when it is not, so that it is refused and not taken for a request without one: %j",
+    (challenge) => {
+      const parameters = authorize(`code_challenge=${challenge}&code_challenge_method=S256`);
+      expect(parameters.has("code_challenge")).toBe(true);
+      expect(parameters.has("code_challenge_method")).toBe(false);
+    },
+  );
+
+  it.each(["plain", "s256", "S512", "S256 "])("A07: keeps a method that is refused: %j", (method) => {
+    const query = new URLSearchParams({ code_challenge: CHALLENGE, code_challenge_method: method });
+    expect(authorize(query.toString()).get("code_challenge_method")).toBe(method);
+  });
+
+  it("A05: is not made up", () => {
+    expect(authorize("client_id=c").has("code_challenge")).toBe(false);
+  });
+});
+
+describe("everything else of a request", () => {
+  it("A14: goes on as it came", () => {
+    const state = 'a"b<script>\r\nx: y é';
+    const query = new URLSearchParams({ client_id: "c", redirect_uri: "https://app.example.com/cb?x=1", state });
+    const parameters = authorize(query.toString());
+    expect([parameters.get("client_id"), parameters.get("redirect_uri"), parameters.get("state")]).toEqual([
+      "c",
+      "https://app.example.com/cb?x=1",
+      state,
+    ]);
+  });
+
+  it("stays untouched in a token request that names no resource", () => {
+    const form = "grant_type=authorization_code&code=a%20b+c";
+    expect(tokenParameters(form, ORIGIN)).toBe(form);
+  });
+
+  it("C13: has the resource of a token request in its canonical form, and adds none", () => {
+    const parameters = new URLSearchParams(
+      tokenParameters(`code=x&resource=${ORIGIN}/&resource=https://evil.example`, ORIGIN),
+    );
+    expect(parameters.getAll("resource")).toEqual([`${ORIGIN}/mcp`, "https://evil.example"]);
+    expect(parameters.get("code")).toBe("x");
+  });
+});
