@@ -13,7 +13,7 @@ const OS = ["android", "darwin", "freebsd", "linux", "openharmony", "sunos", "wi
 const CPU = ["arm64", "x64", "ia32", "ppc64", "riscv64", "s390x", "arm", "64"];
 
 /** `os`, `cpu` and `libc` as the name of a platform package states them (`@scope/linux-x64-gnu`), so that npm skips it elsewhere. */
-function platformOf(name: string): Pick<LockPackage, "os" | "cpu" | "libc"> {
+export function platformOf(name: string): Pick<LockPackage, "os" | "cpu" | "libc"> {
   const words = name.replace(/.*\//, "").replaceAll("windows", "win32").split("-");
   const os = OS.find((candidate) => words.includes(candidate));
   const cpu = CPU.find((candidate) => words.includes(candidate));

@@ -26,7 +26,8 @@ export async function claimRefresh(db: Pick<Db, "execute">, request: RefreshRequ
     select state, answer, grant_id from claim_refresh_token(
       ${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)`);
   const [row] = rows;
-  switch (row?.state) {
+  if (!row) return { state: "unknown" };
+  switch (row.state) {
     case "claimed":
       return { state: "claimed", claimId, grantId: row.grant_id };
     case "answered":
@@ -35,9 +36,10 @@ export async function claimRefresh(db: Pick<Db, "execute">, request: RefreshRequ
       return { state: "replayed", grantId: row.grant_id };
     case "pending":
     case "mismatch":
+    case "unknown":
       return { state: row.state };
     default:
-      return { state: "unknown" };
+      return row.state satisfies never;
   }
 }
 

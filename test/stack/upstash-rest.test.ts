@@ -59,7 +59,7 @@ describe("commands of @upstash/redis", () => {
     do {
       const [next, page] = await redis.scan(cursor, { match: "*", count: 1000 });
       keys.push(...page);
-      cursor = String(next);
+      cursor = next;
     } while (cursor !== "0");
     expect(keys.toSorted()).toEqual(["h", "l", "z"]);
   });

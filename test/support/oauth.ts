@@ -71,7 +71,7 @@ export async function newClient(fields: Record<string, unknown> = {}, gateway: S
 
 export const VERIFIER = "a-verifier-of-the-form-that-rfc-7636-asks-for-0123456789";
 const encoded = (bytes: ArrayBuffer) => Buffer.from(bytes).toString("base64url");
-export const CHALLENGE = encoded(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(VERIFIER)));
+const CHALLENGE = encoded(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(VERIFIER)));
 
 export type Parameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 

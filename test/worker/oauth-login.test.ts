@@ -22,7 +22,7 @@ import {
 const SCOPE = "openid profile email offline_access mcp:tools";
 
 describe("signing in with OAuth", () => {
-  it("R1, R20, R21, R23: goes from the app through login and consent to a token for this gateway", async () => {
+  it("R1: R8: R20: R21: R23: goes from the app through login and consent to a token for this gateway", async () => {
     const [person, clientId, browser] = [await newPerson(), await newClient(), formBrowser()];
     const login = pageOf(await browser.open(authorizePath(clientId, { scope: SCOPE })));
     expect(login.url.pathname).toBe(config.LOGIN_PAGE);

@@ -15,7 +15,7 @@ import {
 
 /** Clients that predate discovery (MCP 2025-03-26) build their endpoints from the origin, or from the address of /mcp. */
 describe.each(["", "/mcp"])("endpoints under %j", (base) => {
-  it("R20, R21: register, sign in and redeem like the discovered ones", async () => {
+  it("R20: R21: register, sign in and redeem like the discovered ones", async () => {
     const answer = await register({ redirect_uris: [REDIRECT] }, request, `${base}/register`);
     expect(answer.status).toBe(201);
     const clientId = String((await json(answer))["client_id"]);

@@ -146,7 +146,7 @@ describe("client registration", () => {
     expect(await json(answer)).toEqual({ error: expect.any(String), error_description: expect.any(String) });
   });
 
-  it("D08, B07: ignores fields that would give a client privileges, and ids and secrets of its own choice", async () => {
+  it("D08: B07: ignores fields that would give a client privileges, and ids and secrets of its own choice", async () => {
     const answer = await register({
       redirect_uris: [REDIRECT],
       client_id: "mine",
