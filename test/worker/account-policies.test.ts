@@ -39,8 +39,17 @@ describe("signing in", () => {
     const { email } = await newPerson();
     const answer = await postJson("/sign-in/email", { email, password: PASSWORD, callbackURL: target });
     expect(answer.status).toBe(403);
-    const page = pageOf(await formBrowser().open(`/verify-email?token=x&next=${encodeURIComponent(target)}`));
-    expect(page.html).not.toContain('href="//evil');
+  });
+
+  it("F04: leads nowhere else after a mail, whatever the sign-up said about the way back", async () => {
+    for (const callbackURL of ["/%09/evil.example.com", "/sign-in?next=//evil.example.com", "/"]) {
+      const email = newEmail();
+      await postJson("/sign-up/email", { name: "x", email, password: PASSWORD, callbackURL });
+      const page = await confirmAddress(formBrowser(), email);
+      const links = [...page.html.matchAll(/href="([^"]*)"/g)].map(([, link]) => link);
+      expect(links).toContainEqual(expect.stringMatching(/^\/sign-in/));
+      for (const link of links) expect(link).toMatch(/^(\/$|\/sign-in($|\?)|data:,$)/);
+    }
   });
 
   it("R1: gives a new personal tenant once, and makes it again when it is missing", async () => {
