@@ -1,3 +1,4 @@
+CREATE INDEX "oauth_refresh_token_grant" ON "oauth_refresh_token" USING btree ("authorization_code_id");--> statement-breakpoint
 -- Ends one grant: every refresh token that descends from one authorization code. Other grants of the client live on.
 CREATE FUNCTION end_grant(p_grant text) RETURNS void LANGUAGE sql AS $$
   UPDATE oauth_refresh_token SET revoked = now() AT TIME ZONE 'utc'

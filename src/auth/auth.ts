@@ -177,9 +177,10 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
     },
     scopes: [...scopes],
     extensions: [{ claims: { accessToken: async ({ ctx }) => ({ grant: await grantOf(ctx) }) } }],
-    customAccessTokenClaims: ({ user, referenceId }) => {
+    customAccessTokenClaims: ({ user, referenceId, scopes: granted }) => {
       // Banning ends sessions; codes and refresh tokens that are out already end here.
       if (user?.["banned"] === true) throw suspended();
+      if (granted.includes("admin") && user?.["role"] !== "admin") throw notAdministrator();
       return { tenant: referenceId };
     },
     enforcePerClientResources: false,
@@ -199,6 +200,9 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
   // Its declared OpenAPI metadata has `items?: undefined`, which exactOptionalPropertyTypes does not let pass as absent.
   return plugin as unknown as BetterAuthPlugin;
 }
+
+const notAdministrator = () =>
+  new APIError("BAD_REQUEST", { error: "invalid_scope", error_description: "The scope admin is for administrators." });
 
 const suspended = () =>
   new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This account is suspended." });

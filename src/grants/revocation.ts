@@ -16,7 +16,26 @@ const CLOCK_SECONDS = 60;
 /** Ends a grant: its refresh tokens in Postgres, and by a mark in Redis its access tokens. Both are done when this resolves. */
 export async function endGrant({ db, redis, accessTokenSeconds }: GrantDeps, grantId: string): Promise<void> {
   await db.execute(sql`select end_grant(${grantId})`);
+  await stopAccessTokens({ redis, accessTokenSeconds }, grantId);
+}
+
+/** Refuses the access tokens of a grant from now on. */
+async function stopAccessTokens(
+  { redis, accessTokenSeconds }: Pick<GrantDeps, "redis" | "accessTokenSeconds">,
+  grantId: string,
+): Promise<void> {
   await redis.set(redisKeys.endedGrant(grantId), "1", { ex: accessTokenSeconds + CLOCK_SECONDS });
+}
+
+/**
+ * An authorization code was refused: if it has been redeemed before, somebody else has it, and what it gave out ends (RFC 6749 §4.1.2).
+ * Refresh tokens are the framework's to delete; nobody can tell a used code from an invented one, so that a guess costs a mark, too.
+ */
+export async function endGrantOfCode(
+  deps: Pick<GrantDeps, "redis" | "accessTokenSeconds">,
+  code: string,
+): Promise<void> {
+  await stopAccessTokens(deps, await sha256(code));
 }
 
 /** Whether the grant of an access token has ended. One Redis request; an error of Redis is the caller's 503, never a pass. */

@@ -52,7 +52,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     );
     if ("refusal" in presented) return refuse(presented);
 
-    // authenticate: a token without I/O, a key with one Redis request
+    // authenticate: one Redis request, none when form, checksum or signature are wrong
     const authenticated = await authenticate(
       deps,
       presented,

@@ -5,7 +5,7 @@ import { setRedirectUris } from "../auth/clients.ts";
 import { GRANT_HEADER } from "../auth/grant-claim.ts";
 import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
-import { endGrant, grantOfRefreshToken, type GrantDeps } from "../grants/revocation.ts";
+import { endGrant, endGrantOfCode, grantOfRefreshToken, type GrantDeps } from "../grants/revocation.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
@@ -96,10 +96,21 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const form = new URLSearchParams(body);
     const path = `${AUTH}/oauth2/token`;
     const answer = async (headers = {}) => inOAuthTerms(await ask(c, path, { body, headers }));
+    if (form.get("grant_type") === "authorization_code") return redeem(form, await answer());
     if (form.get("grant_type") !== "refresh_token") return answer();
     return refresh(deps.grants, { form, authorization: c.req.header("authorization") }, (grantId) =>
       answer(grantId === null ? {} : { [GRANT_HEADER]: grantId }),
     );
+  }
+
+  /** A refused code may have been redeemed by somebody before. */
+  async function redeem(form: URLSearchParams, answer: Response): Promise<Response> {
+    const code = form.get("code") ?? "";
+    if (answer.status === 400 && /^[A-Za-z0-9]{32}$/.test(code)) {
+      const { error } = await answer.clone().json<{ error?: string }>();
+      if (error === "invalid_grant") await endGrantOfCode(deps.grants, code);
+    }
+    return answer;
   }
 
   /** RFC 7009: a refresh token takes its whole grant along, access tokens included, before the answer. */

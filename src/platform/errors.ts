@@ -77,13 +77,15 @@ const STORE_ERRORS = new Set([
 /** SQLSTATE classes that say "not now" rather than "wrong": connection, resources, operator intervention, rollback. */
 const TRANSIENT_STATES = /^(08|53|57|40)/;
 
-/** True when Postgres or Redis did not answer, as opposed to a mistake of ours: the caller may try again. */
+/** True when Postgres or Redis did not answer, or not in their language, as opposed to a mistake of ours: the caller may try again. */
 export function isUnavailable(error: unknown): boolean {
+  let fromStore = false;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as { code?: unknown };
     if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return TRANSIENT_STATES.test(code);
-    if (STORE_ERRORS.has(cause.name) && !(cause.cause instanceof Error)) return true;
-    if (/network connection lost|fetch failed|internal error; reference/i.test(cause.message)) return true;
+    fromStore ||=
+      STORE_ERRORS.has(cause.name) ||
+      /network connection lost|fetch failed|internal error; reference/i.test(cause.message);
   }
-  return false;
+  return fromStore;
 }

@@ -21,6 +21,14 @@ describe("at /mcp", () => {
     return status;
   };
 
+  it("J02: the scope admin is given to administrators only, whatever a person consents to", async () => {
+    const clientId = await newClient();
+    const code = await codeFor(clientId, await newPerson(), { scope: "mcp:tools admin" });
+    const refused = await redeem(clientId, code);
+    expect(refused.status).toBe(400);
+    expect(await json(refused)).toMatchObject({ error: "invalid_scope" });
+  });
+
   it("C18: a token with a changed claim, another signature, or none, is refused", async () => {
     const { access_token: token } = await tokensFor(await newClient(), await newPerson());
     const [header = "", claims = "", signature = ""] = token.split(".");

@@ -120,10 +120,13 @@ describe("an authorization code", () => {
     await expectRefused(await redeem(clientId, code, { code_verifier: undefined }), "invalid_request");
   });
 
-  it("C10: works once; a replay ends the refresh token that it gave", async () => {
+  it("C10: works once; a replay ends the access token and the refresh token that it gave", async () => {
     const { clientId, code } = await newCode();
     const tokens = await json(await redeem(clientId, code));
+    const token = String(tokens["access_token"]);
+    expect((await rpc("tools/list", {}, { token })).status).toBe(200);
     await expectRefused(await redeem(clientId, code), "invalid_grant");
+    expect((await rpc("tools/list", {}, { token })).status).toBe(401);
     await expectRefused(await refresh(clientId, String(tokens["refresh_token"])), "invalid_grant");
   });
 
