@@ -82,7 +82,6 @@ Connect a client, then sign in when it opens the browser:
 Or call a tool with the API key:
 
   curl -s ${url}/mcp -H 'x-api-key: ${apiKey}' -H 'content-type: application/json' \\
-    -H 'accept: application/json, text/event-stream' \\
     -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}'
 
 Ctrl-C stops everything and keeps the data.

@@ -14,6 +14,7 @@ import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/clien
 import type { Db } from "../platform/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { Call, Outcome } from "./call.ts";
+import { acceptingBoth, acceptsEvents, plainJson } from "./plain-json.ts";
 import { forward, paramsOf, unavailableError, upstreamCaller } from "./forward.ts";
 
 export interface ServeDeps {
@@ -52,12 +53,16 @@ export function server(deps: ServeDeps): Serve {
     },
     { onerror: (error) => deps.log("info", "mcp.rejected", errorFields(error)) },
   );
-  return (call, connection) =>
-    handler.fetch(call.request, {
-      parsedBody: call.envelope.message,
+  return async (call, connection) => {
+    const { request, principal, envelope } = call;
+    const events = acceptsEvents(request.headers.get("accept"));
+    const response = await handler.fetch(events ? request : acceptingBoth(request), {
+      parsedBody: envelope.message,
       // The handler passes this through; the credential itself goes no further than its check.
-      authInfo: { token: "", clientId: call.principal.clientId ?? "", scopes: [], extra: { call, connection } },
+      authInfo: { token: "", clientId: principal.clientId ?? "", scopes: [], extra: { call, connection } },
     });
+    return events ? response : plainJson(response);
+  };
 }
 
 function aggregateServer(deps: ServeDeps, call: Call): Server {

@@ -85,7 +85,7 @@ function snippets(endpoint: string) {
       code: [
         `curl ${endpoint} \\`,
         `  -H "x-api-key: $MRG_API_KEY" \\`,
-        `  -H "content-type: application/json" -H "accept: application/json, text/event-stream" \\`,
+        `  -H "content-type: application/json" \\`,
         `  -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'`,
       ].join("\n"),
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callTool, newKey, request, rpc } from "../support/gateway.ts";
+import { addUpstream, callTool, newKey, request, rpc, upstreams } from "../support/gateway.ts";
 
 describe("built-in tools", () => {
   it("R22: echo returns the text that it is given", async () => {
@@ -61,6 +61,43 @@ describe("built-in tools", () => {
     expect(answers.map(({ result }) => result?.structuredContent?.["userId"])).toEqual(
       people.map(({ userId }) => userId),
     );
+  });
+});
+
+describe("scripts", () => {
+  const ask = (key: string, accept: string | undefined, message: object) =>
+    request("/mcp", {
+      method: "POST",
+      headers: { "x-api-key": key, "content-type": "application/json", ...(accept === undefined ? {} : { accept }) },
+      body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+    });
+
+  it.each([undefined, "*/*", "application/json", "text/html"])(
+    "K07: that accept %j get one JSON answer instead of a stream",
+    async (accept) => {
+      const { key } = await newKey();
+      const params = { name: "echo", arguments: { text: "hello" } };
+      const answer = await ask(key, accept, { id: 7, method: "tools/call", params });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("content-type")).toBe("application/json");
+      expect(await answer.json()).toMatchObject({ id: 7, result: { structuredContent: { text: "hello" } } });
+    },
+  );
+
+  it("get the result of a tool that reports progress, without the progress", async () => {
+    const { key, userId } = await newKey();
+    await addUpstream(`personal-${userId}`, "every", upstreams.everything);
+    const params = { name: "every__test_tool_with_progress", arguments: {}, _meta: { progressToken: 1 } };
+    const answer = await ask(key, "*/*", { id: 8, method: "tools/call", params });
+    expect(await answer.json()).toMatchObject({ id: 8, result: { content: [{ type: "text" }] } });
+  });
+
+  it("get errors and the receipt of a notification in the same way", async () => {
+    const { key } = await newKey();
+    const unknown = await ask(key, "*/*", { id: 9, method: "no/such/method" });
+    expect(await unknown.json()).toMatchObject({ id: 9, error: { code: -32601 } });
+    const notification = await ask(key, "*/*", { method: "notifications/initialized" });
+    expect(notification.status).toBe(202);
   });
 });
 

@@ -1,7 +1,15 @@
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { SQL } from "drizzle-orm";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { signingKeys } from "../../../src/auth/signing-keys.ts";
+
+// Postgres answers without a zone: what is read here must not depend on where this runs.
+beforeAll(() => {
+  vi.stubEnv("TZ", "Asia/Kolkata");
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
 
 const SECOND = 1000;
 const PUBLIC = { kty: "EC", crv: "P-256", x: "x", y: "y" };

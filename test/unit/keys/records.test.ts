@@ -1,9 +1,17 @@
 import type { SQL } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findKeyRecord, forgetKeyRecord, type KeyDeps } from "../../../src/keys/records.ts";
 import { generateApiKey } from "../../../src/keys/token.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
+
+// Postgres answers without a zone: what is read here must not depend on where this runs.
+beforeAll(() => {
+  vi.stubEnv("TZ", "Asia/Kolkata");
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
 
 const ROW = {
   id: "key-1",

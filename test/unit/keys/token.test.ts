@@ -122,6 +122,17 @@ describe("J05: a key that is not as it was issued", () => {
     );
   });
 
+  it("J05: is refused in another length or alphabet even with a right checksum", () => {
+    const bodies = ["", "a".repeat(42), "a".repeat(44), `${"a".repeat(42)}-`, `${"a".repeat(42)}_`].map(
+      (secret) => `mrg_live_${secret}`,
+    );
+    const kinds = ["mrg_prod_", "mrg__", "mrg_LIVE_", "mrg-live_", "xmrg_live_", "live_"].map(
+      (kind) => kind + "a".repeat(43),
+    );
+    expect(isApiKey(withChecksum(`mrg_live_${"a".repeat(43)}`))).toBe(true);
+    expect([...bodies, ...kinds].map(withChecksum).filter(isApiKey)).toEqual([]);
+  });
+
   it("J05: is refused when live and test are exchanged", () => {
     fc.assert(
       fc.property(keys, (key) => {

@@ -92,6 +92,9 @@ describe("D08: fields that would give a client more", () => {
   });
 
   it("D08: do not come by way of a prototype", () => {
+    const request = Object.create({ scope: "admin", contacts: ["eve@evil.example"] }) as Record<string, unknown>;
+    request["redirect_uris"] = [WEB];
+    expect(accepted(request)).toEqual(accepted({ redirect_uris: [WEB] }));
     const { body } = accepted(JSON.parse(`{"redirect_uris":["${WEB}"],"__proto__":{"scope":"admin","trusted":true}}`));
     expect(body["scope"]).toBeUndefined();
     expect(body["trusted"]).toBeUndefined();

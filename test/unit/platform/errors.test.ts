@@ -105,6 +105,10 @@ describe("a store that does not answer", () => {
     ["a lost connection of the platform", new Error("Network connection lost.")],
     ["a failed fetch", new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED") })],
     ["an internal error of the platform", new Error("internal error; reference = abc")],
+    [
+      "a store whose answer could not be read",
+      named("UpstashError", "x", { cause: new SyntaxError("Unexpected token <") }),
+    ],
     ["one three levels down", new Error("a", { cause: new Error("b", { cause: sqlError("08001") }) })],
   ])("is told by %s", (_what, error) => {
     expect(isUnavailable(error)).toBe(true);
@@ -115,6 +119,8 @@ describe("a store that does not answer", () => {
     ["a unique violation under Drizzle's", new DrizzleQueryError("insert", [], sqlError("23505"))],
     ["a syntax error (42601)", sqlError("42601")],
     ["a missing table (42P01)", sqlError("42P01")],
+    ["a unique violation under an error of a store", named("UpstashError", "x", { cause: sqlError("23505") })],
+    ["a unique violation under a lost connection", new Error("Network connection lost.", { cause: sqlError("23505") })],
     ["a denied privilege (42501)", sqlError("42501")],
     ["a mistake of ours", new TypeError("x is not a function")],
     ["a refusal of ours", new AppError("not_found", "Nothing here.")],

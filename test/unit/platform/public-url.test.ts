@@ -29,6 +29,8 @@ describe("a public URL", () => {
     "https://example.com/?next=http://127.0.0.1/#@localhost",
     "https://nip.io.example.com/",
     "https://mylocalhost.example.com/",
+    "https://nowhere.mylocal/",
+    "https://notnip.io/",
   ])("may be asked: %s", (text) => {
     expect(problemOf(text)).toBeUndefined();
   });

@@ -183,6 +183,7 @@ describe("F04: the login page", () => {
   });
 
   it.each([
+    "//evil",
     "//evil.example.com",
     "///evil.example.com",
     "/\\evil.example.com",

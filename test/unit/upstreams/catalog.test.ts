@@ -189,7 +189,7 @@ describe("a tool name on the aggregated endpoint", () => {
     },
   );
 
-  it("L14: of another tenant's server is as unknown as any", async () => {
+  it("L14: of another tenant's server is as unknown as one that nobody has", async () => {
     expect(await resolve("apps__other", "tenant-2")).toBeNull();
     expect(await resolve(await exposedName("apps", LONG), "tenant-2")).toBeNull();
   });

@@ -19,6 +19,7 @@ describe("the exposed name of an upstream's tool", () => {
   it("is whole up to 64 characters and ends with a hash beyond", async () => {
     expect(await exposedName("notes", "x".repeat(57))).toBe(`notes__${"x".repeat(57)}`);
     // Written down once: clients keep these names in their settings.
+    expect(await exposedName("notes", "x".repeat(59))).toBe(`notes__${"x".repeat(48)}_i02zdfbx`);
     expect(await exposedName("notes", "x".repeat(58))).toBe(`notes__${"x".repeat(48)}_2dDeQiqC`);
   });
 
