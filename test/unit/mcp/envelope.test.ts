@@ -110,6 +110,16 @@ describe("K08: text that is not JSON in UTF-8", () => {
     expect(await read(body)).toEqual({ refusal: { kind: "malformed_json" } });
   });
 
+  it("K08: does not include keys that stand twice: the last one is decided on, and is what is served", async () => {
+    const text = '{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"a","name":"b"}}';
+    expect(await read(text)).toEqual({
+      message: { jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "b" } },
+      method: "tools/call",
+      id: 1,
+      target: "b",
+    });
+  });
+
   it("K08: does not include text in other scripts", async () => {
     expect(await readJson({ ...PING, params: { name: "Größe 漢字 👋" } })).toMatchObject({ target: "Größe 漢字 👋" });
   });
