@@ -17,7 +17,8 @@ export function readCredential(
   query: URLSearchParams,
 ): PresentedCredential | { refusal: AccessRefusal } {
   const { authorization, apiKey } = headers;
-  if (URL_PARAMETERS.some((name) => query.has(name))) return { refusal: { kind: "credential_in_url" } };
+  if ([...query.keys()].some((name) => URL_PARAMETERS.includes(name.toLowerCase())))
+    return { refusal: { kind: "credential_in_url" } };
   if (authorization !== undefined && apiKey !== undefined) return { refusal: { kind: "several_credentials" } };
   if (apiKey !== undefined) {
     // Fetch joins repeated headers with a comma, which no key contains.

@@ -34,8 +34,9 @@ export interface AuditEvent {
 
 const MAX_TEXT = 256;
 // Control characters, bidirectional overrides and line separators: they forge lines and hide text where a log is displayed.
-// eslint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]/g;
+const UNSAFE =
+  // eslint-disable-next-line no-control-regex
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\u{e0000}-\u{e007f}]/gu;
 
 /** Text from outside in a form that is safe to keep and show: control characters replaced, cut to 256 characters. */
 export function auditText(text: string | null | undefined): string | null {

@@ -24,7 +24,7 @@ export function isResource(identifier: string, origin: string): boolean {
 export function canonicalResource(requested: string | undefined, origin: string): string {
   if (requested === undefined || requested === "") return resourceOf(origin);
   const url = URL.parse(requested);
-  if (!url || url.origin !== origin || url.search !== "" || url.hash !== "") return requested;
+  if (!url || url.origin !== origin || /[?#@\s]/.test(requested)) return requested;
   const path = url.pathname.replace(/\/$/, "");
   return path === "" ? resourceOf(origin) : `${origin}${path}`;
 }

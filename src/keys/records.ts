@@ -18,13 +18,17 @@ export interface KeyRecord {
 }
 
 export interface KeyDeps {
-  redis: Pick<Redis, "get" | "set" | "del">;
+  redis: Pick<Redis, "get" | "set">;
   db: Pick<Db, "execute">;
 }
 
 /** The stated bound: a change that Redis missed is in force after this many seconds. */
 const RECORD_SECONDS = 30;
 const UNKNOWN_SECONDS = 5;
+
+/** Stands in the cache for a while after a change: who reads it asks Postgres, and a fill that began before the change cannot replace it. */
+const CHANGED = "changed";
+const CHANGED_SECONDS = 60;
 
 /**
  * The record of an API key, from the Redis cache or else from Better Auth's `apikey` table (R7, R9); null when there is none.
@@ -34,15 +38,30 @@ export async function findKeyRecord({ redis, db }: KeyDeps, key: string): Promis
   const hash = await sha256(key);
   const cacheKey = redisKeys.apiKey(hash);
   const cached = await redis.get<string>(cacheKey);
-  if (cached !== null) return JSON.parse(cached) as KeyRecord | null;
+  const known = cached === null ? undefined : parseRecord(cached);
+  if (known !== undefined) return known;
   const record = await readKeyRecord(db, hash);
-  await redis.set(cacheKey, JSON.stringify(record), { ex: record === null ? UNKNOWN_SECONDS : RECORD_SECONDS });
+  if (cached === null) {
+    const ex = record === null ? UNKNOWN_SECONDS : RECORD_SECONDS;
+    await redis.set(cacheKey, JSON.stringify(record), { ex, nx: true });
+  }
   return record;
 }
 
-/** Makes the next call with this key read Postgres again; call it after the change is committed. */
+/** Makes the next call with this key read Postgres again; call it after the change is committed and before it is confirmed. */
 export async function forgetKeyRecord({ redis }: Pick<KeyDeps, "redis">, hash: string): Promise<void> {
-  await redis.del(redisKeys.apiKey(hash));
+  await redis.set(redisKeys.apiKey(hash), CHANGED, { ex: CHANGED_SECONDS });
+}
+
+/** Undefined for what is no record of ours: then Postgres decides. */
+function parseRecord(text: string): KeyRecord | null | undefined {
+  if (text === CHANGED) return undefined;
+  try {
+    const record = JSON.parse(text) as KeyRecord | null;
+    return record === null || (typeof record.id === "string" && Array.isArray(record.scopes)) ? record : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 interface Row extends Record<string, unknown> {

@@ -78,8 +78,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
 
     // record: after the answer
     const event = auditedAs(envelope.method);
-    if (event === undefined) return withHeaders(response, corsHeaders(origin));
-    deps.background(record(c, event, call));
+    if (event !== undefined) deps.background(record(c, event, call));
     return withHeaders(settledAtEnd(response, call), corsHeaders(origin));
   }
 

@@ -2,6 +2,8 @@ import { ProtocolError, type JSONRPCRequest, type Result, type ServerContext } f
 import type { UpstreamCaller, UpstreamConnection, UpstreamUnavailable } from "../upstreams/client.ts";
 
 const INTERNAL_ERROR = -32603;
+const MISSING_CAPABILITY = -32021;
+const CAPABILITIES = ["elicitation", "sampling", "roots", "tasks"];
 const PARAM_HEADER = /^mcp-param-[a-z0-9-]{1,64}$/;
 const LOG_LEVEL = "io.modelcontextprotocol/logLevel";
 const SERVER_INFO = "io.modelcontextprotocol/serverInfo";
@@ -94,9 +96,13 @@ function fromUpstream(error: unknown): unknown {
   return new ProtocolError(error.code, text, knownData(error));
 }
 
+/** Of an upstream's error data only the names of capabilities that this protocol knows. */
 function knownData(error: ProtocolError): Record<string, unknown> {
+  const data = { code: "upstream_error" };
   const required = (error.data as { requiredCapabilities?: unknown } | undefined)?.requiredCapabilities;
-  return { code: "upstream_error", ...(required === undefined ? {} : { requiredCapabilities: required }) };
+  if (error.code !== MISSING_CAPABILITY || typeof required !== "object" || required === null) return data;
+  const names = CAPABILITIES.filter((name) => Object.hasOwn(required, name));
+  return { ...data, requiredCapabilities: Object.fromEntries(names.map((name) => [name, {}])) };
 }
 
 async function notify(context: ServerContext, method: string, params: Record<string, unknown>): Promise<void> {

@@ -73,11 +73,17 @@ export interface ConfigProblem {
 
 /** Validates the Worker's variables and secrets. All problems are reported at once, each naming its variable. */
 export function parseConfig(env: object): { config: Config } | { problems: ConfigProblem[] } {
-  const parsed = schema.safeParse(textVariables(env));
-  if (!parsed.success) return { problems: parsed.error.issues.map(toProblem) };
-  const settings = parsed.data;
-  const problems = crossChecks(settings);
+  const values = textVariables(env);
+  const problems: ConfigProblem[] = [];
+  const read: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(schema.shape)) {
+    const parsed = field.safeParse(values[name]);
+    if (parsed.success) read[name] = parsed.data;
+    else problems.push(...parsed.error.issues.map((issue) => toProblem(name, issue)));
+  }
+  problems.push(...crossChecks(read));
   if (problems.length > 0) return { problems };
+  const settings = read as Settings;
   const production = settings.ENVIRONMENT === "production";
   return {
     config: {
@@ -91,12 +97,13 @@ export function parseConfig(env: object): { config: Config } | { problems: Confi
   };
 }
 
-function crossChecks(settings: Settings): ConfigProblem[] {
+/** Rules between settings, for those that are well-formed by themselves. */
+function crossChecks(settings: Partial<Settings>): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const require = (ok: boolean, name: string, problem: string) => {
     if (!ok) problems.push({ name, problem });
   };
-  const secure = (url: string) => url.startsWith("https:");
+  const secure = (url: string | undefined) => url === undefined || url.startsWith("https:");
   if (settings.ENVIRONMENT === "production") {
     require(secure(settings.BASE_URL), "BASE_URL", "must be https in production");
     require(secure(settings.UPSTASH_REDIS_REST_URL), "UPSTASH_REDIS_REST_URL", "must be https in production");
@@ -104,10 +111,12 @@ function crossChecks(settings: Settings): ConfigProblem[] {
     require(settings.OUTBOUND_ALLOW === undefined, "OUTBOUND_ALLOW", "is for development only");
     require(settings.RESEND_API_KEY !== undefined, "RESEND_API_KEY", "is required in production, to send mail");
   } else {
-    require(secure(settings.BASE_URL) ||
-      isLoopback(settings.BASE_URL), "BASE_URL", "must be https, or http on loopback");
+    const { BASE_URL } = settings;
+    const safe = BASE_URL === undefined || secure(BASE_URL) || isLoopback(BASE_URL);
+    require(safe, "BASE_URL", "must be https, or http on loopback");
   }
-  require(!settings.RESEND_API_KEY || !!settings.MAIL_FROM, "MAIL_FROM", "is required with RESEND_API_KEY");
+  const sendsMail = settings.RESEND_API_KEY !== undefined || settings.ENVIRONMENT === "production";
+  require(!sendsMail || !!settings.MAIL_FROM, "MAIL_FROM", "is required to send mail");
   for (const provider of ["GITHUB", "GOOGLE"] as const) {
     const id = settings[`${provider}_CLIENT_ID`];
     const secret = settings[`${provider}_CLIENT_SECRET`];
@@ -122,9 +131,9 @@ function textVariables(env: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }
 
-function toProblem(issue: z.core.$ZodIssue): ConfigProblem {
+function toProblem(name: string, issue: z.core.$ZodIssue): ConfigProblem {
   const absent = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
-  return { name: String(issue.path[0]), problem: absent ? "is required" : explain(issue) };
+  return { name, problem: absent ? "is required" : explain(issue) };
 }
 
 function explain(issue: z.core.$ZodIssue): string {

@@ -1,4 +1,5 @@
-const LOCAL_NAMES = /(^|\.)(localhost|local|internal|intranet|lan|home|corp|private|test|invalid|onion|arpa)$/;
+const LOCAL_NAMES =
+  /(^|\.)(localhost|localdomain|local|internal|intranet|lan|home|corp|private|test|invalid|onion|arpa)$/;
 const METADATA_NAMES = new Set(["metadata.goog", "instance-data"]);
 const DNS_TO_ADDRESS = /(^|\.)(nip\.io|sslip\.io|xip\.io|localtest\.me|lvh\.me)$/;
 
@@ -9,7 +10,7 @@ export function publicUrlProblem(url: URL, allow: readonly string[] = []): strin
   if (allow.includes(`${url.hostname}:${port}`) && /^https?:$/.test(url.protocol)) return undefined;
   if (url.protocol !== "https:") return "only https is allowed";
   if (port !== "443" && Number(port) < 1024) return "this port is not allowed";
-  const host = url.hostname.toLowerCase().replace(/\.$/, "");
+  const host = url.hostname.toLowerCase().replace(/\.+$/, "");
   if (isAddress(host)) return "an address is not allowed, use a public host name";
   if (!host.includes(".")) return "only public host names are allowed";
   if (LOCAL_NAMES.test(host) || METADATA_NAMES.has(host) || DNS_TO_ADDRESS.test(host))

@@ -12,7 +12,31 @@ export function estimatedBits(text: string): number {
   return bits;
 }
 
-const isSecret = (text: string) => text.length >= 43 && !PLACEHOLDERS.test(text) && estimatedBits(text) >= 160;
+const HEX = /^[0-9a-f]{64,}$/i;
+const BASE64 = /^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/_-]{43,}={0,2}$/;
+
+/** True for text that repeats its own beginning from some point to the end. */
+function repeatsItself(text: string): boolean {
+  for (let period = 1; period <= text.length / 2; period++) {
+    if (text.startsWith(text.slice(period))) return true;
+  }
+  return false;
+}
+
+/** True when most characters follow the one before them, as in an alphabet. */
+function isSequence(text: string): boolean {
+  let steps = 0;
+  for (let i = 1; i < text.length; i++) steps += Math.abs(text.charCodeAt(i) - text.charCodeAt(i - 1)) === 1 ? 1 : 0;
+  return steps > text.length / 2;
+}
+
+/** At least 32 bytes in hex or base64 that look random: no phrase, placeholder or pattern. */
+const isSecret = (text: string) =>
+  (HEX.test(text) || BASE64.test(text)) &&
+  !PLACEHOLDERS.test(text) &&
+  !repeatsItself(text) &&
+  !isSequence(text) &&
+  estimatedBits(text) >= 160;
 
 /** Comma-separated values, trimmed, empty ones dropped. */
 export const list = z.string().transform((text) =>
@@ -45,6 +69,10 @@ const SEALING_KEY = /^([a-z0-9]{1,16}):([A-Za-z0-9+/]{43}=)$/;
 export const sealingKeys = list
   .refine((items) => items.length > 0, "must hold at least one key")
   .refine((items) => items.every((item) => SEALING_KEY.test(item)), "each key must be id:base64 of 32 bytes")
+  .refine(
+    (items) => items.every((item) => estimatedBits(item.slice(item.indexOf(":") + 1)) >= 120),
+    "each key must be 32 random bytes (openssl rand -base64 32)",
+  )
   .refine((items) => new Set(items.map((item) => item.split(":")[0])).size === items.length, "key ids must differ")
   .transform((items) =>
     items.map((item) => ({ id: item.slice(0, item.indexOf(":")), key: item.slice(item.indexOf(":") + 1) })),
@@ -62,6 +90,7 @@ export const httpUrl = z.string().refine((text) => {
 
 /** An origin: scheme and host, no path. Returned without a trailing slash, as issuer and resource identifiers need it. */
 export const origin = httpUrl
+  .refine((text) => !text.includes("*"), "must be one origin, without wildcards")
   .refine(
     (text) => URL.parse(text)?.origin === text.replace(/\/$/, ""),
     "must be an origin: no path, query or fragment",

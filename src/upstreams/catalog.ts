@@ -94,11 +94,17 @@ async function allPages(connection: UpstreamConnection): Promise<Tool[]> {
   let cursor: unknown;
   for (let page = 0; page < MAX_PAGES; page++) {
     const result = await connection.request("tools/list", cursor === undefined ? {} : { cursor });
-    if (Array.isArray(result["tools"])) tools.push(...(result["tools"] as Tool[]));
+    if (Array.isArray(result["tools"])) tools.push(...result["tools"].filter(isTool));
     cursor = result["nextCursor"];
-    if (cursor === undefined) break;
+    if (typeof cursor !== "string") break;
   }
   return tools;
+}
+
+/** Clients refuse a whole list for one malformed entry: leave that out, so that an upstream hides its own tool only. */
+function isTool(entry: unknown): entry is Tool {
+  const { name, inputSchema } = (entry ?? {}) as { name?: unknown; inputSchema?: { type?: unknown } | null };
+  return typeof name === "string" && /^[A-Za-z0-9_.-]{1,128}$/.test(name) && inputSchema?.type === "object";
 }
 
 async function inParallel<T>(items: readonly T[], limit: number, work: (item: T) => Promise<void>): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +29,7 @@ describe("the bundle of a deployment", () => {
         UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9",
         UPSTASH_REDIS_REST_TOKEN: "none",
         BETTER_AUTH_SECRETS: "kq3vX0m8Rr2Zt7Yw5Ub1Nc9Pe4Sf6Hg0Jd2Lx8Qa3Vo",
-        SEALING_KEYS: `a:${Buffer.alloc(32, 7).toString("base64")}`,
+        SEALING_KEYS: `a:${randomBytes(32).toString("base64")}`,
       },
       port,
     );

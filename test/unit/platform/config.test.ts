@@ -95,7 +95,11 @@ describe("R3: defaults", () => {
 
 describe("R3: a setting that is missing", () => {
   it("R3: is named, all of them at once", () => {
-    expect(problemsOf({})).toEqual(REQUIRED.map((name) => ({ name, problem: "is required" })));
+    expect(problemsOf({})).toEqual([
+      ...REQUIRED.map((name) => ({ name, problem: "is required" })),
+      { name: "RESEND_API_KEY", problem: "is required in production, to send mail" },
+      { name: "MAIL_FROM", problem: "is required to send mail" },
+    ]);
   });
 
   it.each(REQUIRED)("R3: counts as missing when it is empty: %s", (name) => {

@@ -19,7 +19,7 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
     UPSTASH_REDIS_REST_URL: "https://redis.example.com",
     UPSTASH_REDIS_REST_TOKEN: "token",
     BETTER_AUTH_SECRETS: "kT2v9XqLmR4sWz8yBcD1fGhJ3nPaUeVoIi5Y7K0Q6rxS",
-    SEALING_KEYS: `a:${Buffer.alloc(32, 7).toString("base64")}`,
+    SEALING_KEYS: `a:${Buffer.from(Array.from({ length: 32 }, (_value, index) => (index * 37 + 11) % 256)).toString("base64")}`,
     ...settings,
   });
   if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
