@@ -186,9 +186,10 @@ describe("R3: production", () => {
   it("R3: refuses to start without mail", () => {
     expect(problemsOf(without(PRODUCTION, "RESEND_API_KEY", "MAIL_FROM"))).toEqual([
       { name: "RESEND_API_KEY", problem: "is required in production, to send mail" },
+      { name: "MAIL_FROM", problem: "is required to send mail" },
     ]);
     expect(problemsOf(without(PRODUCTION, "MAIL_FROM"))).toEqual([
-      { name: "MAIL_FROM", problem: "is required with RESEND_API_KEY" },
+      { name: "MAIL_FROM", problem: "is required to send mail" },
     ]);
   });
 
