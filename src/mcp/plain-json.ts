@@ -24,7 +24,7 @@ export async function plainJson(response: Response): Promise<Response> {
   return new Response(message, { status: response.status, headers });
 }
 
-/** The data of the last event that has any (HTML, server-sent events, §9.2.6). */
+/** The data of the last event that carries data (HTML, server-sent events, §9.2.6). */
 export function lastMessage(stream: string): string | undefined {
   const events = stream.split(/\r?\n\r?\n/).map((event) =>
     event
