@@ -17,7 +17,7 @@ import { linkMail, type Mail, type SendMail } from "./mail.ts";
 import { maySignUp, userProblem } from "./sign-up.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { redisStorage } from "./storage.ts";
-import { ensurePersonalTenant, personalTenantId } from "./tenants.ts";
+import { actsIn, ensurePersonalTenant, personalTenantId } from "./tenants.ts";
 import { unfinishedSignUp } from "./unfinished-sign-up.ts";
 
 /** What the authentication framework runs on. Functions of other capabilities come in as arguments. */
@@ -161,7 +161,7 @@ export function authOptions(deps: AuthDeps) {
   } satisfies BetterAuthOptions;
 }
 
-function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
+function authorizationServer({ config, db, scopes }: AuthDeps): BetterAuthPlugin {
   const plugin = oauthProvider({
     loginPage: config.LOGIN_PAGE,
     consentPage: AUTH_PAGES.consent,
@@ -177,10 +177,11 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
     },
     scopes: [...scopes],
     extensions: [{ claims: { accessToken: async ({ ctx }) => ({ grant: await grantOf(ctx) }) } }],
-    customAccessTokenClaims: ({ user, referenceId, scopes: granted }) => {
+    customAccessTokenClaims: async ({ user, referenceId, scopes: granted }) => {
       // Banning ends sessions; codes and refresh tokens that are out already end here.
       if (user?.["banned"] === true) throw suspended();
       if (granted.includes("admin") && user?.["role"] !== "admin") throw notAdministrator();
+      if (user && !(await actsIn(db, user.id, referenceId ?? ""))) throw noMember();
       return { tenant: referenceId };
     },
     enforcePerClientResources: false,
@@ -203,6 +204,9 @@ function authorizationServer({ config, scopes }: AuthDeps): BetterAuthPlugin {
 
 const notAdministrator = () =>
   new APIError("BAD_REQUEST", { error: "invalid_scope", error_description: "The scope admin is for administrators." });
+
+const noMember = () =>
+  new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "You are no member of this organization." });
 
 const suspended = () =>
   new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This account is suspended." });

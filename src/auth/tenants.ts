@@ -4,6 +4,15 @@ import type { Db } from "../platform/db.ts";
 /** Each user has a personal tenant whose id follows from the user's, so that creating it twice is harmless. */
 export const personalTenantId = (userId: string) => `personal-${userId}`;
 
+/** Whether a grant of this user may act in the tenant. The personal one is always the user's; others are asked of Postgres. */
+export async function actsIn(db: Pick<Db, "execute">, userId: string, tenantId: string): Promise<boolean> {
+  if (tenantId === personalTenantId(userId)) return true;
+  const { rows } = await db.execute(
+    sql`select 1 from member where organization_id = ${tenantId} and user_id = ${userId}`,
+  );
+  return rows.length > 0;
+}
+
 /**
  * Creates the user's personal tenant and ownership unless they exist, and aligns the administrator role with `adminEmails`
  * (lower case; verified addresses only). One statement, repeated at each sign-in: a crash after sign-up leaves nobody without a tenant.

@@ -55,7 +55,8 @@ export function server(deps: ServeDeps): Serve {
   );
   return async (call, connection) => {
     const { request, principal, envelope } = call;
-    const events = acceptsEvents(request.headers.get("accept"));
+    // A subscription is a stream or nothing: it has no final message to wait for.
+    const events = acceptsEvents(request.headers.get("accept")) || envelope.method === "subscriptions/listen";
     const response = await handler.fetch(events ? request : acceptingBoth(request), {
       parsedBody: envelope.message,
       // The handler passes this through; the credential itself goes no further than its check.

@@ -14,7 +14,7 @@ import { cacheable, failure, oauthError } from "./answers.ts";
 import { presentedClientId } from "./client-id.ts";
 import { framework, textOf } from "./framework.ts";
 import { protectedResource } from "./metadata.ts";
-import { authorizationParameters, tokenParameters } from "./parameters.ts";
+import { authorizationParameters, hasRepeated, tokenParameters } from "./parameters.ts";
 import { refresh } from "./refresh.ts";
 import { inOAuthTerms } from "./refusal.ts";
 import { compatibleRegistration } from "./registration.ts";
@@ -95,6 +95,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const body = tokenParameters(await textOf(c), origin);
     const form = new URLSearchParams(body);
     const path = `${AUTH}/oauth2/token`;
+    if (hasRepeated(form)) return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
     const answer = async (headers = {}) => inOAuthTerms(await ask(c, path, { body, headers }));
     if (form.get("grant_type") === "authorization_code") return redeem(form, await answer());
     if (form.get("grant_type") !== "refresh_token") return answer();

@@ -39,6 +39,12 @@ export function tokenParameters(text: string, origin: string): string {
   return parameters.toString();
 }
 
+/** True when a parameter stands twice: two readers could take different ones. Only `resource` may (RFC 8707 §2). */
+export function hasRepeated(parameters: URLSearchParams): boolean {
+  const names = [...parameters.keys()].filter((name) => name !== "resource");
+  return new Set(names).size !== names.length;
+}
+
 function setCanonicalResources(parameters: URLSearchParams, origin: string): void {
   const named = parameters.getAll("resource");
   parameters.delete("resource");

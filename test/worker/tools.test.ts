@@ -101,6 +101,25 @@ describe("scripts", () => {
   });
 });
 
+describe("a subscription", () => {
+  it("is answered at once, also to a caller that did not ask for events", async () => {
+    const { key } = await newKey();
+    const envelope = {
+      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+      "io.modelcontextprotocol/clientCapabilities": {},
+    };
+    const headers = { "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen", accept: "*/*" };
+    const params = { notifications: { toolsListChanged: true }, _meta: envelope };
+    const answer = await request("/mcp", {
+      method: "POST",
+      headers: { "x-api-key": key, "content-type": "application/json", ...headers },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "subscriptions/listen", params }),
+    });
+    const first = await answer.body?.getReader().read();
+    expect(new TextDecoder().decode(first?.value)).toContain("notifications/subscriptions/acknowledged");
+  });
+});
+
 describe("browser clients", () => {
   it("may ask from loopback and configured origins, without credentials mode", async () => {
     const { key } = await newKey();
