@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AUTH_PAGES } from "../../../src/auth/auth.ts";
+import { AUTH_PAGES } from "../../../src/auth/pages.ts";
 import { client, ORIGIN, session, signedQuery, visitor, type Answer } from "./scripted.ts";
 
 describe("the consent page", () => {
