@@ -17,7 +17,7 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   const form = (purpose: string) => protectedForm(deps, purpose);
   const headers = pageHeaders(BASE_URL.startsWith("https:"));
   const pages = new Hono<PageEnv>();
-  for (const path of ["/", LOGIN_PAGE, "/sign-up", "/sign-out", "/verify-email", "/consent", "/error"])
+  for (const path of ["/", LOGIN_PAGE, "/sign-up", "/sign-out", "/verify-email", "/consent", "/error", "/dashboard/*"])
     pages.use(path, headers);
 
   pages.get("/", home(deps));

@@ -84,6 +84,8 @@ button.link{min-height:1.5rem;padding:0;border:0;background:none;color:var(--acc
 .notice.danger{color:var(--danger);background:var(--danger-surface)}
 .notice.warning{color:var(--warning);background:var(--warning-surface)}
 .notice.success{color:var(--success);background:var(--success-surface)}
+.menu{display:flex;flex-wrap:wrap;gap:var(--space-2) var(--space-4);border-bottom:1px solid var(--line);padding-bottom:var(--space-2)}
+.menu a[aria-current]{color:inherit;font-weight:600;text-decoration:none}
 .facts{display:grid;grid-template-columns:max-content 1fr;gap:var(--space-2) var(--space-4)}
 .facts dt{color:var(--muted)}
 .facts dd{overflow-wrap:anywhere}

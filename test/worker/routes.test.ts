@@ -14,6 +14,7 @@ const ADDRESSES: Record<string, "public" | "session" | "oauth" | "credential"> =
   "/error": "public",
   "/consent": "session",
   "/sign-out": "session",
+  "/dashboard/*": "session",
   "/.well-known/*": "public",
   "/.well-known/oauth-protected-resource": "public",
   "/.well-known/oauth-protected-resource/mcp": "public",
