@@ -1,6 +1,6 @@
 import type { BetterAuthOptions } from "better-auth";
 import { APIError } from "better-auth/api";
-import type { AuthDeps } from "./auth.ts";
+import type { AuthDeps } from "./deps.ts";
 import { maySignUp, userProblem } from "./sign-up.ts";
 import { ensurePersonalTenant } from "./tenants.ts";
 

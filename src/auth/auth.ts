@@ -4,37 +4,14 @@ import type { BetterAuthOptions } from "better-auth";
 import { betterAuth } from "better-auth/minimal";
 import { admin } from "better-auth/plugins/admin";
 import { organization } from "better-auth/plugins/organization";
-import type { Config } from "../platform/config.ts";
-import type { Db } from "../platform/db.ts";
-import type { Log } from "../platform/log.ts";
 import { accountRules } from "./account-rules.ts";
 import { VERIFICATION_SECONDS, verificationMail } from "./account-mails.ts";
 import { authorizationServer } from "./authorization-server.ts";
 import { database } from "./database.ts";
+import type { AuthDeps } from "./deps.ts";
 import { keyChangeHooks } from "./key-changes.ts";
-import type { SendMail } from "./mail.ts";
 import { AUTH_PAGES } from "./pages.ts";
-import type { SigningKeys } from "./signing-keys.ts";
-import type { redisStorage } from "./storage.ts";
 import { unfinishedSignUp } from "./unfinished-sign-up.ts";
-
-/** What the authentication framework runs on. Functions of other capabilities come in as arguments. */
-export interface AuthDeps {
-  config: Config;
-  db: Db;
-  storage: ReturnType<typeof redisStorage>;
-  signingKeys: SigningKeys;
-  sendMail: SendMail;
-  log: Log;
-  /** Work that goes on after the answer. */
-  background: (work: Promise<unknown>) => void;
-  generateApiKey: () => string;
-  keyStartLength: number;
-  defaultKeyPermissions: Record<string, string[]>;
-  /** Called with a key's hash after a committed change, before the answer that confirms it (R9). */
-  onKeyChanged: (hash: string) => Promise<void>;
-  scopes: readonly string[];
-}
 
 const NEW_USER = { role: "user", banned: false, banReason: null, banExpires: null };
 

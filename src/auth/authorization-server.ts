@@ -2,7 +2,7 @@ import { oauthProvider } from "@better-auth/oauth-provider";
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError } from "better-auth/api";
 import { jwt } from "better-auth/plugins/jwt";
-import type { AuthDeps } from "./auth.ts";
+import type { AuthDeps } from "./deps.ts";
 import { grantOf } from "./grant-claim.ts";
 import { AUTH_PAGES } from "./pages.ts";
 import { actsIn, personalTenantId } from "./tenants.ts";

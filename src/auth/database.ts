@@ -1,6 +1,7 @@
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { BetterAuthOptions } from "better-auth";
 import type { Db } from "../platform/db.ts";
+import { readAhead } from "./read-ahead.ts";
 import { isResource } from "./resources.ts";
 import * as schema from "./schema.ts";
 
@@ -16,8 +17,10 @@ export function database(db: Db, origin: string) {
       ...adapter,
       findOne: async <T>(query: Parameters<typeof adapter.findOne>[0]): Promise<T | null> => {
         const identifier = query.where[0]?.value;
-        if (query.model !== "oauthResource" || typeof identifier !== "string") return adapter.findOne<T>(query);
-        return isResource(identifier, origin) ? (resourceRow(identifier) as T) : null;
+        if (query.model === "oauthResource" && typeof identifier === "string")
+          return isResource(identifier, origin) ? (resourceRow(identifier) as T) : null;
+        const read = await readAhead(db, query);
+        return read === undefined ? adapter.findOne<T>(query) : (read as T | null);
       },
     };
   };

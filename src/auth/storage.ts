@@ -1,5 +1,6 @@
 import type { SecondaryStorage } from "@better-auth/core/db";
 import { redisKeys, type Redis } from "../platform/redis.ts";
+import { takenValue } from "./token-request.ts";
 
 const INCREMENT = `#!lua flags=allow-key-locking
 local count = redis.call('INCR', KEYS[1])
@@ -16,7 +17,7 @@ export function redisStorage(redis: Pick<Redis, "get" | "set" | "del" | "getdel"
     delete: async (key) => {
       await redis.del(redisKeys.auth(key));
     },
-    getAndDelete: (key) => redis.getdel<string>(redisKeys.auth(key)),
+    getAndDelete: async (key) => takenValue(key) ?? redis.getdel<string>(redisKeys.auth(key)),
     increment: async (key, ttl) =>
       Number(await redis.eval(INCREMENT, [redisKeys.auth(key)], [String(Math.max(1, Math.ceil(ttl)))])),
   };

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { base64url, sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
-import { refreshClaim } from "./schema.ts";
+import { endedGrant, refreshClaim } from "./schema.ts";
 
 /** What the presenter of a refresh token gets; see `migrations/0003_refresh_functions.sql`. */
 export type RefreshClaim =
@@ -51,8 +51,8 @@ interface ClaimRow extends Record<string, unknown> {
 }
 
 /**
- * Keeps the answer for 30 seconds, before anybody receives it. False when the claim lapsed meanwhile: then the successor in this answer
- * has been deleted and must not be sent.
+ * Keeps the answer for 30 seconds, before anybody receives it. False when the claim lapsed or the grant was ended meanwhile: then the
+ * successor in this answer must not be sent.
  */
 export async function keepAnswer(
   db: Pick<Db, "execute">,
@@ -63,7 +63,11 @@ export async function keepAnswer(
   const sealed = await sealAnswer(answer, token);
   const { rows } = await db.execute(sql`
     update ${refreshClaim} set answer = ${sealed}, answered_at = clock_timestamp()
-    where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null returning 1`);
+    where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null
+      and not exists (
+        select 1 from oauth_refresh_token t join ${endedGrant} e on e.grant_id = t.authorization_code_id
+        where t.token = token_hash)
+    returning 1`);
   return rows.length === 1;
 }
 
@@ -79,13 +83,17 @@ export async function discardSuccessor(db: Pick<Db, "execute">, refreshToken: st
   await db.execute(sql`delete from oauth_refresh_token where token = ${await sha256(refreshToken)}`);
 }
 
-/** Opens sealed answers that are no longer of use, and forgets claims whose token has expired. Bounded. */
+/** Drops sealed answers that are no longer of use, and forgets claims and ended grants whose tokens are gone. Bounded. */
 export async function pruneClaims(db: Pick<Db, "execute">): Promise<void> {
   await db.execute(sql`
     with forgotten as (
       delete from ${refreshClaim} where token_hash in (
         select c.token_hash from ${refreshClaim} c left join oauth_refresh_token t on t.token = c.token_hash
         where t.id is null and c.claimed_at < now() - interval '1 minute' limit 500)
+    ), ended as (
+      delete from ${endedGrant} where grant_id in (
+        select e.grant_id from ${endedGrant} e left join oauth_refresh_token t on t.authorization_code_id = e.grant_id
+        where t.id is null and e.ended_at < now() - interval '1 day' limit 500)
     )
     update ${refreshClaim} set answer = null where token_hash in (
       select token_hash from ${refreshClaim}

@@ -17,3 +17,12 @@ export const refreshClaim = pgTable(
   },
   (table) => [index("refresh_claim_claimed_at").on(table.claimedAt)],
 );
+
+/**
+ * Grants that were ended. What is being made for one at that moment, a successor that is not yet stored above all, is refused by this
+ * row when it is used. Kept for as long as a refresh token of the grant exists.
+ */
+export const endedGrant = pgTable("ended_grant", {
+  grantId: text("grant_id").primaryKey(),
+  endedAt: timestamp("ended_at", { withTimezone: true }).notNull(),
+});

@@ -1,9 +1,19 @@
+import { decodeJwt } from "jose";
+
 /**
- * The client that a request to an OAuth endpoint says it comes from, by form or HTTP Basic. Null when it names itself in an assertion,
- * which only the framework reads. Whether it is that client is the framework's to check.
+ * The client that a request to an OAuth endpoint says it comes from, by form, HTTP Basic or assertion (RFC 7523 §3). Whether it is that
+ * client is the framework's to check.
  */
 export function presentedClientId(form: URLSearchParams, authorization: string | undefined): string | null {
-  return form.get("client_id") ?? basicUser(authorization);
+  return form.get("client_id") ?? basicUser(authorization) ?? assertedSubject(form.get("client_assertion"));
+}
+
+function assertedSubject(assertion: string | null): string | null {
+  try {
+    return assertion === null ? null : (decodeJwt(assertion).sub ?? null);
+  } catch {
+    return null;
+  }
 }
 
 /** The client id of HTTP Basic authentication (RFC 6749 §2.3.1: form-encoded, then base64). */

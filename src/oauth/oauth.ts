@@ -2,29 +2,32 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import type { Auth } from "../auth/auth.ts";
 import { setRedirectUris } from "../auth/clients.ts";
+import type { TakenCode } from "../auth/codes.ts";
 import { GRANT_HEADER } from "../auth/grant-claim.ts";
 import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
-import { endGrant, endGrantOfCode, grantOfRefreshToken, type GrantDeps } from "../grants/revocation.ts";
+import { runTokenRequest } from "../auth/token-request.ts";
+import type { GrantDeps } from "../grants/revocation.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { cacheable, failure, oauthError } from "./answers.ts";
-import { presentedClientId } from "./client-id.ts";
 import { framework, textOf } from "./framework.ts";
 import { protectedResource } from "./metadata.ts";
 import { authorizationParameters, hasRepeated, tokenParameters } from "./parameters.ts";
+import { redeem, type RedeemDeps } from "./redeem.ts";
 import { refresh } from "./refresh.ts";
 import { inOAuthTerms } from "./refusal.ts";
 import { compatibleRegistration } from "./registration.ts";
+import { revokeToken } from "./revoke.ts";
 
 export interface OAuthDeps {
   config: Pick<Config, "BASE_URL" | "CLIENT_REGISTRATION" | "SCOPES">;
   auth: () => Promise<Auth>;
   signingKeys: SigningKeys;
   db: Pick<Db, "execute">;
-  grants: GrantDeps;
+  grants: GrantDeps & RedeemDeps;
   log: Log;
 }
 
@@ -96,38 +99,21 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const form = new URLSearchParams(body);
     const path = `${AUTH}/oauth2/token`;
     if (hasRepeated(form)) return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
-    const answer = async (headers = {}) => inOAuthTerms(await ask(c, path, { body, headers }));
-    if (form.get("grant_type") === "authorization_code") return redeem(form, await answer());
-    if (form.get("grant_type") !== "refresh_token") return answer();
+    const exchange = async (code?: TakenCode, headers = {}) =>
+      inOAuthTerms(await runTokenRequest(code, () => ask(c, path, { body, headers })));
+    if (form.get("grant_type") === "authorization_code") return redeem(deps.grants, form.get("code"), exchange);
+    if (form.get("grant_type") !== "refresh_token") return exchange();
     return refresh(deps.grants, { form, authorization: c.req.header("authorization") }, (grantId) =>
-      answer(grantId === null ? {} : { [GRANT_HEADER]: grantId }),
+      exchange(undefined, grantId === null ? {} : { [GRANT_HEADER]: grantId }),
     );
   }
 
-  /** A refused code may have been redeemed by somebody before. */
-  async function redeem(form: URLSearchParams, answer: Response): Promise<Response> {
-    const code = form.get("code") ?? "";
-    if (answer.status === 400 && /^[A-Za-z0-9]{32}$/.test(code)) {
-      const { error } = await answer.clone().json<{ error?: string }>();
-      if (error === "invalid_grant") await endGrantOfCode(deps.grants, code);
-    }
-    return answer;
-  }
-
-  /** RFC 7009: a refresh token takes its whole grant along, access tokens included, before the answer. */
   async function revoke(c: Context<HttpEnv>) {
     const body = await textOf(c);
-    const form = new URLSearchParams(body);
-    const presented = form.get("token");
-    const clientId = presentedClientId(form, c.req.header("authorization"));
-    // Better Auth answers 200 to a client that the token does not belong to, too (RFC 7009 §2.2): it must end nothing.
-    const grantId = presented && clientId ? await grantOfRefreshToken(deps.grants, presented, clientId) : null;
-    const answer = await ask(c, `${AUTH}/oauth2/revoke`, { body });
-    if (answer.ok && grantId !== null) await endGrant(deps.grants, grantId);
-    const found =
-      answer.ok || !presented || (await answer.clone().json<{ error?: string }>()).error !== "invalid_request";
-    // A token that is not there is as good as revoked (RFC 7009 §2.2); Better Auth means to say so and says 400.
-    return found ? answer : new Response(null, { headers: { "cache-control": "no-store" } });
+    const authorization = c.req.header("authorization");
+    return revokeToken(deps.grants, { body, authorization }, (shown) =>
+      ask(c, `${AUTH}/oauth2/revoke`, { body: shown }),
+    );
   }
 
   async function register(c: Context<HttpEnv>) {

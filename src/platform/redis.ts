@@ -10,11 +10,15 @@ export type { Redis };
  * |---|---|---|
  * | `mrg1:auth:…` | Better Auth secondary storage: sessions, codes, rate counters | set by Better Auth |
  * | `mrg1:key:{hash}` | JSON record of an API key, or `null` for a key that does not exist | 30 s, 5 s for `null` |
+ * | `mrg1:redeeming:{hash}` | `1`: an authorization code is being redeemed | 10 s |
  * | `mrg1:ended:{grant}` | `1`: access tokens of this grant are refused | life of an access token |
  * | `mrg1:dev:mailbox` | list of mails, development only | last 200 |
  */
 export const redisKeys = {
   auth: (key: string) => `mrg1:auth:${key}`,
+  /** Where Better Auth keeps an authorization code, by its hash. */
+  authorizationCode: (hash: string) => `mrg1:auth:verification:${hash}`,
+  redeeming: (hash: string) => `mrg1:redeeming:${hash}`,
   apiKey: (hash: string) => `mrg1:key:${hash}`,
   endedGrant: (grantId: string) => `mrg1:ended:${grantId}`,
   mailbox: "mrg1:dev:mailbox",
@@ -34,7 +38,8 @@ export function connectRedis(
     enableAutoPipelining: false,
     enableTelemetry: false,
     readYourWrites: false,
-    retry: false,
+    // Not `false`: that means one retry.
+    retry: { retries: 0 },
     signal: () => AbortSignal.timeout(config.REDIS_TIMEOUT_MS),
   });
 }

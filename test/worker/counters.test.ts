@@ -16,6 +16,16 @@ describe("round trips", () => {
     });
   });
 
+  it("a Redis request whose answer is lost is not sent again: it may have been carried out", async () => {
+    const { key } = await newKey();
+    await callTool("echo", { text: "warm" }, { key });
+    await withFault({ upstash: { mode: "reset-after-commit" } }, async () => {
+      await resetStats();
+      expect((await callTool("echo", { text: "x" }, { key })).status).toBe(503);
+      expect((await stats()).redisRequests).toBe(1);
+    });
+  });
+
   it("R9: the first call with a key costs one statement more, and one Redis request to remember it", async () => {
     const { key } = await newKey();
     await resetStats();

@@ -141,17 +141,6 @@ describe("an authorization code", () => {
     await expectRefused(await redeem(await newClient(), "a".repeat(32)), "invalid_grant");
   });
 
-  it("C12: redeemed eight times at once gives tokens exactly once, in every round", async () => {
-    const [clientId, person, browser] = [await newClient(), await newPerson(), formBrowser()];
-    for (let round = 0; round < 10; round++) {
-      const code = await codeFor(clientId, person, {}, browser);
-      const answers = await Promise.all(Array.from({ length: 8 }, () => redeem(clientId, code)));
-      const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
-      expect(statuses).toEqual([200, ...Array.from({ length: 7 }, () => 400)]);
-      for (const answer of answers.filter(({ ok }) => !ok)) await expectRefused(answer, "invalid_grant");
-    }
-  });
-
   it.each([
     ["another server of this gateway", `${origin}/mcp/notes`],
     ["another origin", "https://evil.example.com/mcp"],

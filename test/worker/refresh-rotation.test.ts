@@ -39,10 +39,10 @@ describe("refresh token rotation", () => {
     expect(result?.structuredContent).toMatchObject({ credential: "access_token", clientId });
   });
 
-  it("G05: sixteen concurrent refreshes make one successor and get one answer, in every round", async () => {
+  it("G05: sixteen concurrent refreshes make one successor and get one answer, in each of fifty rounds", async () => {
     const { clientId, tokens } = await newGrant();
     let token = tokens.refresh_token;
-    for (let round = 0; round < 10; round++) {
+    for (let round = 0; round < 50; round++) {
       const presented = token;
       const answers = await Promise.all(Array.from({ length: 16 }, () => refresh(clientId, presented)));
       expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 16 }, () => 200));
@@ -152,6 +152,6 @@ describe("refresh token rotation", () => {
     await resetStats();
     await rotated(clientId, tokens.refresh_token);
     const { sqlRequests, redisRequests } = await stats();
-    expect({ sqlRequests, redisRequests }).toEqual({ sqlRequests: 7, redisRequests: 1 });
+    expect({ sqlRequests, redisRequests }).toEqual({ sqlRequests: 5, redisRequests: 1 });
   });
 });
