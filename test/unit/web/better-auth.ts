@@ -1,6 +1,7 @@
 import { betterAuth } from "better-auth/minimal";
 import { memoryAdapter } from "better-auth/adapters/memory";
-import { authOptions, type AuthDeps } from "../../../src/auth/auth.ts";
+import { authOptions } from "../../../src/auth/auth.ts";
+import type { AuthDeps } from "../../../src/auth/deps.ts";
 import type { Mail } from "../../../src/auth/mail.ts";
 import { ALL_SCOPES } from "../../../src/auth/scopes.ts";
 import { parseConfig } from "../../../src/platform/config.ts";
