@@ -6,6 +6,7 @@ import { authOptions } from "../src/auth/auth.ts";
 import { signingKeys } from "../src/auth/signing-keys.ts";
 import { parseConfig } from "../src/platform/config.ts";
 import { connectDatabases } from "../src/platform/db.ts";
+import { connectRedis } from "../src/platform/redis.ts";
 import { developmentSettings } from "./settings.ts";
 
 const path = resolve(import.meta.dirname, "../src/auth/schema.ts");
@@ -26,15 +27,20 @@ export async function freshAuthSchema(): Promise<string> {
   const options = authOptions({
     config: parsed.config,
     db,
+    redis: connectRedis(parsed.config),
     storage: { get: () => null, set: () => null, delete: () => null, getAndDelete: () => null, increment: () => 1 },
     signingKeys: signingKeys(db),
     sendMail: async () => {},
+    outbound: () => Promise.reject(new Error("nothing is asked")),
     log: () => {},
     background: () => {},
     generateApiKey: () => "",
     keyStartLength: 12,
     defaultKeyPermissions: {},
     onKeyChanged: async () => {},
+    stopCredentials: async () => {},
+    resumeGrants: async () => {},
+    browserCookie: "form",
     scopes: ["openid", "offline_access"],
   });
   const adapter = options.database(options);

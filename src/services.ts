@@ -8,17 +8,20 @@ import { pruneExpired } from "./auth/prune.ts";
 import { ALL_SCOPES, scopesToPermissions } from "./auth/scopes.ts";
 import { signingKeys } from "./auth/signing-keys.ts";
 import { redisStorage } from "./auth/storage.ts";
+import { resumeGrants, stopGrants } from "./grants/pause.ts";
 import { pruneClaims } from "./grants/rotation.ts";
 import { forgetKeyRecord } from "./keys/records.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
 import type { Config } from "./platform/config.ts";
 import { connectDatabases } from "./platform/db.ts";
+import { publicNamesOnly } from "./platform/dns.ts";
 import { errorFields, log } from "./platform/log.ts";
 import { guardedFetch } from "./platform/outbound.ts";
 import { connectRedis } from "./platform/redis.ts";
 import { VERSION } from "./platform/version.ts";
 import { upstreamConnector } from "./upstreams/client.ts";
 import { upstreamDirectory } from "./upstreams/servers.ts";
+import { formCookieName } from "./web/form.ts";
 
 export type Services = ReturnType<typeof createServices>;
 
@@ -48,6 +51,8 @@ export function createServices(config: Config) {
     const made = createAuth({
       config,
       db,
+      redis,
+      outbound: publicNamesOnly(outbound, config.OUTBOUND_ALLOW),
       storage: redisStorage(redis),
       signingKeys: keys,
       sendMail: mailer(config, redis, outbound),
@@ -57,6 +62,12 @@ export function createServices(config: Config) {
       keyStartLength: KEY_START_LENGTH,
       defaultKeyPermissions: scopesToPermissions(DEFAULT_KEY_SCOPES),
       onKeyChanged: (hash) => forgetKeyRecord({ redis }, hash),
+      stopCredentials: async ({ keyHashes, grantIds }) => {
+        await stopGrants({ redis, accessTokenSeconds: config.ACCESS_TOKEN_TTL }, grantIds);
+        await Promise.all(keyHashes.map((hash) => forgetKeyRecord({ redis }, hash)));
+      },
+      resumeGrants: (grantIds) => resumeGrants({ redis }, grantIds),
+      browserCookie: formCookieName(config.BASE_URL.startsWith("https:")),
       scopes: config.SCOPES ?? ALL_SCOPES,
     });
     await made.$context;
@@ -82,7 +93,7 @@ export function createServices(config: Config) {
     record: (event: AuditEvent) => recordEvent(db, event),
     background,
     log,
-    now: Date.now,
+    now: () => Date.now(),
     version: VERSION,
   };
 }

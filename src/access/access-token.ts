@@ -1,16 +1,22 @@
 import { createLocalJWKSet, errors, jwtVerify, type JWTPayload } from "jose";
 import { isScope } from "../auth/scopes.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
-import type { Principal } from "./principal.ts";
+import { machineUserId, type Principal } from "./principal.ts";
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 type Keys = Awaited<ReturnType<SigningKeys["publicKeys"]>>;
 
+/** What a good token says. */
+export interface VerifiedToken {
+  principal: Principal;
+  /** What an administrator's client itself is: a token for a person ends with it, too. */
+  clientGrantId?: string | undefined;
+  /** Thumbprint of the key that the token is bound to (RFC 9449 §6); who presents it has to prove to hold that key. */
+  thumbprint?: string | undefined;
+}
+
 /** Checks one access token for one resource; `reason` says what is wrong, for the audit log only. */
-export type VerifyAccessToken = (
-  token: string,
-  resource: string,
-) => Promise<{ principal: Principal } | { reason: string }>;
+export type VerifyAccessToken = (token: string, resource: string) => Promise<VerifiedToken | { reason: string }>;
 
 const CLOCK_TOLERANCE_SECONDS = 30;
 
@@ -57,26 +63,39 @@ export function accessTokenVerifier(issuer: string, signingKeys: Pick<SigningKey
   };
 }
 
-function toPrincipal(claims: JWTPayload): { principal: Principal } | { reason: string } {
-  const { sub, jti, tenant, scope, grant, client_id: clientId } = claims;
+function toPrincipal(claims: JWTPayload): VerifiedToken | { reason: string } {
+  const { sub, jti, tenant, scope, grant, client_id: clientId, client_grant: clientGrantId } = claims;
   if (
     typeof sub !== "string" ||
     typeof jti !== "string" ||
     typeof tenant !== "string" ||
     typeof clientId !== "string" ||
-    typeof grant !== "string"
+    typeof grant !== "string" ||
+    (clientGrantId !== undefined && typeof clientGrantId !== "string")
   ) {
     return { reason: "claims are incomplete" };
   }
+  const thumbprint = thumbprintOf(claims["cnf"]);
+  if (thumbprint === null) return { reason: "bound in an unknown way" };
   const scopes = typeof scope === "string" ? scope.split(" ").filter(isScope) : [];
   return {
     principal: {
       credential: { kind: "access_token", id: jti, name: null },
-      userId: sub,
+      // RFC 9068 §2.2: without a person, the subject is the client.
+      userId: sub === clientId ? machineUserId(clientId) : sub,
       tenantId: tenant,
       scopes: new Set(scopes),
       clientId,
       grantId: grant,
     },
+    clientGrantId,
+    thumbprint,
   };
+}
+
+/** What a token is bound to (RFC 7800 §3.1): undefined when to nothing, null when to something that nobody here can check. */
+function thumbprintOf(confirmation: unknown): string | undefined | null {
+  if (confirmation === undefined) return undefined;
+  if (typeof confirmation !== "object" || confirmation === null || Object.keys(confirmation).length !== 1) return null;
+  return "jkt" in confirmation && typeof confirmation.jkt === "string" ? confirmation.jkt : null;
 }

@@ -8,6 +8,7 @@ export interface Principal {
     id: string;
     name: string | null;
   };
+  /** For a client that acts by itself, and for nobody: see {@link machineUserId}. */
   userId: string;
   tenantId: string;
   scopes: ReadonlySet<Scope>;
@@ -16,6 +17,9 @@ export interface Principal {
   /** The OAuth grant behind a token, the unit of revocation; null for an API key. */
   grantId: string | null;
 }
+
+/** Stands for a client where others stand for a person. No person has such an id: it makes nobody an administrator or a member. */
+export const machineUserId = (clientId: string): string => `client:${clientId}`;
 
 /** The scopes of `required` that the principal lacks. */
 export function missingScopes(principal: Principal, required: readonly Scope[]): Scope[] {

@@ -6,5 +6,15 @@ export type AccessRefusal =
   | { kind: "several_credentials" }
   | { kind: "credential_in_url" }
   /** `reason` is for the audit log; the caller is told only that the credential is not valid. */
-  | { kind: "invalid_credential"; reason: string; presented: "access_token" | "api_key" }
+  | {
+      kind: "invalid_credential";
+      reason: string;
+      presented: "access_token" | "api_key";
+      /** When the token came with a proof of possession. */
+      scheme?: "DPoP" | undefined;
+    }
+  /** The token is bound to a key and came without the DPoP scheme, or is not and came with it (RFC 9449 §7.1). */
+  | { kind: "wrong_token_scheme"; presented: "Bearer" | "DPoP" }
+  /** `problem` is for the developer of the client. */
+  | { kind: "invalid_dpop_proof"; problem: string }
   | { kind: "insufficient_scope"; required: readonly Scope[] };

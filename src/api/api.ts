@@ -2,14 +2,24 @@ import { Hono, type Context } from "hono";
 import * as z from "zod";
 import { authenticate } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
+import { dpopChallenge, WRONG_SCHEME } from "../access/dpop-challenge.ts";
 import { missingScopes, type Principal } from "../access/principal.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
+import { isAdministrator } from "../auth/administrators.ts";
 import { resourceOf } from "../auth/resources.ts";
 import { isScope } from "../auth/scopes.ts";
 import { AppError } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import { mountRoutes, openApiDocument, type Route } from "../platform/route.ts";
 import { listAudit } from "./audit.ts";
+import {
+  changeManagedClient,
+  createManagedClient,
+  deleteManagedClient,
+  getManagedClient,
+  listManagedClients,
+  rotateManagedClientSecret,
+} from "./clients.ts";
 import { route, type ApiDeps } from "./deps.ts";
 import { healthz, readyz, version } from "./health.ts";
 import { listServers } from "./servers.ts";
@@ -25,7 +35,20 @@ const openApi = route({
 });
 
 /** Every JSON route of this plane; the authorization matrix of the tests is made from this list. */
-export const routes: readonly Route<ApiDeps, Principal>[] = [healthz, readyz, version, openApi, listAudit, listServers];
+export const routes: readonly Route<ApiDeps, Principal>[] = [
+  healthz,
+  readyz,
+  version,
+  openApi,
+  listAudit,
+  listServers,
+  createManagedClient,
+  listManagedClients,
+  getManagedClient,
+  changeManagedClient,
+  deleteManagedClient,
+  rotateManagedClientSecret,
+];
 
 /** The management plane: health and `/api/v1`. */
 export function api(deps: ApiDeps): Hono<HttpEnv> {
@@ -36,9 +59,14 @@ export function api(deps: ApiDeps): Hono<HttpEnv> {
 
 /** Takes the same credentials as `/mcp` (R8). */
 async function principalOf(c: Context<HttpEnv>, deps: ApiDeps, scopes: readonly string[]): Promise<Principal> {
+  const url = new URL(c.req.url);
   const presented = readCredential(
-    { authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key") },
-    new URL(c.req.url).searchParams,
+    {
+      authorization: c.req.header("authorization"),
+      apiKey: c.req.header("x-api-key"),
+      proof: { jwt: c.req.header("dpop"), method: c.req.method, url: `${deps.config.BASE_URL}${url.pathname}` },
+    },
+    url.searchParams,
   );
   if ("refusal" in presented) throw toError(presented.refusal);
   const authenticated = await authenticate(deps, presented, resourceOf(deps.config.BASE_URL), deps.now());
@@ -49,6 +77,9 @@ async function principalOf(c: Context<HttpEnv>, deps: ApiDeps, scopes: readonly 
   const required = scopes.filter(isScope);
   if (missingScopes(authenticated.principal, required).length > 0)
     throw toError({ kind: "insufficient_scope", required });
+  // The scope says that somebody was an administrator; only the role says that they are.
+  if (required.includes("admin") && !(await isAdministrator(deps.databases.write, authenticated.principal.userId)))
+    throw new AppError("forbidden", "This is for administrators of this gateway.");
   return authenticated.principal;
 }
 
@@ -70,9 +101,20 @@ function toError(refusal: AccessRefusal): AppError {
         "invalid_credential",
         "This credential is not valid: mistyped, expired, disabled or revoked.",
         {
-          headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+          headers: {
+            "www-authenticate":
+              refusal.scheme === undefined ? 'Bearer error="invalid_token"' : dpopChallenge("invalid_token"),
+          },
         },
       );
+    case "wrong_token_scheme":
+      return new AppError("invalid_credential", WRONG_SCHEME[refusal.presented], {
+        headers: { "www-authenticate": dpopChallenge("invalid_token") },
+      });
+    case "invalid_dpop_proof":
+      return new AppError("invalid_credential", refusal.problem, {
+        headers: { "www-authenticate": dpopChallenge("invalid_dpop_proof") },
+      });
     case "insufficient_scope":
       return new AppError("insufficient_scope", `This needs the scope ${refusal.required.join(" ")}.`, {
         headers: { "www-authenticate": `Bearer error="insufficient_scope", scope="${refusal.required.join(" ")}"` },

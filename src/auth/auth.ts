@@ -4,15 +4,21 @@ import type { BetterAuthOptions } from "better-auth";
 import { betterAuth } from "better-auth/minimal";
 import { admin } from "better-auth/plugins/admin";
 import { organization } from "better-auth/plugins/organization";
+import { VERIFICATION_SECONDS } from "./account-mails.ts";
+import { accountPlugins } from "./account-plugins.ts";
 import { accountRules } from "./account-rules.ts";
-import { VERIFICATION_SECONDS, verificationMail } from "./account-mails.ts";
+import { sendVerification, sendVerificationAgain } from "./address-proof.ts";
 import { authorizationServer } from "./authorization-server.ts";
 import { database } from "./database.ts";
 import type { AuthDeps } from "./deps.ts";
 import { keyChangeHooks } from "./key-changes.ts";
+import { PASSWORD_LENGTH } from "./sign-up.ts";
 import { AUTH_PAGES } from "./pages.ts";
-import { unfinishedSignUp } from "./unfinished-sign-up.ts";
 
+/** The framework's own way to see, change and withdraw consents. */
+const CONSENT_PATHS = ["get-consents", "get-consent", "update-consent", "delete-consent"].map(
+  (name) => `/oauth2/${name}`,
+);
 const NEW_USER = { role: "user", banned: false, banReason: null, banExpires: null };
 
 /** The options of the one Better Auth instance (R1). Exported apart so that a test can generate the schema they imply. */
@@ -24,16 +30,20 @@ export function authOptions(deps: AuthDeps) {
     basePath: "/api/auth",
     secrets: config.BETTER_AUTH_SECRETS.map((value) => ({ version: secretVersion(value), value })),
     trustedOrigins: [config.BASE_URL],
-    // Tokens for the session of a browser are nobody's business: clients get theirs from the OAuth token endpoint.
-    disabledPaths: ["/token"],
+    // Tokens for the session of a browser are nobody's business: clients get theirs from the OAuth token endpoint. Consents end with
+    // their grants, by the dashboard; the framework's way leaves the tokens alive, and tells whose consent an id is.
+    // Verification mails go out when somebody enters the account's password, not when a stranger names its address.
+    disabledPaths: ["/token", "/send-verification-email", ...CONSENT_PATHS],
     database: database(db, config.BASE_URL),
     secondaryStorage: deps.storage,
-    session: { storeSessionInDatabase: true, cookieCache: { enabled: true, maxAge: 60 } },
+    // No copy of a session in a cookie: it would outlive the session by a minute.
+    session: { storeSessionInDatabase: true },
     emailAndPassword: {
       enabled: true,
       requireEmailVerification: true,
-      minPasswordLength: 10,
-      maxPasswordLength: 128,
+      minPasswordLength: PASSWORD_LENGTH.min,
+      maxPasswordLength: PASSWORD_LENGTH.max,
+      onExistingUserSignUp: ({ user }) => sendVerificationAgain(deps, user),
       // What a sign-up with an address that has an account is answered with: the plugins' fields must look as on a new one.
       customSyntheticUser: ({ coreFields, id }) => ({ ...coreFields, ...NEW_USER, id }),
     },
@@ -42,7 +52,7 @@ export function authOptions(deps: AuthDeps) {
       sendOnSignIn: true,
       autoSignInAfterVerification: false,
       expiresIn: VERIFICATION_SECONDS,
-      sendVerificationEmail: async ({ user, url }) => deps.sendMail(verificationMail(config.BASE_URL, user.email, url)),
+      sendVerificationEmail: (mail, request) => sendVerification(deps, mail, request),
     },
     rateLimit: {
       enabled: true,
@@ -73,7 +83,7 @@ export function authOptions(deps: AuthDeps) {
     hooks: keyChangeHooks(deps),
     databaseHooks: accountRules(deps),
     plugins: [
-      unfinishedSignUp(deps),
+      ...accountPlugins(deps),
       admin(),
       organization(),
       ...authorizationServer(deps),

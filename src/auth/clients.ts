@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
+import { redisKeys, type Redis } from "../platform/redis.ts";
 
 /** Sets the redirect URIs of a client that has just registered, in the order in which it gave them. */
 export async function setRedirectUris(
@@ -10,4 +11,20 @@ export async function setRedirectUris(
   await db.execute(
     sql`update oauth_client set redirect_uris = ${sql.param([...redirectUris])}::text[] where client_id = ${clientId}`,
   );
+}
+
+/** Clients that strangers may register in a day, all together: far above what people do, and a bound on what a flood leaves behind. */
+const REGISTRATIONS_A_DAY = 5_000;
+const DAY_SECONDS = 86_400;
+
+const COUNT = `#!lua flags=allow-key-locking
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return count`;
+
+/** Counts a registration of a stranger, and says whether it may go on. One Redis request; `now` is in epoch milliseconds. */
+export async function mayRegister(redis: Pick<Redis, "eval">, now: number): Promise<boolean> {
+  const day = Math.floor(now / 1000 / DAY_SECONDS);
+  const count = await redis.eval(COUNT, [redisKeys.registrations(day)], [String(DAY_SECONDS)]);
+  return Number(count) <= REGISTRATIONS_A_DAY;
 }

@@ -1,6 +1,8 @@
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { BetterAuthOptions } from "better-auth";
+import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { polledDevice, redeemDevice } from "./device-codes.ts";
 import { readAhead } from "./read-ahead.ts";
 import { isResource } from "./resources.ts";
 import * as schema from "./schema.ts";
@@ -19,8 +21,22 @@ export function database(db: Db, origin: string) {
         const identifier = query.where[0]?.value;
         if (query.model === "oauthResource" && typeof identifier === "string")
           return isResource(identifier, origin) ? (resourceRow(identifier) as T) : null;
+        if (query.model === "deviceCode" && query.where[0]?.field === "deviceCode" && typeof identifier === "string")
+          return (await polledDevice(db, identifier)) as T | null;
         const read = await readAhead(db, query);
         return read === undefined ? adapter.findOne<T>(query) : (read as T | null);
+      },
+      create: async <T extends Record<string, unknown>, R = T>(
+        query: Parameters<typeof adapter.create<T, R>>[0],
+      ): Promise<R> => {
+        const code: unknown = query.model === "deviceCode" ? query.data["deviceCode"] : undefined;
+        if (typeof code !== "string") return adapter.create<T, R>(query);
+        return adapter.create<T, R>({ ...query, data: { ...query.data, deviceCode: await sha256(code) } });
+      },
+      consumeOne: async <T>(query: Parameters<typeof adapter.consumeOne>[0]): Promise<T | null> => {
+        if (query.model !== "deviceCode") return adapter.consumeOne<T>(query);
+        const wanted = (name: string) => String(query.where.find(({ field }) => field === name)?.value);
+        return (await redeemDevice(db, wanted("id"), wanted("oauthClientId"))) as T | null;
       },
     };
   };

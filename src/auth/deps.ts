@@ -1,6 +1,8 @@
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
+import type { Outbound } from "../platform/outbound.ts";
+import type { Redis } from "../platform/redis.ts";
 import type { SendMail } from "./mail.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { redisStorage } from "./storage.ts";
@@ -9,6 +11,9 @@ import type { redisStorage } from "./storage.ts";
 export interface AuthDeps {
   config: Config;
   db: Db;
+  redis: Pick<Redis, "eval" | "del" | "set">;
+  /** Asks public hosts only, over https, and follows no redirect. */
+  outbound: Outbound;
   storage: ReturnType<typeof redisStorage>;
   signingKeys: SigningKeys;
   sendMail: SendMail;
@@ -20,5 +25,16 @@ export interface AuthDeps {
   defaultKeyPermissions: Record<string, string[]>;
   /** Called with a key's hash after a committed change, before the answer that confirms it (R9). */
   onKeyChanged: (hash: string) => Promise<void>;
+  /** Refuses keys and access tokens at once, whatever Postgres says of them; one that is kept after all can be let in again. */
+  stopCredentials: (credentials: StoppedCredentials) => Promise<void>;
+  resumeGrants: (grantIds: readonly string[]) => Promise<void>;
+  /** Name of the cookie by which our pages tell browsers apart. */
+  browserCookie: string;
   scopes: readonly string[];
+}
+
+/** What an account that ends, or a role that is lost, takes along. */
+export interface StoppedCredentials {
+  keyHashes: readonly string[];
+  grantIds: readonly string[];
 }

@@ -5,9 +5,21 @@ export function maySignUp(config: Pick<Config, "SIGN_UP" | "ADMIN_EMAILS">, emai
   const address = email.toLowerCase();
   if (config.ADMIN_EMAILS.includes(address)) return true;
   const policy = config.SIGN_UP;
-  if (policy.kind === "domains") return policy.domains.includes(address.slice(address.lastIndexOf("@") + 1));
-  return policy.kind === "open";
+  return policy.kind === "domains" ? mayHold(config, address) : policy.kind === "open";
 }
+
+/**
+ * Whether an account may take an address under `SIGN_UP`. Only the domain counts: whoever has an account has been let in, and a list of
+ * administrators must not show by what is refused.
+ */
+export function mayHold({ SIGN_UP: policy }: Pick<Config, "SIGN_UP">, email: string): boolean {
+  return policy.kind !== "domains" || policy.domains.includes(domainOf(email));
+}
+
+const domainOf = (email: string) => email.slice(email.lastIndexOf("@") + 1).toLowerCase();
+
+/** Characters of a password; the upper bound keeps a single hash cheap. */
+export const PASSWORD_LENGTH = { min: 10, max: 128 } as const;
 
 const MAX_NAME = 100;
 /** Of a path in SMTP without its brackets (RFC 5321 §4.5.3.1.3). */

@@ -13,6 +13,25 @@ export async function actsIn(db: Pick<Db, "execute">, userId: string, tenantId: 
   return rows.length > 0;
 }
 
+/** A tenant that somebody may act in. */
+export interface Membership {
+  tenantId: string;
+  /** As its members chose it. */
+  name: string;
+  personal: boolean;
+}
+
+/** The tenants of which somebody is a member: the personal one first, then by name. The personal one is always there, as for {@link actsIn}. */
+export async function membershipsOf(db: Pick<Db, "execute">, userId: string): Promise<Membership[]> {
+  const { rows } = await db.execute<{ id: string; name: string }>(sql`
+    select o.id, o.name from member m join organization o on o.id = m.organization_id
+    where m.user_id = ${userId} order by o.name, o.id limit 200`);
+  const own = personalTenantId(userId);
+  const personal = { tenantId: own, name: rows.find(({ id }) => id === own)?.name ?? "", personal: true };
+  const teams = rows.filter(({ id }) => id !== own);
+  return [personal, ...teams.map(({ id, name }) => ({ tenantId: id, name, personal: false }))];
+}
+
 /**
  * Creates the user's personal tenant and ownership unless they exist, and aligns the administrator role with `adminEmails`
  * (lower case; verified addresses only). One statement, repeated at each sign-in: a crash after sign-up leaves nobody without a tenant.

@@ -5,16 +5,24 @@ import type { TakenCode } from "./codes.ts";
 /** What a request to the token endpoint has at hand while the framework, which asks for one thing at a time, works on it. */
 export interface TokenRequest {
   /** The authorization code that it redeems, taken beforehand. */
-  code: TakenCode | undefined;
+  code?: TakenCode | undefined;
+  /** Our address that the client asked: proofs of possession name it (RFC 9449 §4.3). */
+  endpoint?: string | undefined;
+  /** Names this redemption of a device code, so that it alone can take it back. */
+  redemption?: string | undefined;
+  /** What somebody has approved, once this request has redeemed the device code. */
+  approval?: { grantId: string; reference: string };
   /** Rows that were read together with another one, by model and id. Each serves one question. */
   rows: Map<string, object>;
 }
 
 const current = new AsyncLocalStorage<TokenRequest>();
 
-/** Runs the framework on one token request, with the code that was taken for it. */
-export const runTokenRequest = <T>(code: TakenCode | undefined, work: () => Promise<T>): Promise<T> =>
-  current.run({ code, rows: new Map() }, work);
+/** Runs the framework on one token request, with what is known of it beforehand. */
+export const runTokenRequest = <T>(
+  known: Pick<TokenRequest, "code" | "endpoint" | "redemption">,
+  work: () => Promise<T>,
+): Promise<T> => current.run({ ...known, rows: new Map() }, work);
 
 /** The token request that is being worked on, if this is one. */
 export const currentTokenRequest = (): TokenRequest | undefined => current.getStore();

@@ -46,9 +46,14 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     if (request.method === "OPTIONS")
       return preflightResponse(origin ?? deps.config.BASE_URL, request.headers.get("access-control-request-headers"));
     if (request.method !== "POST") return refuse({ refusal: { kind: "method_not_allowed" } });
+    const url = new URL(request.url);
     const presented = readCredential(
-      { authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key") },
-      new URL(request.url).searchParams,
+      {
+        authorization: c.req.header("authorization"),
+        apiKey: c.req.header("x-api-key"),
+        proof: { jwt: c.req.header("dpop"), method: request.method, url: `${deps.config.BASE_URL}${url.pathname}` },
+      },
+      url.searchParams,
     );
     if ("refusal" in presented) return refuse(presented);
 
@@ -108,7 +113,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     { envelope, principal }: Known,
   ): Response {
     const requestId = c.get("requestId");
-    const reason = refusal.kind === "invalid_credential" ? refusal.reason : undefined;
+    const reason = reasonOf(refusal);
     deps.log("info", "mcp.refused", { requestId, kind: refusal.kind, reason });
     // Only a known caller costs a row: strangers must not fill the log, their refusals are in the log lines above.
     if (principal) {
@@ -152,6 +157,12 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return isSlug(slug) ? answer(c, slug) : next();
   });
   return app;
+}
+
+/** What the log says of a refusal beside its kind. */
+function reasonOf(refusal: Refusal): string | undefined {
+  if (refusal.kind === "invalid_dpop_proof") return refusal.problem;
+  return refusal.kind === "invalid_credential" ? refusal.reason : undefined;
 }
 
 function withHeaders(response: Response, headers: Record<string, string>): Response {

@@ -1,6 +1,7 @@
 const LOOPBACK = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?$/;
 const ALLOWED_HEADERS = [
   "authorization",
+  "dpop",
   "x-api-key",
   "content-type",
   "accept",

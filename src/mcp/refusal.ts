@@ -1,3 +1,4 @@
+import { dpopChallenge, WRONG_SCHEME, type DpopError } from "../access/dpop-challenge.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
 import { MINIMAL_SCOPES } from "../auth/scopes.ts";
 
@@ -24,6 +25,8 @@ interface Answer {
   /** RFC 6750 §3 error for the challenge; absent on a first visit without a credential. */
   oauthError?: "invalid_request" | "invalid_token" | "insufficient_scope";
   challengeScopes?: readonly string[];
+  /** RFC 9449 §7.1 error for the challenge of a client that binds its tokens to a key. */
+  dpopError?: DpopError;
   headers?: Readonly<Record<string, string>>;
   data?: Readonly<Record<string, unknown>>;
 }
@@ -67,9 +70,14 @@ function answer(refusal: Refusal): Answer {
           refusal.presented === "api_key"
             ? "This API key is not valid: it is mistyped, expired, disabled or revoked."
             : "This access token is not valid here: it is expired, revoked, or meant for another resource. Refresh it or sign in again.",
-        oauthError: "invalid_token",
-        challengeScopes: MINIMAL_SCOPES,
+        ...(refusal.scheme === undefined
+          ? { oauthError: "invalid_token", challengeScopes: MINIMAL_SCOPES }
+          : { dpopError: "invalid_token" }),
       };
+    case "wrong_token_scheme":
+      return { status: 401, code: 401, message: WRONG_SCHEME[refusal.presented], dpopError: "invalid_token" };
+    case "invalid_dpop_proof":
+      return { status: 401, code: 401, message: refusal.problem, dpopError: "invalid_dpop_proof" };
     case "insufficient_scope":
       return {
         status: 403,
@@ -128,16 +136,23 @@ export function refusalResponse(
   refusal: Refusal,
   context: { id: string | number | null; requestId: string; resourceMetadata: string },
 ): Response {
-  const { status, code, message, oauthError, challengeScopes, headers, data } = answer(refusal);
-  const challenge =
-    oauthError !== undefined || challengeScopes !== undefined
-      ? { "www-authenticate": bearerChallenge(context.resourceMetadata, oauthError, challengeScopes, message) }
-      : {};
+  const refused = answer(refusal);
+  const { status, code, message, headers, data } = refused;
+  const challenge = challengeOf(refused, context.resourceMetadata);
   const error = { code, message, data: { code: refusal.kind, requestId: context.requestId, ...data } };
   return Response.json(
     { jsonrpc: "2.0", error, id: context.id },
     { status, headers: { ...headers, ...challenge, "cache-control": "no-store" } },
   );
+}
+
+function challengeOf(
+  { oauthError, challengeScopes, dpopError, message }: Answer,
+  metadata: string,
+): { "www-authenticate"?: string } {
+  if (dpopError !== undefined) return { "www-authenticate": dpopChallenge(dpopError, metadata) };
+  if (oauthError === undefined && challengeScopes === undefined) return {};
+  return { "www-authenticate": bearerChallenge(metadata, oauthError, challengeScopes, message) };
 }
 
 /** `WWW-Authenticate` of RFC 6750 §3 with `resource_metadata` (RFC 9728 §5.1). Texts are ours and hold no quotes. */

@@ -1,9 +1,11 @@
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
+import type { VerifyAccessToken } from "../access/access-token.ts";
 import type { Auth } from "../auth/auth.ts";
-import { setRedirectUris } from "../auth/clients.ts";
+import { AUTHENTICATE_CLIENT_PATH } from "../auth/authenticated-client.ts";
+import { mayRegister, setRedirectUris } from "../auth/clients.ts";
 import type { TakenCode } from "../auth/codes.ts";
-import { GRANT_HEADER } from "../auth/grant-claim.ts";
+import { DEVICE_GRANT, GRANT_HEADER } from "../auth/grant-claim.ts";
 import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { runTokenRequest } from "../auth/token-request.ts";
@@ -13,14 +15,18 @@ import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { cacheable, failure, oauthError } from "./answers.ts";
-import { framework, textOf } from "./framework.ts";
-import { protectedResource } from "./metadata.ts";
-import { authorizationParameters, hasRepeated, tokenParameters } from "./parameters.ts";
+import { clientCredentials } from "./client-credentials.ts";
+import { redeemDeviceCode } from "./device.ts";
+import { framework, textOf, type Change } from "./framework.ts";
+import { introspect } from "./introspect.ts";
+import { correctedMetadata, protectedResource } from "./metadata.ts";
+import { authorizationParameters, deviceParameters, hasRepeated, tokenParameters } from "./parameters.ts";
 import { redeem, type RedeemDeps } from "./redeem.ts";
 import { refresh } from "./refresh.ts";
-import { inOAuthTerms } from "./refusal.ts";
-import { compatibleRegistration } from "./registration.ts";
+import { asPage, inOAuthTerms } from "./refusal.ts";
+import { compatibleRegistration, tooManyRegistrations } from "./registration.ts";
 import { revokeToken } from "./revoke.ts";
+import { tokenProof } from "./token-proof.ts";
 
 export interface OAuthDeps {
   config: Pick<Config, "BASE_URL" | "CLIENT_REGISTRATION" | "SCOPES">;
@@ -28,6 +34,8 @@ export interface OAuthDeps {
   signingKeys: SigningKeys;
   db: Pick<Db, "execute">;
   grants: GrantDeps & RedeemDeps;
+  verifyAccessToken: VerifyAccessToken;
+  now: () => number;
   log: Log;
 }
 
@@ -36,6 +44,9 @@ const AUTH = "/api/auth";
 const NAVIGATION = { "sec-fetch-mode": "navigate", accept: "text/html" };
 /** A registration never happens in the name of whoever is signed in to the browser that it comes from. */
 const REGISTRATION = { "content-type": "application/json", cookie: null };
+/** A device authorizes itself in nobody's name; who approves is asked on a page of ours. */
+const FORM = { "content-type": "application/x-www-form-urlencoded", cookie: null };
+const DEVICE_AUTHORIZATION = `${AUTH}/device/code`;
 /** Endpoints of clients that predate discovery (MCP 2025-03-26), at the origin and under the MCP endpoint's path. */
 const OLD_ENDPOINTS = ["authorize", "token", "register"] as const;
 /** What clients in a browser ask from other origins; never the authorization endpoint, which they are sent to (RFC 9700 §2.6). */
@@ -54,7 +65,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   const open = cors({
     origin: "*",
     allowMethods: ["GET", "POST"],
-    allowHeaders: ["authorization", "content-type", "mcp-protocol-version"],
+    allowHeaders: ["authorization", "content-type", "dpop", "mcp-protocol-version"],
     exposeHeaders: ["www-authenticate", "retry-after", "x-request-id"],
     maxAge: 600,
   });
@@ -75,7 +86,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
       if (known !== undefined) return cacheable(known);
       const answer = await ask(c, path, { search: "" });
       if (!answer.ok) return answer;
-      const document = await answer.text();
+      const document = correctedMetadata(await answer.text());
       discovery.set(path, document);
       return cacheable(document);
     });
@@ -91,7 +102,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const text = isPost ? await textOf(c) : new URL(c.req.url).search.slice(1);
     const parameters = authorizationParameters(text, origin, deps.config.SCOPES);
     const change = isPost ? { body: parameters } : { search: `?${parameters}` };
-    return ask(c, `${AUTH}/oauth2/authorize`, { ...change, headers: NAVIGATION });
+    return asPage(await ask(c, `${AUTH}/oauth2/authorize`, { ...change, headers: NAVIGATION }), origin);
   }
 
   async function token(c: Context<HttpEnv>) {
@@ -99,13 +110,33 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const form = new URLSearchParams(body);
     const path = `${AUTH}/oauth2/token`;
     if (hasRepeated(form)) return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
-    const exchange = async (code?: TakenCode, headers = {}) =>
-      inOAuthTerms(await runTokenRequest(code, () => ask(c, path, { body, headers })));
-    if (form.get("grant_type") === "authorization_code") return redeem(deps.grants, form.get("code"), exchange);
-    if (form.get("grant_type") !== "refresh_token") return exchange();
-    return refresh(deps.grants, { form, authorization: c.req.header("authorization") }, (grantId) =>
-      exchange(undefined, grantId === null ? {} : { [GRANT_HEADER]: grantId }),
-    );
+    const endpoint = `${origin}${c.req.path}`;
+    const presented = { jwt: c.req.header("dpop"), method: "POST", url: endpoint };
+    const proof = await tokenProof(deps.grants.redis, presented, deps.now());
+    if (proof instanceof Response) return proof;
+    const exchange = async (known: { code?: TakenCode | undefined; redemption?: string } = {}, change: Change = {}) =>
+      inOAuthTerms(await runTokenRequest({ ...known, endpoint }, () => ask(c, path, { body, ...change })));
+    const authorization = c.req.header("authorization");
+    switch (form.get("grant_type")) {
+      case "client_credentials":
+        return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
+      case "authorization_code":
+        return redeem(deps.grants, form.get("code"), (code) => exchange({ code }));
+      case DEVICE_GRANT:
+        return redeemDeviceCode(deps.grants, form.get("device_code"), (redemption) => exchange({ redemption }));
+      case "refresh_token":
+        return refresh(deps.grants, { form, authorization, ...proof }, (grantId) =>
+          exchange({}, grantId === null ? {} : { headers: { [GRANT_HEADER]: grantId } }),
+        );
+      default:
+        return exchange();
+    }
+  }
+
+  async function deviceAuthorization(c: Context<HttpEnv>) {
+    const body = deviceParameters(await textOf(c), origin, deps.config.SCOPES);
+    if (typeof body !== "string") return oauthError(400, body.error, body.description);
+    return inOAuthTerms(await ask(c, DEVICE_AUTHORIZATION, { body, headers: FORM, search: "" }));
   }
 
   async function revoke(c: Context<HttpEnv>) {
@@ -116,11 +147,19 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     );
   }
 
+  async function introspection(c: Context<HttpEnv>) {
+    const presented = { body: await textOf(c), authorization: c.req.header("authorization"), now: deps.now() };
+    return introspect({ ...deps, origin }, presented, (form) =>
+      ask(c, `${AUTH}${AUTHENTICATE_CLIENT_PATH}`, { body: form, search: "", headers: { cookie: null } }),
+    );
+  }
+
   async function register(c: Context<HttpEnv>) {
     const request = parseObject(await textOf(c));
     if (request === undefined) return oauthError(400, "invalid_client_metadata", "Send a JSON object (RFC 7591).");
     const compatible = compatibleRegistration(request, deps.config.CLIENT_REGISTRATION);
     if ("error" in compatible) return oauthError(400, compatible.error, compatible.description);
+    if (!(await mayRegister(deps.grants.redis, deps.now()))) return tooManyRegistrations();
     const body = JSON.stringify(compatible.body);
     const answer = await inOAuthTerms(await ask(c, `${AUTH}/oauth2/register`, { body, headers: REGISTRATION }));
     const { redirectUris } = compatible;
@@ -136,7 +175,10 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const methods = name === "authorize" ? ["GET", "POST"] : ["POST"];
     for (const path of [`${AUTH}/oauth2/${name}`, `/${name}`, `/mcp/${name}`]) app.on(methods, path, endpoints[name]);
   }
+  app.post(DEVICE_AUTHORIZATION, deviceAuthorization);
   app.post(`${AUTH}/oauth2/revoke`, revoke);
+  app.post(`${AUTH}/oauth2/introspect`, introspection);
+  app.all(`${AUTH}${AUTHENTICATE_CLIENT_PATH}`, (c) => c.notFound());
   app.all(`${AUTH}/*`, (c) => ask(c, new URL(c.req.url).pathname));
 
   app.onError((error, c) => {

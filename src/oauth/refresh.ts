@@ -12,6 +12,13 @@ import { endGrant, type GrantDeps } from "../grants/revocation.ts";
 import { oauthError, temporarilyUnavailable } from "./answers.ts";
 import { presentedClientId } from "./client-id.ts";
 
+interface PresentedRefresh {
+  form: URLSearchParams;
+  authorization: string | undefined;
+  /** Of the key whose possession the request has proved. */
+  thumbprint?: string;
+}
+
 /** Asks the framework for new tokens of this grant; null when the presented token names none. */
 type Rotate = (grantId: string | null) => Promise<Response>;
 
@@ -25,7 +32,7 @@ const MAX_TOKEN_LENGTH = 512;
  */
 export async function refresh(
   grants: GrantDeps,
-  presented: { form: URLSearchParams; authorization: string | undefined },
+  presented: PresentedRefresh,
   rotate: Rotate,
 ): Promise<Response> {
   const { db } = grants;
@@ -84,18 +91,19 @@ async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest): P
 async function refreshRequest({
   form,
   authorization,
-}: {
-  form: URLSearchParams;
-  authorization: string | undefined;
-}): Promise<RefreshRequest | undefined> {
+  thumbprint,
+}: PresentedRefresh): Promise<RefreshRequest | undefined> {
   const token = form.get("refresh_token");
   if (!token || token.length > MAX_TOKEN_LENGTH) return undefined;
   const beside = [...form].filter(([name]) => name !== "refresh_token").map((field) => JSON.stringify(field));
   return {
     token,
     clientId: presentedClientId(form, authorization),
-    // The client's secret is part of it: who has the token alone gets no kept answer of a confidential client.
-    fingerprint: await sha256(JSON.stringify([authorization ?? null, beside.toSorted()])),
+    // The client's secret is part of it: who has the token alone gets no kept answer of a confidential client. So is the key that the answer
+    // is bound to, and not the proof, which is another one each time.
+    fingerprint: await sha256(
+      JSON.stringify([authorization ?? null, beside.toSorted(), ...(thumbprint === undefined ? [] : [thumbprint])]),
+    ),
   };
 }
 

@@ -1,3 +1,4 @@
+import { AUTH_PAGES } from "../auth/pages.ts";
 import { oauthError } from "./answers.ts";
 
 /** Refusals that Better Auth calls a bad request but RFC 6749 §5.2 and RFC 7636 §4.6 an invalid grant: the client must sign in again. */
@@ -26,6 +27,18 @@ export async function inOAuthTerms(answer: Response): Promise<Response> {
   }
   if (description === undefined || !INVALID_GRANT.has(description)) return answer;
   return oauthError(400, "invalid_grant", `This authorization is not valid any more: ${description}. Sign in again.`);
+}
+
+/**
+ * A refusal at the authorization endpoint for the person who sees it: our error page instead of JSON. The client is not told, because who
+ * it is, or where to tell it, is what could not be found out (RFC 6749 §4.1.2.1).
+ */
+export async function asPage(answer: Response, origin: string): Promise<Response> {
+  if (answer.status < 400 || answer.status >= 500 || answer.status === 429) return answer;
+  const { error } = await fieldsOf(answer.clone());
+  if (error === undefined) return answer;
+  const page = `${origin}${AUTH_PAGES.error}?${new URLSearchParams({ error }).toString()}`;
+  return new Response(null, { status: 302, headers: { location: page, "cache-control": "no-store" } });
 }
 
 async function fieldsOf(answer: Response): Promise<Partial<Record<string, string>>> {

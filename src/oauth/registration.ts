@@ -1,4 +1,7 @@
+import { DEVICE_GRANT } from "../auth/grant-claim.ts";
+import { EDITOR_REDIRECT } from "../auth/redirect-uris.ts";
 import type { RegistrationPolicy } from "../platform/settings.ts";
+import { oauthError } from "./answers.ts";
 
 /** Registration fields (RFC 7591 §2) that a stranger may set. Everything else, trust flags above all, is dropped. */
 const FIELDS = [
@@ -16,14 +19,12 @@ const FIELDS = [
   "software_id",
   "software_version",
   "application_type",
+  "dpop_bound_access_tokens",
 ] as const;
 
 /** Fields that name a page of the client (RFC 7591 §2). One that is no web page is left out, in case somebody makes a link of it. */
 const LINKS = ["client_uri", "logo_uri", "tos_uri", "policy_uri"] as const;
 
-/** Private-use schemes of well-known editors, which Better Auth refuses because they are no reversed domains (RFC 8252 §7.1). */
-const EDITOR_REDIRECT =
-  /^(cursor:\/\/anysphere\.cursor-(mcp|retrieval)\/oauth\/|(vscode|vscode-insiders):\/\/[a-z0-9.-]+\/|windsurf:\/\/[a-z0-9.-]+\/)[A-Za-z0-9/._~-]{0,200}$/;
 const LOOPBACK_REDIRECT = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?([/?]|$)/;
 /** Stands in for an editor's address while Better Auth checks the rest; no client can receive anything there. */
 const PLACEHOLDER = "com.example.placeholder:/callback";
@@ -46,7 +47,20 @@ export function compatibleRegistration(
   const body: Record<string, unknown> = {};
   for (const field of FIELDS) if (Object.hasOwn(request, field)) body[field] = request[field];
   for (const field of LINKS) if (!isWebPage(body[field])) delete body[field];
-  const uris = body["redirect_uris"];
+  const device = wantsDeviceGrant(body["grant_types"]);
+  if (device !== undefined && policy.kind === "hosts") {
+    return {
+      error: "invalid_client_metadata",
+      description: "This gateway lets only its administrator register clients for devices.",
+    };
+  }
+  // A device is sent nowhere (RFC 8628 §1).
+  const uris = body["redirect_uris"] ?? [];
+  if (device === "alone" && Array.isArray(uris) && uris.length === 0) {
+    delete body["redirect_uris"];
+    body["token_endpoint_auth_method"] ??= "none";
+    return { body, redirectUris: undefined };
+  }
   if (!Array.isArray(uris) || uris.length === 0 || !uris.every((uri) => typeof uri === "string")) {
     return { error: "invalid_redirect_uri", description: "redirect_uris must be a list of at least one URI." };
   }
@@ -59,6 +73,8 @@ export function compatibleRegistration(
     };
   }
   body["token_endpoint_auth_method"] ??= "none";
+  // RFC 7591 says the code alone; but clients that do not say refresh their tokens all the same.
+  body["grant_types"] ??= ["authorization_code", "refresh_token"];
   const editors = uris.filter((uri) => EDITOR_REDIRECT.test(uri));
   const others = uris.filter((uri) => !EDITOR_REDIRECT.test(uri));
   if (
@@ -72,6 +88,12 @@ export function compatibleRegistration(
   return { body, redirectUris: uris };
 }
 
+/** Whether a client wants to be let in on devices, and if so whether in that way alone. */
+function wantsDeviceGrant(grantTypes: unknown): "alone" | "too" | undefined {
+  if (!Array.isArray(grantTypes) || !grantTypes.includes(DEVICE_GRANT)) return undefined;
+  return grantTypes.includes("authorization_code") ? "too" : "alone";
+}
+
 const isWebPage = (text: unknown) => typeof text === "string" && /^https?:$/.test(URL.parse(text)?.protocol ?? "");
 
 function isOfHosts(uri: string, hosts: readonly string[]): boolean {
@@ -79,3 +101,9 @@ function isOfHosts(uri: string, hosts: readonly string[]): boolean {
   const url = URL.parse(uri);
   return url?.protocol === "https:" && hosts.includes(url.hostname);
 }
+
+/** The answer when strangers have registered as many clients as a day allows. */
+export const tooManyRegistrations = () =>
+  oauthError(429, "temporarily_unavailable", "Too many clients were registered today. Try again later.", {
+    "retry-after": "3600",
+  });

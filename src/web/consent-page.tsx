@@ -1,5 +1,6 @@
 import type { FC } from "hono/jsx";
 import { isScope, SCOPES } from "../auth/scopes.ts";
+import type { Membership } from "../auth/tenants.ts";
 import type { PageContext } from "./deps.ts";
 import { Form } from "./fields.tsx";
 import { htmlPage, Notice } from "./layout.tsx";
@@ -11,6 +12,8 @@ import { untrustedText } from "./untrusted.ts";
 interface ConsentRequest {
   query: OAuthQuery;
   person: SignedIn;
+  /** The tenants that the person may let the app act in. */
+  memberships: readonly Membership[];
   /** As the app registered it: anybody can choose any name. */
   clientName: string | undefined;
   consentToken: string;
@@ -19,9 +22,11 @@ interface ConsentRequest {
 
 /** What an app asks for and who it is, as far as anybody knows (MCP 2026-07-28, security best practices, confused deputy). */
 export function consentPage(c: PageContext, request: ConsentRequest): Response | Promise<Response> {
-  const { query, person, consentToken, signOutToken } = request;
+  const { query, person, memberships, consentToken, signOutToken } = request;
   const name = untrustedText(request.clientName ?? "") || "an app without a name";
   const receiver = redirectReceiver(query.redirectUri);
+  const active = memberships.find(({ tenantId }) => tenantId === person.tenantId) ?? memberships[0];
+  const only = memberships.length === 1 ? active : undefined;
   return htmlPage(
     c,
     { title: "Allow this app to use your account?" },
@@ -50,9 +55,22 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
         <dd>
           <bdi>{untrustedText(person.name)}</bdi> (<bdi>{untrustedText(person.email, 254)}</bdi>)
         </dd>
+        {only && (
+          <>
+            <dt>Acts in</dt>
+            <dd>
+              <TenantName of={only} />
+            </dd>
+          </>
+        )}
       </dl>
       <Warnings receiver={receiver} />
-      <Form action="/consent" token={consentToken} carry={{ oauth_query: query.raw, user: person.userId }}>
+      <Form
+        action="/consent"
+        token={consentToken}
+        carry={{ oauth_query: query.raw, user: person.userId, tenant: only?.tenantId }}
+      >
+        {!only && <TenantChoice memberships={memberships} active={active?.tenantId} />}
         <div class="buttons">
           <button type="submit" name="decision" value="allow" class="primary">
             Allow
@@ -74,8 +92,35 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
   );
 }
 
+export const TenantName: FC<{ of: Membership }> = ({ of: { name, personal } }) => {
+  const shown = untrustedText(name) || "an organization without a name";
+  return personal ? <>Your personal organization</> : <bdi>{shown}</bdi>;
+};
+
+/** Where the app will act: a grant is for one tenant. */
+export const TenantChoice: FC<{ memberships: readonly Membership[]; active: string | undefined }> = ({
+  memberships,
+  active,
+}) => (
+  <fieldset class="choices">
+    <legend>Acts in</legend>
+    {memberships.map((membership) => (
+      <label>
+        <input
+          type="radio"
+          name="tenant"
+          value={membership.tenantId}
+          checked={membership.tenantId === active}
+          required
+        />
+        <TenantName of={membership} />
+      </label>
+    ))}
+  </fieldset>
+);
+
 /** An id that is a URL was fetched from there, so its host is known; any other id was given out to whoever asked. */
-const Client: FC<{ clientId: string }> = ({ clientId }) => {
+export const Client: FC<{ clientId: string }> = ({ clientId }) => {
   const url = URL.parse(clientId);
   return url?.protocol === "https:" ? (
     <>

@@ -1,14 +1,21 @@
 import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
+import type { DisconnectDeps } from "../grants/connected.ts";
 import type { Config } from "../platform/config.ts";
+import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
+import type { Redis } from "../platform/redis.ts";
 
 /** What the pages run on. */
 export interface WebDeps {
   config: Pick<Config, "BASE_URL" | "LOGIN_PAGE" | "BETTER_AUTH_SECRETS" | "SIGN_UP">;
   /** The isolate's Better Auth instance, ready to use. Pages only send it requests. */
   auth: () => Promise<Pick<Auth, "handler">>;
+  /** Memberships, connected apps and sessions. What belongs to the framework is changed through it. */
+  db: Pick<Db, "execute">;
+  /** Consents that are being decided, and the end of what was granted. */
+  grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };
   log: Log;
 }
 

@@ -27,6 +27,9 @@ export function home(deps: WebDeps) {
               <p>
                 Signed in as <bdi>{untrustedText(person.name)}</bdi> (<bdi>{untrustedText(person.email, 254)}</bdi>)
               </p>
+              <p>
+                <a href="/dashboard/apps">Connected apps, sessions and account settings</a>
+              </p>
               <Form action="/sign-out" token={token}>
                 <div>
                   <button type="submit">Sign out</button>

@@ -1,11 +1,18 @@
 import { Hono } from "hono";
+import { AppError, isUnavailable } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
+import { errorFields } from "../platform/log.ts";
+import { addAccountPages } from "./account-pages.ts";
+import { disconnectApp, DISCONNECT_PATH, showApps } from "./apps.tsx";
 import { decideConsent, showConsent } from "./consent.tsx";
 import type { PageEnv, WebDeps } from "./deps.ts";
+import { decideDevice, enterDeviceCode, showDevice } from "./device-grant.tsx";
+import { DECIDE_PATH, DEVICE_PATH } from "./device-pages.tsx";
 import { errorPage, failurePage } from "./error.tsx";
 import { pageHeaders } from "./headers.ts";
 import { home } from "./home.tsx";
 import { protectedForm } from "./protected-form.tsx";
+import { revokeOtherSessions, revokeSession, REVOKE_OTHERS_PATH, REVOKE_PATH, showSessions } from "./sessions.tsx";
 import { showSignIn, signIn } from "./sign-in.tsx";
 import { signOut } from "./sign-out.ts";
 import { showSignUp, signUp } from "./sign-up.tsx";
@@ -19,15 +26,33 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   const pages = new Hono<PageEnv>();
   for (const path of ["/", LOGIN_PAGE, "/sign-up", "/sign-out", "/verify-email", "/consent", "/error", "/dashboard/*"])
     pages.use(path, headers);
+  for (const path of ["/forgot-password", "/reset-password"]) pages.use(path, headers);
+  for (const path of [DEVICE_PATH, `${DEVICE_PATH}/*`]) pages.use(path, headers);
 
   pages.get("/", home(deps));
   pages.get(LOGIN_PAGE, showSignIn(deps)).post(LOGIN_PAGE, form("sign-in"), signIn(deps));
   pages.get("/sign-up", showSignUp(deps)).post("/sign-up", form("sign-up"), signUp(deps));
   pages.get("/verify-email", showVerifyEmail(deps)).post("/verify-email", form("verify-email"), verifyEmail(deps));
   pages.get("/consent", showConsent(deps)).post("/consent", form("consent"), decideConsent(deps));
+  pages.get(DEVICE_PATH, showDevice(deps)).post(DEVICE_PATH, form("device"), enterDeviceCode(deps));
+  pages.get(`${DEVICE_PATH}/:code`, showDevice(deps));
+  pages.post(DECIDE_PATH, form("device-decision"), decideDevice(deps));
   pages.post("/sign-out", form("sign-out"), signOut(deps));
+  pages.get("/dashboard", (c) => c.redirect("/dashboard/apps", 303));
+  pages.get("/dashboard/apps", showApps(deps)).post(DISCONNECT_PATH, form("disconnect"), disconnectApp(deps));
+  pages.get("/dashboard/sessions", showSessions(deps));
+  pages.post(REVOKE_PATH, form("revoke-session"), revokeSession(deps));
+  pages.post(REVOKE_OTHERS_PATH, form("revoke-others"), revokeOtherSessions(deps));
+  addAccountPages(pages, deps, form);
   pages.get("/error", (c) => errorPage(c, c.req.query("error") ?? ""));
 
-  pages.onError((error, c) => failurePage(c, deps.log, error));
+  pages.onError((error, c) => failurePage(c, deps.log, isUnavailable(error) ? outOfReach(error) : error));
   return new Hono<HttpEnv>().route("/", pages);
 }
+
+/** Postgres or Redis did not answer. */
+const outOfReach = (error: Error) =>
+  new AppError("unavailable", "The gateway cannot do this right now. Try again in a minute.", {
+    internal: JSON.stringify(errorFields(error)),
+    headers: { "retry-after": "30" },
+  });

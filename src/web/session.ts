@@ -1,3 +1,4 @@
+import { personalTenantId } from "../auth/tenants.ts";
 import { AppError } from "../platform/errors.ts";
 import { requestAuth, textOf } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
@@ -7,7 +8,17 @@ export interface SignedIn {
   userId: string;
   name: string;
   email: string;
+  /** Of this browser. */
+  sessionId: string;
+  /** The tenant that is active in the session: what is granted now acts there. */
+  tenantId: string;
 }
+
+/** For requests that Better Auth's limiter refused; `retryAfter` is in seconds. */
+export const tooManyRequests = (retryAfter: number) =>
+  new AppError("unavailable", "Too many requests come from your network. Wait a moment, then reload this page.", {
+    headers: { "retry-after": String(retryAfter) },
+  });
 
 /**
  * Who is signed in, if anybody. Better Auth trusts a session for up to a minute without looking it up; `fresh` makes it look, so
@@ -24,14 +35,18 @@ export async function signedIn(
     deps,
     `/get-session${fresh ? "?disableCookieCache=true" : ""}`,
   );
-  if (status === 429) {
-    const message = "Too many requests come from your network. Wait a moment, then reload this page.";
-    throw new AppError("unavailable", message, { headers: { "retry-after": String(retryAfter) } });
-  }
+  if (status === 429) throw tooManyRequests(retryAfter);
   const user: unknown = body["user"];
   if (typeof user !== "object" || user === null) return undefined;
   const record = { ...user };
+  const session = { ...(body["session"] as object | null | undefined) };
   const userId = textOf(record, "id");
   if (userId === undefined) return undefined;
-  return { userId, name: textOf(record, "name") ?? "", email: textOf(record, "email") ?? "" };
+  return {
+    userId,
+    name: textOf(record, "name") ?? "",
+    email: textOf(record, "email") ?? "",
+    sessionId: textOf(session, "id") ?? "",
+    tenantId: textOf(session, "activeOrganizationId") ?? personalTenantId(userId),
+  };
 }

@@ -4,6 +4,7 @@ import type { PageContext, WebDeps } from "./deps.ts";
 import { errorPage } from "./error.tsx";
 import { Field, Form } from "./fields.tsx";
 import { htmlPage, Notice } from "./layout.tsx";
+import { nextPage } from "./next.ts";
 import { readOAuthQuery, restartPath, type OAuthQuery } from "./oauth-query.ts";
 import { formToken } from "./protected-form.tsx";
 import { checkedTarget, formActionSource, redirectReceiver } from "./redirect.ts";
@@ -18,7 +19,7 @@ export function showSignIn(deps: WebDeps) {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
     if (query === "forged") return errorPage(c, "invalid_signature");
     if (query?.expired) return c.redirect(restartPath(query, ["create"]), 303);
-    return signInPage(c, deps, { query });
+    return signInPage(c, deps, { query, next: nextPage(c.req.query("next")) });
   };
 }
 
@@ -29,6 +30,7 @@ export function signIn(deps: WebDeps) {
     const email = (form.get("email") ?? "").trim();
     const query = await readOAuthQuery(form.get("oauth_query") ?? "", deps.config.BETTER_AUTH_SECRETS, Date.now());
     if (query === "forged") return errorPage(c, "invalid_signature");
+    const next = nextPage(form.get("next"));
     // Better Auth would refuse the first and send the second back to sign-up: both start again once somebody is signed in.
     const restart = query && (query.expired || query.prompts.includes("create"));
     const answer = await requestAuth(c, deps, "/sign-in/email", {
@@ -37,8 +39,8 @@ export function signIn(deps: WebDeps) {
       ...(query && { callbackURL: `/sign-in?${query.raw}` }),
       ...(query && !restart && { oauth_query: query.raw }),
     });
-    if (answer.status !== 200) return refusedSignIn(c, deps, answer, email, query);
-    if (!query) return c.redirect("/", 303);
+    if (answer.status !== 200) return refusedSignIn(c, deps, answer, email, { query, next });
+    if (!query) return c.redirect(next ?? "/", 303);
     if (restart) return c.redirect(restartPath(query, ["create", "login"]), 303);
     return continueTo(c, deps, answer, query);
   };
@@ -63,30 +65,32 @@ function refusedSignIn(
   deps: WebDeps,
   answer: AuthAnswer,
   email: string,
-  query: OAuthQuery | undefined,
+  { query, next }: Pick<SignInState, "query" | "next">,
 ): Response | Promise<Response> {
   const { status, code, retryAfter } = answer;
   if (status === 429) {
     c.header("retry-after", String(retryAfter));
     const problem = `Too many attempts. Wait ${inWords(retryAfter)}, then try again.`;
-    return signInPage(c, deps, { query, email, problem, status });
+    return signInPage(c, deps, { query, next, email, problem, status });
   }
   if (code === "EMAIL_NOT_VERIFIED") return unverifiedPage(c, email);
   if (code === "BANNED_USER") return errorPage(c, "banned");
   if (code === "invalid_signature" && query) return c.redirect(restartPath(query, ["create"]), 303);
   if (status !== 400 && status !== 401)
     deps.log("warn", "web.sign_in_refused", { requestId: c.get("requestId"), status, code });
-  return signInPage(c, deps, { query, email, problem: WRONG, status: 401 });
+  return signInPage(c, deps, { query, next, email, problem: WRONG, status: 401 });
 }
 
 interface SignInState {
   query: OAuthQuery | undefined;
+  /** The page of ours to come back to; an authorization goes first. */
+  next: string | undefined;
   email?: string;
   problem?: string;
   status?: 200 | 401 | 429;
 }
 
-async function signInPage(c: PageContext, deps: WebDeps, { query, email, problem, status = 200 }: SignInState) {
+async function signInPage(c: PageContext, deps: WebDeps, { query, next, email, problem, status = 200 }: SignInState) {
   if (query) c.set("formTarget", formActionSource(query.redirectUri));
   const describedBy = problem && "problem";
   return htmlPage(
@@ -103,7 +107,7 @@ async function signInPage(c: PageContext, deps: WebDeps, { query, email, problem
         <Form
           action={deps.config.LOGIN_PAGE}
           token={await formToken(c, deps, "sign-in")}
-          carry={{ oauth_query: query?.raw }}
+          carry={{ oauth_query: query?.raw, next }}
         >
           <Field
             name="email"
@@ -127,6 +131,9 @@ async function signInPage(c: PageContext, deps: WebDeps, { query, email, problem
           </button>
         </Form>
       </div>
+      <p>
+        <a href={query ? `/forgot-password?${query.raw}` : "/forgot-password"}>Forgot your password?</a>
+      </p>
       <p>
         No account yet? <a href={query ? `/sign-up?${query.raw}` : "/sign-up"}>Create account</a>
       </p>

@@ -1,3 +1,4 @@
+import { mayHold } from "../auth/sign-up.ts";
 import { requestAuth, type AuthAnswer } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { errorPage } from "./error.tsx";
@@ -44,9 +45,11 @@ export function signUp(deps: WebDeps) {
       password,
       ...(query && { callbackURL: `/sign-in?${query.raw}` }),
     });
-    return answer.status === 200
+    if (answer.status !== 200) return refusedSignUp(c, deps, answer, entered, query);
+    // Which domains get an account is no secret; which addresses beside them, is.
+    return mayHold(deps.config, entered.email)
       ? checkMailPage(c, deps, entered.email)
-      : refusedSignUp(c, deps, answer, entered, query);
+      : closedPage(c, deps, entered.email);
   };
 }
 
@@ -73,7 +76,7 @@ function refusedSignUp(
   query: OAuthQuery | undefined,
 ): Response | Promise<Response> {
   const { status, code, retryAfter } = answer;
-  if (code === "SIGN_UP_CLOSED") return closedPage(c, deps);
+  if (code === "SIGN_UP_CLOSED") return closedPage(c, deps, entered.email);
   if (status === 429) {
     c.header("retry-after", String(retryAfter));
     const problems = { form: `Too many attempts. Wait ${inWords(retryAfter)}, then try again.` };
@@ -174,14 +177,15 @@ function checkMailPage(c: PageContext, deps: WebDeps, email: string) {
   );
 }
 
-function closedPage(c: PageContext, deps: WebDeps) {
+function closedPage(c: PageContext, deps: WebDeps, email: string) {
   return htmlPage(
     c,
     { title: "Sign-up is closed", status: 403 },
     <>
       <p>{policyText(deps.config.SIGN_UP) ?? "This gateway takes no new accounts."}</p>
       <p>
-        Ask the operator of this gateway for an account, or <a href={deps.config.LOGIN_PAGE}>sign in</a>.
+        Ask the operator of this gateway for an account, or <a href={deps.config.LOGIN_PAGE}>sign in</a>. If{" "}
+        <bdi>{untrustedText(email, MAX_EMAIL)}</bdi> has been let in all the same, a link is on its way to it.
       </p>
     </>,
   );

@@ -72,6 +72,10 @@ footer{padding:var(--space-4);text-align:center;font-size:var(--small);color:var
 .field input{font:inherit;color:inherit;background:var(--surface);border:1px solid var(--control);border-radius:var(--radius);padding:var(--space-2) var(--space-3);min-height:2.5rem;width:100%}
 .field input[aria-invalid]{border-color:var(--danger)}
 .problem{color:var(--danger);font-size:var(--small)}
+.choices{margin:0;min-width:0;border:1px solid var(--line);border-radius:var(--radius);background:var(--surface);padding:var(--space-2) var(--space-4) var(--space-3)}
+.choices legend{font-weight:600;padding:0 var(--space-1);margin-left:calc(-1*var(--space-1))}
+.choices label{display:flex;gap:var(--space-3);align-items:center;min-height:2rem;overflow-wrap:anywhere}
+.choices input{flex:none;width:1.125rem;height:1.125rem;margin:0;accent-color:var(--accent)}
 button{font:inherit;font-weight:600;min-height:2.5rem;padding:var(--space-2) var(--space-4);border-radius:var(--radius);border:1px solid var(--control);background:var(--surface);color:inherit;cursor:pointer}
 button:hover{border-color:var(--text)}
 button.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}

@@ -30,9 +30,11 @@ export async function linkTo(email: string): Promise<string> {
   return `${pathname}${search}`;
 }
 
-/** Opens the mailed link and clicks. */
-export async function confirmAddress(browser: FormBrowser, email: string): Promise<Page> {
-  return pageOf(await browser.submit(pageOf(await browser.open(await linkTo(email))), "/verify-email", {}));
+/** Opens the mailed link and clicks, or in another browser than the one that signed up chooses the password there. */
+export async function confirmAddress(browser: FormBrowser, email: string, password = PASSWORD): Promise<Page> {
+  const page = pageOf(await browser.open(await linkTo(email)));
+  const fields = page.html.includes('name="password"') ? { password } : {};
+  return pageOf(await browser.submit(page, "/verify-email", fields));
 }
 
 /** Fills in the login page. */

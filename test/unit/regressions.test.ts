@@ -125,7 +125,10 @@ describe("what went wrong once", () => {
   );
   it.each(["Access_Token", "API_KEY", "apiKey", "X-API-Key"])("K04: a credential in the URL under %s", (name) => {
     expect(
-      readCredential({ authorization: undefined, apiKey: generateApiKey() }, new URLSearchParams(`${name}=x`)),
+      readCredential(
+        { authorization: undefined, apiKey: generateApiKey(), proof: { jwt: undefined, method: "POST", url: "" } },
+        new URLSearchParams(`${name}=x`),
+      ),
     ).toHaveProperty("refusal");
   });
   it.each([

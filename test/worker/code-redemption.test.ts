@@ -93,7 +93,7 @@ describe("an authorization code", () => {
     expect((await redeem(clientId, code)).status).toBe(400);
   });
 
-  it("costs two statements and three Redis requests to redeem", async () => {
+  it("costs three statements, one of them to begin the grant, and three Redis requests to redeem", async () => {
     const warm = await newCode();
     await redeem(warm.clientId, warm.code);
     const { clientId, code } = await newCode();
@@ -102,6 +102,7 @@ describe("an authorization code", () => {
     const { log } = await stats();
     expect(log.filter(({ to }) => to === "neon").map(({ what }) => what)).toEqual([
       ["select oauth_client"],
+      ["with insert oauth_access_token"],
       ["insert oauth_refresh_token"],
     ]);
     expect(log.filter(({ to }) => to === "upstash")).toHaveLength(3);

@@ -29,7 +29,15 @@ describe("authorization server metadata", () => {
     expect(document["scopes_supported"]).toEqual(
       expect.arrayContaining(["openid", "profile", "email", "offline_access", "mcp:tools"]),
     );
-    expect(document["token_endpoint_auth_methods_supported"]).toContain("none");
+    const confidential = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+    expect(document).toMatchObject({
+      grant_types_supported: expect.arrayContaining(["authorization_code", "refresh_token", "client_credentials"]),
+      token_endpoint_auth_methods_supported: ["none", ...confidential],
+      revocation_endpoint_auth_methods_supported: ["none", ...confidential],
+      introspection_endpoint_auth_methods_supported: confidential,
+      token_endpoint_auth_signing_alg_values_supported: expect.not.arrayContaining(["none"]),
+      backchannel_logout_supported: false,
+    });
   });
 
   it("R20: the OpenID Connect document adds where user information is", async () => {
@@ -43,7 +51,9 @@ describe("authorization server metadata", () => {
 
   it("R20: advertises no registration where an administrator has turned it off", async () => {
     const closed = gatewayWith({ CLIENT_REGISTRATION: "off" });
-    expect(await json(await closed(SERVER))).not.toHaveProperty("registration_endpoint");
+    const document = await json(await closed(SERVER));
+    expect(document).not.toHaveProperty("registration_endpoint");
+    expect(document["token_endpoint_auth_methods_supported"]).toContain("none");
   });
 
   it("R20: names the configured issuer whatever host the request came to", async () => {

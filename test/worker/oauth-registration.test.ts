@@ -34,7 +34,7 @@ describe("client registration", () => {
       client_name: "Inspector",
       redirect_uris: [REDIRECT],
       token_endpoint_auth_method: "none",
-      grant_types: ["authorization_code"],
+      grant_types: ["authorization_code", "refresh_token"],
       response_types: ["code"],
     });
     expect(body["client_id_issued_at"]).toBeGreaterThanOrEqual(before);
@@ -125,6 +125,11 @@ describe("client registration", () => {
 
   it.each([
     ["a grant for machines", { grant_types: ["client_credentials"] }],
+    [
+      "a grant for machines beside others, with a secret",
+      { grant_types: ["authorization_code", "client_credentials"], token_endpoint_auth_method: "client_secret_basic" },
+    ],
+    ["no grant at all", { grant_types: [] }],
     ["the password grant", { grant_types: ["password"] }],
     ["the implicit flow", { response_types: ["token"] }],
     ["a name that is no text", { client_name: 7 }],
@@ -159,7 +164,8 @@ describe("client registration", () => {
       disabled: true,
       require_pkce: false,
       client_credentials_scopes: ["admin"],
-      metadata: { admin: true },
+      resources: ["http://localhost:8787/mcp"],
+      metadata: { admin: true, managed: { grantId: "x", tenantId: "x", resources: ["http://localhost:8787/mcp"] } },
       backchannel_logout_uri: "https://client.example.com/logout",
       jwks_uri: "https://client.example.com/jwks",
       software_statement: "x",

@@ -74,6 +74,30 @@ describe("R8: an access token of this gateway", () => {
     });
   });
 
+  it("names the key that it is bound to, if it is", async () => {
+    const verified = await verifier().verify(await sign(claims({ cnf: { jkt: "thumbprint" } })));
+    expect(verified).toMatchObject({ thumbprint: "thumbprint" });
+    expect(await verifier().verify(await sign(claims()))).not.toHaveProperty("thumbprint", expect.anything());
+  });
+
+  it.each([{}, null, "jkt", [], { jkt: 7 }, { "x5t#S256": "x" }, { jkt: "x", "x5t#S256": "x" }])(
+    "is refused when it is bound in a way that nobody here can check: %j",
+    async (cnf) => {
+      expect(await reasonOf(await sign(claims({ cnf })))).toBe("bound in an unknown way");
+    },
+  );
+
+  it("is of the client itself when its subject is the client, and of no person of that id", async () => {
+    const verified = await verifier().verify(await sign(claims({ sub: "client-1" })));
+    expect(verified).toMatchObject({ principal: { userId: "client:client-1", clientId: "client-1" } });
+  });
+
+  it("says which registration of a client it ends with, if any", async () => {
+    const verified = await verifier().verify(await sign(claims({ client_grant: "client-9" })));
+    expect(verified).toMatchObject({ clientGrantId: "client-9", principal: { grantId: "grant-1", userId: "user-1" } });
+    expect(await reasonOf(await sign(claims({ client_grant: 7 })))).toBe("claims are incomplete");
+  });
+
   it.each([
     ["unknown scopes", "mcp:tools files:read MCP:TOOLS", ["mcp:tools"]],
     ["inherited names", "constructor toString __proto__", []],

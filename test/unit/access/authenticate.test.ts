@@ -3,9 +3,11 @@ import { authenticate, type AuthenticateDeps } from "../../../src/access/authent
 import { missingScopes, type Principal } from "../../../src/access/principal.ts";
 import type { KeyRecord } from "../../../src/keys/records.ts";
 import { generateApiKey } from "../../../src/keys/token.ts";
+import { newProofKey, proofFor } from "../../support/proofs.ts";
 
 const NOW = 1_800_000_000_000;
 const RESOURCE = "https://gateway.example.com/mcp";
+const key = await newProofKey();
 const RECORD: KeyRecord = {
   id: "key-1",
   name: "laptop",
@@ -132,6 +134,22 @@ describe("R8: a caller with an access token", () => {
     expect(await withToken(verified(principal, 1).deps)).toEqual(refusal("access_token", "the grant has ended"));
   });
 
+  it("R9: is refused when the administrator's client that it was given to has ended, of whatever grant it is", async () => {
+    const asked: string[] = [];
+    const { deps } = fake();
+    const ended = new Set(["mrg1:ended:client-1"]);
+    const exists = async (key: string) => {
+      asked.push(key);
+      return ended.has(key) ? 1 : 0;
+    };
+    const grants = { redis: { exists } } as unknown as AuthenticateDeps["grants"];
+    const of = (clientGrantId: string) =>
+      withToken({ ...deps, grants, verifyAccessToken: async () => ({ principal, clientGrantId }) });
+    expect(await of("client-1")).toEqual(refusal("access_token", "the grant has ended"));
+    expect(await of("client-2")).toEqual({ principal });
+    expect(asked).toEqual(["grant-1", "client-1", "grant-1", "client-2"].map((id) => `mrg1:ended:${id}`));
+  });
+
   it("R8: is refused when the token belongs to no grant", async () => {
     const { asked, deps } = verified({ ...principal, grantId: null }, 0);
     expect(await withToken(deps)).toEqual(refusal("access_token", "the grant has ended"));
@@ -141,6 +159,70 @@ describe("R8: a caller with an access token", () => {
   it("R8: is not let through when Redis cannot say whether the grant has ended", async () => {
     const { deps } = verified(principal, new Error("Redis does not answer"));
     await expect(withToken(deps)).rejects.toThrow("Redis does not answer");
+  });
+});
+
+describe("a caller with an access token that is bound to a key", () => {
+  const principal = { userId: "user-1", grantId: "grant-1" } as Principal;
+  const url = `${RESOURCE}/notes`;
+
+  /** A verifier that says the token is bound; `answers` are what Redis says of grants and proof. */
+  function bound(answer: string | Error, clientGrantId?: string) {
+    const asked: (readonly string[])[] = [];
+    const redis = {
+      eval: async (_script: string, keys: string[]) => {
+        asked.push(keys);
+        return answer instanceof Error ? Promise.reject(answer) : answer;
+      },
+      exists: async () => 0,
+    };
+    const { deps } = fake();
+    const grants = { redis } as unknown as AuthenticateDeps["grants"];
+    const verifyAccessToken = async () => ({ principal, clientGrantId, thumbprint: key.thumbprint });
+    return { asked, deps: { ...deps, grants, verifyAccessToken } };
+  }
+
+  const present = async (deps: AuthenticateDeps, by = key) => {
+    const proof = { jwt: await proofFor(by, { url, token: "t", at: NOW }), method: "POST", url };
+    return authenticate(deps, { kind: "access_token", token: "t", proof }, url, NOW);
+  };
+
+  it("is let in with a new proof of that key, by one request for grants and proof", async () => {
+    const { asked, deps } = bound("spent", "client-1");
+    expect(await present(deps)).toEqual({ principal });
+    expect(asked).toEqual([["mrg1:ended:grant-1", "mrg1:ended:client-1", expect.stringMatching(/^mrg1:proof:/)]]);
+  });
+
+  it("K03: is refused without the scheme that carries a proof, at the cost of no request", async () => {
+    const { asked, deps } = bound("spent");
+    expect(await authenticate(deps, { kind: "access_token", token: "t" }, url, NOW)).toEqual({
+      refusal: { kind: "wrong_token_scheme", presented: "Bearer" },
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it("K03: is refused with a proof of another key, at the cost of no request", async () => {
+    const { asked, deps } = bound("spent");
+    expect(await present(deps, await newProofKey())).toMatchObject({ refusal: { kind: "invalid_dpop_proof" } });
+    expect(asked).toEqual([]);
+  });
+
+  it("K03: is refused when the proof was used, or the grant has ended", async () => {
+    expect(await present(bound("replayed").deps)).toMatchObject({ refusal: { kind: "invalid_dpop_proof" } });
+    expect(await present(bound("something else").deps)).toMatchObject({ refusal: { kind: "invalid_dpop_proof" } });
+    expect(await present(bound("ended").deps)).toMatchObject({
+      refusal: { kind: "invalid_credential", reason: "the grant has ended", scheme: "DPoP" },
+    });
+  });
+
+  it("is not let through when Redis cannot say", async () => {
+    await expect(present(bound(new Error("Redis does not answer")).deps)).rejects.toThrow("Redis does not answer");
+  });
+
+  it("K03: is refused when the token is bound to nothing and comes with a proof all the same", async () => {
+    const { deps } = bound("spent");
+    const unbound = { ...deps, verifyAccessToken: async () => ({ principal }) };
+    expect(await present(unbound)).toEqual({ refusal: { kind: "wrong_token_scheme", presented: "DPoP" } });
   });
 });
 

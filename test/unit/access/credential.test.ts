@@ -4,8 +4,10 @@ import { readCredential } from "../../../src/access/credential.ts";
 const KEY = `mrg_live_${"a".repeat(49)}`;
 const JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln";
 
+const PROOF = { jwt: "a.b.c", method: "POST", url: "https://gateway.example.com/mcp" };
+
 const read = (headers: { authorization?: string; apiKey?: string } = {}, query = "") =>
-  readCredential({ authorization: headers.authorization, apiKey: headers.apiKey }, new URLSearchParams(query));
+  readCredential({ authorization: headers.authorization, apiKey: headers.apiKey, proof: PROOF }, new URLSearchParams(query));
 
 /** What the Fetch API makes of several headers of one name. */
 const joined = (...values: string[]) => {
@@ -30,6 +32,14 @@ describe("R8: a credential", () => {
     expect(read(headers)).toEqual(credential);
   });
 
+  it.each([`DPoP ${JWT}`, `dpop   ${JWT}`])("R8: comes with its proof when its scheme is DPoP: %.10j", (authorization) => {
+    expect(read({ authorization })).toEqual({ kind: "access_token", token: JWT, proof: PROOF });
+  });
+
+  it("J04: is no key when its scheme is DPoP: keys are bound to nothing", () => {
+    expect(read({ authorization: `DPoP ${KEY}` })).toEqual({ kind: "access_token", token: KEY, proof: PROOF });
+  });
+
   it("R8: is missing when there is no header", () => {
     expect(read()).toEqual({ refusal: { kind: "no_credential" } });
   });
@@ -50,7 +60,9 @@ describe("R8: a credential", () => {
     'Bearer "abc"',
     JWT,
     "Basic dXNlcjpwdw==",
-    `DPoP ${JWT}`,
+    "DPoP",
+    `DPoP ${JWT} ${JWT}`,
+    `DPoPs ${JWT}`,
     `Token ${JWT}`,
     `XBearer ${JWT}`,
   ])("R8: is not valid in another form: %j", (authorization) => {
@@ -76,6 +88,8 @@ describe("J04: several credentials", () => {
     ["a key beside an empty header", { authorization: "", apiKey: KEY }],
     ["two keys", { apiKey: joined(KEY, KEY) }],
     ["two tokens", { authorization: joined(`Bearer ${JWT}`, `Bearer ${JWT}`) }],
+    ["a bound token and another", { authorization: joined(`DPoP ${JWT}`, `Bearer ${JWT}`) }],
+    ["a bound token and a key", { authorization: `DPoP ${JWT}`, apiKey: KEY }],
     ["a token and a basic password", { authorization: joined("Basic dXNlcjpwdw==", `Bearer ${JWT}`) }],
   ])("J04: are refused: %s", (_what, headers) => {
     expect(read(headers)).toEqual({ refusal: { kind: "several_credentials" } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GRANT_HEADER, grantOf } from "../../../src/auth/grant-claim.ts";
+import { DEVICE_GRANT, GRANT_HEADER, grantOf } from "../../../src/auth/grant-claim.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
 
 const headers = new Headers({ [GRANT_HEADER]: "grant-1" });
@@ -7,6 +7,11 @@ const headers = new Headers({ [GRANT_HEADER]: "grant-1" });
 describe("the grant that an access token is made for", () => {
   it("begins with the hash of its authorization code, whatever a header says", async () => {
     const body = { grant_type: "authorization_code", code: "secret code" };
+    expect(await grantOf({ body, headers })).toBe(await sha256("secret code"));
+  });
+
+  it("begins with the hash of its device code, whatever a header says", async () => {
+    const body = { grant_type: DEVICE_GRANT, device_code: "secret code", code: "not this" };
     expect(await grantOf({ body, headers })).toBe(await sha256("secret code"));
   });
 
@@ -25,6 +30,8 @@ describe("the grant that an access token is made for", () => {
     { grant_type: "authorization_code" },
     { grant_type: "authorization_code", code: ["x"] },
     { grant_type: ["refresh_token"] },
+    { grant_type: DEVICE_GRANT },
+    { grant_type: DEVICE_GRANT, device_code: ["x"] },
   ])("is none otherwise: %j", async (body) => {
     expect(await grantOf({ body, headers })).toBeUndefined();
   });

@@ -14,6 +14,12 @@ const EACH: { [K in Refusal["kind"]]: { refusal: Extract<Refusal, { kind: K }>; 
     status: 401,
     code: 401,
   },
+  wrong_token_scheme: { refusal: { kind: "wrong_token_scheme", presented: "Bearer" }, status: 401, code: 401 },
+  invalid_dpop_proof: {
+    refusal: { kind: "invalid_dpop_proof", problem: "The proof needs a jti." },
+    status: 401,
+    code: 401,
+  },
   insufficient_scope: {
     refusal: { kind: "insufficient_scope", required: ["mcp:tools", "admin"] },
     status: 403,
@@ -45,11 +51,11 @@ interface Body {
 const answer = (refusal: Refusal, id: string | number | null = 7) =>
   refusalResponse(refusal, { id, requestId: "req-1", resourceMetadata: METADATA });
 
-/** The parameters of a Bearer challenge; fails on anything that RFC 9110 §11.6.1 would not let a client read. */
+/** The parameters of a challenge; fails on anything that RFC 9110 §11.6.1 would not let a client read. */
 function challengeOf(response: Response): Record<string, string> | undefined {
   const header = response.headers.get("www-authenticate");
   if (header === null) return undefined;
-  expect(header).toMatch(/^Bearer ([a-z_]+="[^"\\]*")(, [a-z_]+="[^"\\]*")*$/);
+  expect(header).toMatch(/^(Bearer|DPoP) ([a-z_]+="[^"\\]*")(, [a-z_]+="[^"\\]*")*$/);
   return Object.fromEntries([...header.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
 }
 
@@ -76,6 +82,8 @@ describe.each(CASES)("the refusal $refusal.kind", ({ refusal, status, code }) =>
       "several_credentials",
       "credential_in_url",
       "invalid_credential",
+      "wrong_token_scheme",
+      "invalid_dpop_proof",
       "insufficient_scope",
     ];
     expect(challenge !== undefined).toBe(due.includes(refusal.kind));
@@ -105,6 +113,17 @@ describe("K03: a credential that is not good", () => {
   it.each(["access_token", "api_key"] as const)("K03: is an invalid token: %s", (presented) => {
     const challenge = challengeOf(answer({ kind: "invalid_credential", reason: "expired", presented }));
     expect(challenge).toMatchObject({ error: "invalid_token", scope: "mcp:tools", resource_metadata: METADATA });
+  });
+
+  it.each<[Refusal, string]>([
+    [{ kind: "wrong_token_scheme", presented: "Bearer" }, "invalid_token"],
+    [{ kind: "wrong_token_scheme", presented: "DPoP" }, "invalid_token"],
+    [{ kind: "invalid_credential", reason: "x", presented: "access_token", scheme: "DPoP" }, "invalid_token"],
+    [{ kind: "invalid_dpop_proof", problem: "The proof needs a jti." }, "invalid_dpop_proof"],
+  ])("K03: is challenged for a proof where one is due: %j", (refusal, error) => {
+    expect(answer(refusal).headers.get("www-authenticate")).toBe(
+      `DPoP error="${error}", algs="ES256 EdDSA", resource_metadata="${METADATA}"`,
+    );
   });
 
   it("J07: reads the same whatever was wrong with the key", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isResource } from "../../../src/auth/resources.ts";
-import { protectedResource } from "../../../src/oauth/metadata.ts";
+import { correctedMetadata, protectedResource } from "../../../src/oauth/metadata.ts";
 
 const ORIGIN = "https://gateway.example.com";
 
@@ -11,6 +11,7 @@ describe("protected resource metadata (RFC 9728)", () => {
       authorization_servers: ["https://gateway.example.com"],
       scopes_supported: ["mcp:tools"],
       bearer_methods_supported: ["header"],
+      dpop_signing_alg_values_supported: ["ES256", "EdDSA"],
       resource_name: "MCP Registry Gateway",
     });
   });
@@ -32,5 +33,35 @@ describe("protected resource metadata (RFC 9728)", () => {
     const text = JSON.stringify(protectedResource(ORIGIN, "notes"));
     expect(text).not.toContain("query");
     expect(text).not.toContain("offline_access");
+  });
+});
+
+describe("authorization server metadata (RFC 8414)", () => {
+  const METHODS = ["client_secret_basic", "private_key_jwt"];
+  const corrected = (document: Record<string, unknown>) =>
+    JSON.parse(correctedMetadata(JSON.stringify(document))) as Record<string, unknown>;
+
+  it("names public clients where the framework leaves them out, once, and not where they are refused", () => {
+    for (const methods of [METHODS, ["none", ...METHODS]]) {
+      expect(
+        corrected({
+          token_endpoint_auth_methods_supported: methods,
+          revocation_endpoint_auth_methods_supported: METHODS,
+          introspection_endpoint_auth_methods_supported: METHODS,
+        }),
+      ).toMatchObject({
+        token_endpoint_auth_methods_supported: ["none", ...METHODS],
+        revocation_endpoint_auth_methods_supported: ["none", ...METHODS],
+        introspection_endpoint_auth_methods_supported: METHODS,
+      });
+    }
+  });
+
+  it("promises no back-channel logout, which nobody can register for, and leaves the rest as it is", () => {
+    expect(corrected({ issuer: ORIGIN, backchannel_logout_supported: true })).toMatchObject({
+      issuer: ORIGIN,
+      backchannel_logout_supported: false,
+      backchannel_logout_session_supported: false,
+    });
   });
 });

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { authorizationParameters, tokenParameters } from "../../../src/oauth/parameters.ts";
+import { authorizationParameters, deviceParameters, tokenParameters } from "../../../src/oauth/parameters.ts";
 
 const ORIGIN = "https://gateway.example.com";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+const DEFAULT = "mcp:tools offline_access";
+const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
 
 const authorize = (query: string, offered?: readonly string[]) =>
   new URLSearchParams(authorizationParameters(query, ORIGIN, offered));
@@ -33,6 +36,34 @@ describe("the scopes of an authorization request", () => {
     ["scope=openid&scope=admin", undefined, ["openid", "admin"]],
   ])("A08: of %j where %j are offered are %j", (query, offered, scopes) => {
     expect(authorize(query, offered).getAll("scope")).toEqual(scopes);
+  });
+});
+
+describe("a device authorization request", () => {
+  const device = (text: string, offered?: readonly string[]) => deviceParameters(text, ORIGIN, offered);
+
+  it("is for /mcp and the least when it names neither resource nor scope", () => {
+    expect(device("client_id=c")).toBe(form({ client_id: "c", resource: `${ORIGIN}/mcp`, scope: DEFAULT }));
+    expect(device("client_id=c", ["mcp:tools"])).toContain("scope=mcp%3Atools");
+    expect(device(`client_id=c&resource=${ORIGIN}/mcp/notes/&scope=openid++openid`)).toBe(
+      form({ client_id: "c", scope: "openid", resource: `${ORIGIN}/mcp/notes` }),
+    );
+  });
+
+  it("A09: keeps what is not ours for Better Auth to refuse", () => {
+    expect(device("client_id=c&resource=https://evil.example/mcp")).toContain(encodeURIComponent("https://evil.example/mcp"));
+  });
+
+  it("cannot say who the person is", () => {
+    expect(device("client_id=c&user_id=victim&user_id2=x")).not.toContain("user_id");
+  });
+
+  it.each([
+    ["client_id=a&client_id=b", "invalid_request"],
+    ["client_id=a&scope=x&scope=y", "invalid_request"],
+    [`client_id=a&resource=${ORIGIN}&resource=${ORIGIN}/mcp/notes`, "invalid_target"],
+  ])("is refused when it says two things: %j", (text, error) => {
+    expect(device(text)).toMatchObject({ error });
   });
 });
 

@@ -7,6 +7,9 @@ const HOSTS: RegistrationPolicy = { kind: "hosts", hosts: ["app.example.com"] };
 const CURSOR = "cursor://anysphere.cursor-mcp/oauth/user-notes/callback";
 const WEB = "https://app.example.com/callback";
 
+/** What a public client that says nothing of it is made for. */
+const SILENT = { token_endpoint_auth_method: "none", grant_types: ["authorization_code", "refresh_token"] };
+
 const register = (request: Record<string, unknown>, policy: RegistrationPolicy = OPEN) =>
   compatibleRegistration(request, policy);
 
@@ -20,12 +23,18 @@ function accepted(request: Record<string, unknown>, policy: RegistrationPolicy =
 describe("a registration of a web client", () => {
   it("goes on as it is, as a public client unless it says otherwise", () => {
     expect(accepted({ redirect_uris: [WEB], client_name: "App" })).toEqual({
-      body: { redirect_uris: [WEB], client_name: "App", token_endpoint_auth_method: "none" },
+      body: { redirect_uris: [WEB], client_name: "App", ...SILENT },
       redirectUris: undefined,
     });
     expect(accepted({ redirect_uris: [WEB], token_endpoint_auth_method: "client_secret_basic" }).body).toMatchObject({
       token_endpoint_auth_method: "client_secret_basic",
     });
+  });
+
+  it("is made for refreshing, too, unless it says what it is made for", () => {
+    expect(accepted({ redirect_uris: [WEB] }).body["grant_types"]).toEqual(["authorization_code", "refresh_token"]);
+    for (const types of [["authorization_code"], ["client_credentials"], [], "refresh_token"])
+      expect(accepted({ redirect_uris: [WEB], grant_types: types }).body["grant_types"]).toEqual(types);
   });
 
   it("keeps the fields of RFC 7591 that a stranger may set", () => {
@@ -44,6 +53,7 @@ describe("a registration of a web client", () => {
       software_id: "app",
       software_version: "1",
       application_type: "web",
+      dpop_bound_access_tokens: true,
     };
     expect(accepted(request).body).toEqual(request);
   });
@@ -72,7 +82,6 @@ describe("D08: fields that would give a client more", () => {
     ["client_secret_expires_at", 0],
     ["client_id_issued_at", 1],
     ["client_credentials_scopes", ["admin"]],
-    ["dpop_bound_access_tokens", false],
     ["metadata", { plan: "x".repeat(1000) }],
     ["jwks", { keys: [] }],
     ["jwks_uri", "https://evil.example/jwks"],
@@ -88,7 +97,7 @@ describe("D08: fields that would give a client more", () => {
 
   it("B07: include consent given in advance, in any registration", () => {
     const { body } = accepted({ redirect_uris: [CURSOR], skip_consent: true, trusted: true });
-    expect(Object.keys(body)).toEqual(["redirect_uris", "token_endpoint_auth_method", "application_type"]);
+    expect(body).toEqual({ redirect_uris: expect.any(Array), ...SILENT, application_type: "native" });
   });
 
   it("D08: do not come by way of a prototype", () => {
@@ -128,7 +137,7 @@ describe("a registration of a client on a person's machine", () => {
     "http://127.0.0.1?x=1",
   ])("F02: is native when it does not say what it is: %s", (uri) => {
     expect(accepted({ redirect_uris: [uri] })).toEqual({
-      body: { redirect_uris: [uri], token_endpoint_auth_method: "none", application_type: "native" },
+      body: { redirect_uris: [uri], ...SILENT, application_type: "native" },
       redirectUris: undefined,
     });
     expect(accepted({ redirect_uris: [WEB, uri] }).body["application_type"]).toBe("native");
@@ -158,7 +167,7 @@ describe("a registration of a client on a person's machine", () => {
     " http://localhost/",
   ])("D05: is not made native by %s, which stays for Better Auth to judge", (uri) => {
     expect(accepted({ redirect_uris: [uri] })).toEqual({
-      body: { redirect_uris: [uri], token_endpoint_auth_method: "none" },
+      body: { redirect_uris: [uri], ...SILENT },
       redirectUris: undefined,
     });
   });
@@ -175,7 +184,7 @@ describe("a registration of an editor", () => {
     expect(accepted({ redirect_uris: [uri] })).toEqual({
       body: {
         redirect_uris: ["com.example.placeholder:/callback"],
-        token_endpoint_auth_method: "none",
+        ...SILENT,
         application_type: "native",
       },
       redirectUris: [uri],
@@ -259,6 +268,29 @@ describe("a list of redirect URIs that is none", () => {
       error: "invalid_redirect_uri",
       description: "At most 20 redirect_uris.",
     });
+  });
+});
+
+describe("a registration for devices (RFC 8628)", () => {
+  const DEVICE = "urn:ietf:params:oauth:grant-type:device_code";
+
+  it.each([{}, { redirect_uris: [] }, { redirect_uris: null }])("needs no redirect URIs: %j", (uris) => {
+    expect(accepted({ grant_types: [DEVICE, "refresh_token"], ...uris })).toEqual({
+      body: { grant_types: [DEVICE, "refresh_token"], token_endpoint_auth_method: "none" },
+      redirectUris: undefined,
+    });
+  });
+
+  it("needs some when it is for codes, too, and has those that it names checked", () => {
+    expect(register({ grant_types: [DEVICE, "authorization_code"] })).toMatchObject({ error: "invalid_redirect_uri" });
+    const both = accepted({ grant_types: [DEVICE, "authorization_code"], redirect_uris: ["http://localhost/cb"] });
+    expect(both.body).toMatchObject({ application_type: "native", redirect_uris: ["http://localhost/cb"] });
+    expect(register({ grant_types: [DEVICE], redirect_uris: [7] })).toMatchObject({ error: "invalid_redirect_uri" });
+  });
+
+  it("is an administrator's to make where only certain hosts can register: a device is at none", () => {
+    for (const fields of [{}, { redirect_uris: [WEB] }])
+      expect(register({ grant_types: [DEVICE], ...fields }, HOSTS)).toMatchObject({ error: "invalid_client_metadata" });
   });
 });
 

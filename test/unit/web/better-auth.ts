@@ -6,6 +6,7 @@ import type { Mail } from "../../../src/auth/mail.ts";
 import { ALL_SCOPES } from "../../../src/auth/scopes.ts";
 import { parseConfig } from "../../../src/platform/config.ts";
 import { web } from "../../../src/web/pages.tsx";
+import { noStores } from "./scripted.ts";
 
 export const ORIGIN = "https://gateway.example.com";
 const TABLES = ["user", "session", "account", "verification", "organization", "member", "invitation", "jwks"];
@@ -30,9 +31,12 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
   );
   rows["oauthResource"]?.push({ id: "mcp", identifier: `${ORIGIN}/mcp`, disabled: false, policyVersion: 1 });
   const mails: Mail[] = [];
+  const pending: Promise<unknown>[] = [];
   const options = authOptions({
     config,
     db: { execute: async () => ({ rows: [] }) } as unknown as AuthDeps["db"],
+    redis: { eval: async () => 0, del: async () => 0 } as unknown as AuthDeps["redis"],
+    outbound: () => Promise.reject(new Error("nothing is asked")),
     storage: memoryStorage(),
     signingKeys: {
       adapter: { getJwks: async () => [], createJwk: async (key) => ({ ...key, id: "key" }) },
@@ -43,17 +47,25 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
     },
     log: () => undefined,
     background: (work) => {
-      void work;
+      pending.push(work);
     },
     generateApiKey: () => "unused",
     keyStartLength: 12,
     defaultKeyPermissions: {},
     onKeyChanged: async () => undefined,
+    stopCredentials: async () => undefined,
+    resumeGrants: async () => undefined,
+    browserCookie: "__Host-mrg.form",
     scopes: ALL_SCOPES,
   });
   const auth = betterAuth({ ...options, database: memoryAdapter(rows) });
-  const handler = (request: Request) => auth.handler(request);
-  return { app: web({ config, auth: async () => ({ handler }), log: () => undefined }), handler, mails, rows, config };
+  const handler = async (request: Request) => {
+    const answer = await auth.handler(request);
+    await Promise.all(pending.splice(0));
+    return answer;
+  };
+  const app = web({ config, auth: async () => ({ handler }), ...noStores(), log: () => undefined });
+  return { app, handler, mails, rows, config };
 }
 
 /** Better Auth's secondary storage without Redis. Time to live is not kept: no test outlives it. */

@@ -44,12 +44,20 @@ export function pagesOnScript(
       ...config,
     },
     auth: async () => ({ handler }),
+    ...noStores(),
     log: (level, event, fields) => {
       logged.push(`${level} ${event} ${JSON.stringify(fields)}`);
     },
   });
   return { app, asked, logged };
 }
+
+/** Postgres and Redis with nothing in them, for pages that ask for no more. */
+export const noStores = () =>
+  ({
+    db: { execute: async () => ({ rows: [] }) },
+    grants: { db: {}, redis: { set: async () => "OK", del: async () => 1 }, accessTokenSeconds: 900 },
+  }) as unknown as Pick<WebDeps, "db" | "grants">;
 
 /** A session as `GET /get-session` answers it. */
 export const session = (user: { name?: string; email?: string } = {}): Answer => ({

@@ -1,0 +1,135 @@
+import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, jwtVerify, type JWK, type JWTPayload } from "jose";
+import { DPOP_ALGORITHMS, PROOF_WINDOW_SECONDS } from "../auth/dpop.ts";
+import { sha256 } from "../platform/crypto.ts";
+import { redisKeys, type Redis } from "../platform/redis.ts";
+
+/** What came with a request that uses the DPoP scheme. */
+export interface PresentedProof {
+  /** The `DPoP` header. Fetch joins repeated headers with a comma, which no JWT contains. */
+  jwt: string | undefined;
+  method: string;
+  /** Our public address of the request, without the query: never what a `Host` header says. */
+  url: string;
+}
+
+/** What a proof must fit beside the request: the token that it comes with, and the key that is known already. */
+export interface ProofSubject {
+  accessToken?: string;
+  thumbprint?: string;
+}
+
+/** A good proof. It is good once: see {@link spendProof}. */
+export interface VerifiedProof {
+  /** SHA-256 thumbprint of its key (RFC 7638), `jkt` in tokens. */
+  thumbprint: string;
+  /** Stands for its key and `jti`. */
+  id: string;
+  /** How long it must be remembered as spent. */
+  seconds: number;
+}
+
+const MAX_LENGTH = 4_096;
+const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/** Clocks of isolates differ. */
+const MARGIN_SECONDS = 30;
+
+/**
+ * Checks a proof of possession (RFC 9449 §4.3) but for its being new. No I/O; a signature is checked last, when everything else fits.
+ * `problem` is for the client's developer and says nothing that the proof does not. `now` is in milliseconds.
+ */
+export async function verifyProof(
+  { jwt, method, url }: PresentedProof,
+  { accessToken, thumbprint: known }: ProofSubject,
+  now: number,
+): Promise<VerifiedProof | { problem: string }> {
+  if (jwt === undefined) return { problem: "The DPoP header is missing." };
+  if (jwt.length > MAX_LENGTH || !COMPACT.test(jwt)) return { problem: "Send exactly one DPoP header with one JWT." };
+  const key = proofKey(jwt);
+  if (typeof key === "string") return { problem: key };
+  try {
+    const thumbprint = await calculateJwkThumbprint(key, "sha256");
+    if (known !== undefined && thumbprint !== known) return { problem: "The proof is of another key than the token." };
+    const { payload } = await jwtVerify(jwt, EmbeddedJWK, {
+      typ: "dpop+jwt",
+      algorithms: [...DPOP_ALGORITHMS],
+      currentDate: new Date(now),
+      clockTolerance: PROOF_WINDOW_SECONDS,
+    });
+    const problem = await claimProblem(payload, { method, url, accessToken, now });
+    if (problem !== undefined) return { problem };
+    const { jti = "", iat = 0 } = payload;
+    const seconds = Math.ceil(iat + PROOF_WINDOW_SECONDS - now / 1000) + MARGIN_SECONDS;
+    return { thumbprint, id: await sha256(`${thumbprint}\n${jti}`), seconds };
+  } catch {
+    // Only the proof itself was worked on: whatever fails is wrong with it.
+    return { problem: "The signature of the proof is not valid." };
+  }
+}
+
+/** The public key in the header of a proof, or what is wrong with the header. */
+function proofKey(jwt: string): JWK | string {
+  let header: ReturnType<typeof decodeProtectedHeader>;
+  try {
+    header = decodeProtectedHeader(jwt);
+  } catch {
+    return "The header of the proof is not JSON.";
+  }
+  const { typ, alg, jwk } = header;
+  if (typ !== "dpop+jwt") return "The typ of the proof must be dpop+jwt.";
+  if (!DPOP_ALGORITHMS.some((known) => known === alg))
+    return `The alg of the proof must be one of ${DPOP_ALGORITHMS.join(", ")}.`;
+  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) return "The proof must carry its public key as jwk.";
+  if (PRIVATE_MEMBERS.some((name) => name in jwk)) return "The jwk of the proof must hold no private key.";
+  return jwk;
+}
+
+async function claimProblem(
+  { htm, htu, iat, jti, ath }: JWTPayload,
+  { method, url, accessToken, now }: Omit<PresentedProof, "jwt"> & { accessToken: string | undefined; now: number },
+): Promise<string | undefined> {
+  if (typeof jti !== "string" || jti === "") return "The proof needs a jti.";
+  if (htm !== method) return "The htm of the proof is not the method of the request.";
+  if (typeof htu !== "string" || withoutQuery(htu) !== url) return `The htu of the proof must be ${url}.`;
+  if (iat === undefined || Math.abs(now / 1000 - iat) > PROOF_WINDOW_SECONDS)
+    return `The iat of the proof must be within ${PROOF_WINDOW_SECONDS} seconds of the time here.`;
+  if (accessToken !== undefined && ath !== (await sha256(accessToken)))
+    return "The ath of the proof is not the hash of the access token.";
+  return undefined;
+}
+
+/** An address without what proofs leave out, its scheme and host in one spelling (RFC 9449 §4.3, RFC 3986 §6.2). */
+function withoutQuery(address: string): string | undefined {
+  const url = URL.parse(address);
+  return url ? `${url.origin}${url.pathname}` : undefined;
+}
+
+/** Uses a proof up; false when it has been used before. */
+export async function spendProof(
+  redis: Pick<Redis, "set">,
+  { id, seconds }: Pick<VerifiedProof, "id" | "seconds">,
+): Promise<boolean> {
+  return (await redis.set(redisKeys.spentProof(id), "1", { nx: true, ex: seconds })) !== null;
+}
+
+/** The last key is the proof, the others are grants. */
+const SPEND_UNDER_GRANTS = `#!lua flags=allow-key-locking
+for i = 1, #KEYS - 1 do
+  if redis.call('EXISTS', KEYS[i]) == 1 then return 'ended' end
+end
+if redis.call('SET', KEYS[#KEYS], '1', 'NX', 'EX', ARGV[1]) then return 'spent' end
+return 'replayed'`;
+
+/**
+ * Uses a proof up unless one of the grants behind its token has ended, by one Redis request. An error of Redis is the caller's 503, never
+ * a pass.
+ */
+export async function spendUnderGrants(
+  redis: Pick<Redis, "eval">,
+  grantIds: readonly string[],
+  { id, seconds }: VerifiedProof,
+): Promise<"spent" | "ended" | "replayed"> {
+  const keys = [...grantIds.map(redisKeys.endedGrant), redisKeys.spentProof(id)];
+  const state = await redis.eval(SPEND_UNDER_GRANTS, keys, [String(seconds)]);
+  return state === "spent" || state === "ended" ? state : "replayed";
+}

@@ -1,0 +1,148 @@
+import { sql } from "drizzle-orm";
+import { decodeJwt, type JWTPayload } from "jose";
+import type { AuthenticatedClient } from "../auth/authenticated-client.ts";
+import { tenantOfReference } from "../auth/consent-reference.ts";
+import { isResource } from "../auth/resources.ts";
+import { personalTenantId } from "../auth/tenants.ts";
+import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
+import { sha256 } from "../platform/crypto.ts";
+import type { Db } from "../platform/db.ts";
+import type { VerifyAccessToken } from "./access-token.ts";
+import { tokenHasEnded } from "./authenticate.ts";
+import { machineUserId, type Principal } from "./principal.ts";
+
+export interface IntrospectionDeps {
+  db: Pick<Db, "execute">;
+  grants: Pick<GrantDeps, "redis">;
+  verifyAccessToken: VerifyAccessToken;
+  /** The issuer. */
+  origin: string;
+}
+
+/** What a client is told of a token (RFC 7662 §2.2). Times are seconds since the epoch. */
+export type TokenState = { active: false } | ({ active: true } & Record<string, unknown>);
+
+const INACTIVE = { active: false } as const;
+const MAX_LENGTH = 8_192;
+
+/**
+ * The state of a token now, for a client that has authenticated: of an access token to the client that holds it and those that serve its
+ * resource, of a refresh token to its holder alone. All that is not active, or not theirs to know, is the same answer. An error of a
+ * store is the caller's 503. `now` is in milliseconds.
+ */
+export async function introspectToken(
+  deps: IntrospectionDeps,
+  { token, client, now }: { token: string; client: AuthenticatedClient; now: number },
+): Promise<TokenState> {
+  if (token.length > MAX_LENGTH) return INACTIVE;
+  const claims = unverifiedClaims(token);
+  return claims ? accessToken(deps, token, claims, client, now) : refreshToken(deps, token, client, now);
+}
+
+async function accessToken(
+  { db, grants, verifyAccessToken, origin }: IntrospectionDeps,
+  token: string,
+  claims: JWTPayload,
+  client: AuthenticatedClient,
+  now: number,
+): Promise<TokenState> {
+  const resources = [claims.aud ?? []].flat().filter((audience) => isResource(audience, origin));
+  const [resource] = resources;
+  const isTheirs = claims["client_id"] === client.clientId || resources.some((one) => client.resources.includes(one));
+  if (resource === undefined || !isTheirs || !isAhead(claims.exp, now)) return INACTIVE;
+  const verified = await verifyAccessToken(token, resource);
+  if ("reason" in verified) return INACTIVE;
+  const { principal } = verified;
+  const [ended, standing] = await Promise.all([tokenHasEnded(grants, verified), standingOf(db, principal)]);
+  if (ended || !standing.clientEnabled || !standing.subjectActive) return INACTIVE;
+  // A scope that follows from a role goes with the role.
+  const scopes = [...principal.scopes].filter((scope) => scope !== "admin" || standing.isAdministrator);
+  return {
+    active: true,
+    scope: scopes.join(" "),
+    client_id: principal.clientId,
+    sub: claims.sub,
+    aud: claims.aud,
+    iss: claims.iss,
+    exp: claims.exp,
+    iat: claims.iat,
+    jti: claims.jti,
+    tenant: principal.tenantId,
+    // RFC 9449 §6.2: who is asked to serve a bound token has to check the proof.
+    ...(claims["cnf"] === undefined ? { token_type: "Bearer" } : { token_type: "DPoP", cnf: claims["cnf"] }),
+  };
+}
+
+/** What a JWT says; verifying comes after the cheaper question of whose business it is. */
+function unverifiedClaims(token: string): JWTPayload | undefined {
+  if (token.split(".").length !== 3) return undefined;
+  try {
+    return decodeJwt(token);
+  } catch {
+    return undefined;
+  }
+}
+
+const isAhead = (seconds: number | undefined, now: number) => seconds !== undefined && seconds * 1000 > now;
+
+interface Standing extends Record<string, unknown> {
+  clientEnabled: boolean;
+  subjectActive: boolean;
+  isAdministrator: boolean;
+}
+
+/** Whether the client is still there and enabled, and the person still here and in the tenant; for a client's own account, the tenant. */
+async function standingOf(db: Pick<Db, "execute">, { clientId, userId, tenantId }: Principal): Promise<Standing> {
+  const isMachine = clientId !== null && userId === machineUserId(clientId);
+  const subject = isMachine
+    ? sql`exists (select 1 from organization where id = ${tenantId})`
+    : sql`exists (
+        select 1 from "user" where id = ${userId} and banned is not true and (${tenantId === personalTenantId(userId)}::boolean
+          or exists (select 1 from member where organization_id = ${tenantId} and user_id = ${userId})))`;
+  const { rows } = await db.execute<Standing>(sql`
+    select exists (select 1 from oauth_client where client_id = ${clientId} and disabled is not true) as "clientEnabled",
+      ${subject} as "subjectActive",
+      exists (select 1 from "user" where id = ${userId} and role = 'admin') as "isAdministrator"`);
+  return rows[0] ?? { clientEnabled: false, subjectActive: false, isAdministrator: false };
+}
+
+interface RefreshTokenRow extends Record<string, unknown> {
+  grant_id: string | null;
+  user_id: string;
+  reference_id: string;
+  scopes: string[];
+  expires: number;
+  issued: number;
+  tenants: string[];
+}
+
+async function refreshToken(
+  { db, grants, origin }: IntrospectionDeps,
+  token: string,
+  { clientId }: AuthenticatedClient,
+  now: number,
+): Promise<TokenState> {
+  const { rows } = await db.execute<RefreshTokenRow>(sql`
+    select t.authorization_code_id as grant_id, t.user_id, coalesce(t.reference_id, '') as reference_id, t.scopes,
+      extract(epoch from t.expires_at)::float8 as expires, extract(epoch from t.created_at)::float8 as issued,
+      array(select m.organization_id from member m where m.user_id = t.user_id) as tenants
+    from oauth_refresh_token t join "user" u on u.id = t.user_id and u.banned is not true
+    where t.token = ${await sha256(token)} and t.client_id = ${clientId} and t.revoked is null`);
+  const [row] = rows;
+  if (!row || row.grant_id === null || !isAhead(row.expires, now)) return INACTIVE;
+  const tenant = tenantOfReference(row.reference_id);
+  if (tenant !== personalTenantId(row.user_id) && !row.tenants.includes(tenant)) return INACTIVE;
+  if (await hasEnded(grants, row.grant_id)) return INACTIVE;
+  return {
+    active: true,
+    scope: row.scopes.join(" "),
+    client_id: clientId,
+    sub: row.user_id,
+    iss: origin,
+    exp: Math.floor(row.expires),
+    iat: Math.floor(row.issued),
+    tenant,
+    // Not Bearer, and no audience: nobody who asks about its callers must take it for an access token.
+    token_type: "refresh_token",
+  };
+}

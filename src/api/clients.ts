@@ -1,0 +1,190 @@
+import * as z from "zod";
+import { GRANT_TYPES, type ClientSettings } from "../auth/client-settings.ts";
+import { AUTH_METHODS } from "../auth/managed-client.ts";
+import { findClient, listClients, type ManagedClient } from "../auth/managed-clients.ts";
+import { ALL_SCOPES } from "../auth/scopes.ts";
+import {
+  changeClient,
+  deleteClient,
+  makeClient,
+  rotateClientSecret,
+  type ClientChangeDeps,
+  type ClientRefusal,
+} from "../grants/client-changes.ts";
+import { AppError } from "../platform/errors.ts";
+import { route, type ApiDeps } from "./deps.ts";
+
+const who = { scopes: ["admin"] } as const;
+const text = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^\P{Cc}*$/u, "must have no control characters");
+const scope = z.enum(ALL_SCOPES);
+const params = z.object({ clientId: z.string().regex(/^[\w-]{1,100}$/, "is no client id") });
+
+const fields = {
+  name: text(100).regex(/\S/, "must not be empty"),
+  authMethod: z.enum(AUTH_METHODS),
+  jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).nullable(),
+  redirectUris: z.array(z.string()).max(20),
+  grantTypes: z.array(z.enum(GRANT_TYPES)),
+  scopes: z.array(scope),
+  clientCredentialsScopes: z.array(scope),
+  tenantId: text(200).nullable(),
+  resources: z.array(text(300)).max(50),
+  trusted: z.boolean(),
+  disabled: z.boolean(),
+};
+
+const { name, authMethod, jwks, redirectUris, grantTypes, scopes, clientCredentialsScopes, tenantId, resources } =
+  fields;
+
+const creation = z.strictObject({
+  name,
+  authMethod: authMethod.default("client_secret_basic"),
+  jwks: jwks.default(null),
+  redirectUris: redirectUris.default([]),
+  grantTypes: grantTypes.optional().describe("Follow from redirectUris and clientCredentialsScopes unless given."),
+  scopes: scopes.default(["openid", "profile", "email", "offline_access", "mcp:tools"]),
+  clientCredentialsScopes: clientCredentialsScopes.default([]),
+  tenantId: tenantId.default(null),
+  resources: resources.default([]),
+  trusted: fields.trusted.default(false),
+});
+
+const client = z.object({ clientId: z.string(), ...fields, createdAt: z.string(), updatedAt: z.string() });
+const withSecret = client.extend({ clientSecret: z.string().nullable() });
+
+/** Makes an OAuth client that strangers cannot register: for machines, for servers behind the gateway, or trusted. */
+export const createManagedClient = route({
+  method: "post",
+  path: "/api/v1/clients",
+  summary: "Make an OAuth client; its secret is in this answer only",
+  who,
+  in: { body: creation },
+  out: withSecret,
+  status: () => 201,
+  handle: async ({ deps, caller, input: { body } }) => {
+    const settings = { ...body, grantTypes: body.grantTypes ?? impliedGrantTypes(body), disabled: false };
+    const made = settled(await makeClient(changeDeps(deps), settings, deps.now()));
+    deps.log("info", "clients.made", { clientId: made.client.clientId, by: caller.userId });
+    return { ...shown(made.client), clientSecret: made.clientSecret };
+  },
+});
+
+/** The clients that administrators have made, newest first. Those that registered themselves are not among them. */
+export const listManagedClients = route({
+  method: "get",
+  path: "/api/v1/clients",
+  summary: "OAuth clients that administrators have made, newest first",
+  who,
+  in: {
+    query: z.strictObject({
+      limit: z.coerce.number().int().min(1).max(200).default(50),
+      cursor: z.uuid("use the nextCursor of the page before").optional(),
+    }),
+  },
+  out: z.object({ clients: z.array(client), nextCursor: z.string().nullable() }),
+  handle: async ({ deps, input: { query } }) => {
+    const clients = await listClients(deps.databases.write, { limit: query.limit, before: query.cursor });
+    const last = clients.length === query.limit ? clients.at(-1) : undefined;
+    return { clients: clients.map(shown), nextCursor: last?.position ?? null };
+  },
+});
+
+export const getManagedClient = route({
+  method: "get",
+  path: "/api/v1/clients/{clientId}",
+  summary: "An OAuth client",
+  who,
+  in: { params },
+  out: client,
+  handle: async ({ deps, input }) => {
+    const found = await findClient(deps.databases.write, input.params.clientId);
+    if (!found) throw noClient();
+    return shown(found);
+  },
+});
+
+/** Changes what is given. Tokens that would outlive what the client loses end before the answer. */
+export const changeManagedClient = route({
+  method: "patch",
+  path: "/api/v1/clients/{clientId}",
+  summary: "Change, disable or enable an OAuth client",
+  who,
+  in: { params, body: z.strictObject(fields).omit({ authMethod: true }).partial() },
+  out: client,
+  handle: async ({ deps, caller, input: { params: at, body } }) => {
+    const change = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+    const changed = settled(await changeClient(changeDeps(deps), at.clientId, change));
+    deps.log("info", "clients.changed", { ...at, by: caller.userId, fields: Object.keys(change).join(" ") });
+    return shown(changed.client);
+  },
+});
+
+export const deleteManagedClient = route({
+  method: "delete",
+  path: "/api/v1/clients/{clientId}",
+  summary: "Delete an OAuth client and everything that was granted to it",
+  who,
+  in: { params },
+  out: z.object({ deleted: z.literal(true) }),
+  handle: async ({ deps, caller, input: { params: at } }) => {
+    settled(await deleteClient(changeDeps(deps), at.clientId));
+    deps.log("info", "clients.deleted", { ...at, by: caller.userId });
+    return { deleted: true as const };
+  },
+});
+
+export const rotateManagedClientSecret = route({
+  method: "post",
+  path: "/api/v1/clients/{clientId}/secret",
+  summary: "Give an OAuth client another secret, shown in this answer only; the old one ends",
+  who,
+  in: { params },
+  out: withSecret,
+  handle: async ({ deps, caller, input: { params: at } }) => {
+    const rotated = settled(await rotateClientSecret(changeDeps(deps), at.clientId));
+    deps.log("info", "clients.secret_rotated", { ...at, by: caller.userId });
+    return { ...shown(rotated.client), clientSecret: rotated.clientSecret };
+  },
+});
+
+function impliedGrantTypes(body: z.infer<typeof creation>): ClientSettings["grantTypes"] {
+  return [
+    ...(body.redirectUris.length > 0 ? (["authorization_code", "refresh_token"] as const) : []),
+    ...(body.clientCredentialsScopes.length > 0 ? (["client_credentials"] as const) : []),
+  ];
+}
+
+function changeDeps({ config, databases, grants }: ApiDeps): ClientChangeDeps {
+  return {
+    db: databases.write,
+    grants,
+    origin: config.BASE_URL,
+    offered: config.SCOPES ?? ALL_SCOPES,
+    requirePkce: config.REQUIRE_PKCE,
+  };
+}
+
+function shown({ grantId: _grant, position: _position, ...seen }: ManagedClient): z.infer<typeof client> {
+  return { ...seen, createdAt: seen.createdAt.toISOString(), updatedAt: seen.updatedAt.toISOString() };
+}
+
+function settled<Done extends { state: "done" }>(outcome: Done | ClientRefusal): Done {
+  switch (outcome.state) {
+    case "done":
+      return outcome;
+    case "unknown":
+      throw noClient();
+    case "refused":
+      throw new AppError("invalid_request", `body.${outcome.problem}.`);
+    case "contended":
+      throw new AppError("conflict", "Others are changing this client. Read it again and try once more.");
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const noClient = () => new AppError("not_found", "No administrator has made a client of this id.");

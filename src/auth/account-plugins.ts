@@ -1,0 +1,18 @@
+import type { BetterAuthPlugin } from "better-auth";
+import { accountChanges } from "./account-changes.ts";
+import { accountEnd } from "./account-end.ts";
+import { addressProof } from "./address-proof.ts";
+import type { AuthDeps } from "./deps.ts";
+import { loginBackoff } from "./login-backoff.ts";
+import { passwordReset } from "./password-reset.ts";
+import { unfinishedSignUp } from "./unfinished-sign-up.ts";
+
+/** What this gateway asks of accounts beyond Better Auth: each a plugin with hooks, or with endpoints in place of Better Auth's. */
+export const accountPlugins = (deps: AuthDeps): BetterAuthPlugin[] => [
+  loginBackoff(deps),
+  unfinishedSignUp(deps),
+  addressProof(deps),
+  passwordReset(deps),
+  accountChanges(deps),
+  accountEnd(deps),
+];

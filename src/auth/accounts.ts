@@ -1,0 +1,137 @@
+import { sql, type SQL } from "drizzle-orm";
+import type { Db } from "../platform/db.ts";
+import { redisKeys, type Redis } from "../platform/redis.ts";
+
+/** An account as far as proofs and changes of its password and address need it. */
+export interface Account {
+  id: string;
+  email: string;
+  verified: boolean;
+  /** The stored hash; null when the person signs in with other providers only. */
+  password: string | null;
+  /** Tokens of its sessions. */
+  sessions: string[];
+}
+
+const NOW = sql`now() at time zone 'utc'`;
+
+/** The account with an id or an address (lower case). One statement. */
+export async function findAccount(
+  db: Pick<Db, "execute">,
+  by: { id: string } | { email: string },
+): Promise<Account | undefined> {
+  const condition = "id" in by ? sql`u.id = ${by.id}` : sql`u.email = ${by.email}`;
+  const { rows } = await db.execute<Account & Record<string, unknown>>(sql`
+    select u.id, u.email, u.email_verified as verified,
+      (select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1) as password,
+      coalesce((select json_agg(s.token) from session s where s.user_id = u.id), '[]') as sessions
+    from "user" u where ${condition}`);
+  return rows[0];
+}
+
+/**
+ * Gives an account another password, as long as it still has the one that was read, and ends its sessions: one statement, one winner.
+ * Whoever got here through a mail has proved the address. Returns the ended sessions, or undefined when somebody was faster.
+ */
+export async function replacePassword(
+  db: Pick<Db, "execute">,
+  { id, email, password }: Account,
+  to: string,
+  { provesAddress }: { provesAddress: boolean },
+): Promise<string[] | undefined> {
+  const { rows } = await db.execute<{ done: boolean; sessions: string[] }>(sql`
+    with holder as (
+      select id from "user" where id = ${id} and email = ${email} for update
+    ), changed as (
+      update account set password = ${to}, updated_at = ${NOW} from holder
+      where account.user_id = holder.id and provider_id = 'credential' and account_id = holder.id and password is not distinct from ${password}
+      returning holder.id
+    ), made as (
+      insert into account (id, account_id, provider_id, user_id, password, created_at, updated_at)
+      select 'credential-' || id, id, 'credential', id, ${to}, ${NOW}, ${NOW} from holder
+      where ${password}::text is null and not exists (select 1 from account where user_id = ${id} and provider_id = 'credential')
+      on conflict do nothing returning user_id
+    ), done as (
+      select id from changed union all select user_id from made
+    ), proved as (
+      update "user" set email_verified = true, updated_at = ${NOW}
+      where ${provesAddress}::boolean and not email_verified and id in (select id from done)
+    ), ended as (
+      delete from session where user_id in (select id from done) returning token
+    )
+    select exists (select 1 from done) as done, ${listOf(sql`select token from ended`)} as sessions`);
+  return rows[0]?.done === true ? rows[0].sessions : undefined;
+}
+
+/** What a change of address ended. */
+export interface AddressChange {
+  sessions: string[];
+  /** Grants with the scope `admin`, of a person who is no administrator any more. */
+  grants: string[];
+}
+
+/**
+ * Gives an account another address that its owner has proved, with the administrator role that goes with it, and ends its sessions, whose
+ * copies of the role are out of date. One statement. Undefined when the account changed meanwhile, "taken" when another one has the address.
+ */
+export async function replaceAddress(
+  db: Pick<Db, "execute">,
+  { id, email, password }: Account,
+  to: string,
+  adminEmails: readonly string[],
+): Promise<AddressChange | "taken" | undefined> {
+  const role = adminEmails.includes(to) ? "admin" : "user";
+  try {
+    const { rows } = await db.execute<{ done: boolean; sessions: string[]; grants: string[] }>(sql`
+      with changed as (
+        update "user" u set email = ${to}, email_verified = true, role = ${role}, updated_at = ${NOW}
+        where u.id = ${id} and u.email = ${email} and ${password} is not distinct from (
+          select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1)
+        returning u.id
+      ), ended as (
+        delete from session where user_id in (select id from changed) returning token
+      )
+      select exists (select 1 from changed) as done, ${listOf(sql`select token from ended`)} as sessions,
+        ${listOf(sql`${liveGrants(sql`select id from changed where ${role} <> 'admin'`)} and 'admin' = any(scopes)`)} as grants`);
+    const [row] = rows;
+    return row?.done === true ? { sessions: row.sessions, grants: row.grants } : undefined;
+  } catch (error) {
+    if (isUniqueViolation(error)) return "taken";
+    throw error;
+  }
+}
+
+/** The grants of some users whose tokens may still work; scopes can be asked for, too. */
+export const liveGrants = (users: SQL) => sql`
+  select distinct grant_id from (
+    select user_id, authorization_code_id as grant_id, scopes from oauth_refresh_token where revoked is null
+    union all
+    select user_id, authorization_code_id, scopes from oauth_access_token where expires_at > ${NOW}
+  ) live where grant_id is not null and user_id in (${users})
+    and not exists (select 1 from ended_grant e where e.grant_id = live.grant_id)`;
+
+/** A column as a JSON list, empty when there is no row. */
+export const listOf = (query: SQL) => sql`coalesce((select json_agg(one) from (${query}) as listed(one)), '[]'::json)`;
+
+function isUniqueViolation(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ((cause as { code?: unknown }).code === "23505") return true;
+  }
+  return false;
+}
+
+/** Sessions that began after an account was read and ended with the others: Redis still has them. */
+export const lateSessions = (ended: readonly string[], { sessions }: Account) =>
+  ended.filter((token) => !sessions.includes(token));
+
+/**
+ * Takes sessions out of Redis, where Better Auth looks first; from then on Postgres says whether they live. Before the statement that
+ * ends them there this makes the end take effect everywhere at once, and a fault in between ends nothing.
+ */
+export async function forgetSessions(
+  redis: Pick<Redis, "del">,
+  userId: string,
+  tokens: readonly string[],
+): Promise<void> {
+  if (tokens.length > 0) await redis.del(...[`active-sessions-${userId}`, ...tokens].map(redisKeys.auth));
+}

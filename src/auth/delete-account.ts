@@ -1,0 +1,76 @@
+import { sql } from "drizzle-orm";
+import type { Db } from "../platform/db.ts";
+import { listOf, liveGrants } from "./accounts.ts";
+import { personalTenantId } from "./tenants.ts";
+
+/** What an account holds that outlives its row, in this or another store. */
+export interface AccountHoldings {
+  keyHashes: string[];
+  grantIds: string[];
+  /** Organizations with other members, of which it is the only owner, by name: they come first. */
+  orphans: string[];
+}
+
+const ownerOf = (member: "m" | "other") =>
+  sql`'owner' = any (string_to_array(replace(${sql.raw(member)}.role, ' ', ''), ','))`;
+
+/** What would end with an account, and what keeps it from ending. One statement. */
+export async function holdingsOf(db: Pick<Db, "execute">, userId: string): Promise<AccountHoldings> {
+  const { rows } = await db.execute<AccountHoldings & Record<string, unknown>>(sql`
+    with members as (
+      select * from member where organization_id in (select organization_id from member where user_id = ${userId})
+    )
+    select ${listOf(sql`select key from apikey where reference_id = ${userId} and config_id = 'default'`)} as "keyHashes",
+      ${listOf(liveGrants(sql`${userId}`))} as "grantIds", ${listOf(orphansOf(userId))} as orphans`);
+  return rows[0] ?? { keyHashes: [], grantIds: [], orphans: [] };
+}
+
+/**
+ * Deletes an account and all that is its own, its personal tenant and organizations without other members included, in one statement: all or
+ * nothing. Deletes nothing when an organization would lose its last owner, also if the other one is leaving at this moment.
+ */
+export async function deleteAccount(
+  db: Pick<Db, "execute">,
+  userId: string,
+): Promise<AccountHoldings & { deleted: boolean }> {
+  const { rows } = await db.execute<AccountHoldings & { deleted: boolean } & Record<string, unknown>>(sql`
+    with members as (
+      select * from member where organization_id in (select organization_id from member where user_id = ${userId})
+      order by id for update
+    ), orphans as (
+      ${orphansOf(userId)}
+    ), ending as (
+      select id from "user" where id = ${userId} and not exists (select 1 from orphans)
+    ), alone as (
+      select m.organization_id as id from members m, ending
+      where m.user_id = ending.id and not exists (
+        select 1 from members other where other.organization_id = m.organization_id and other.user_id <> ending.id)
+      union select ${personalTenantId(userId)} from ending where not exists (
+        select 1 from members other where other.organization_id = ${personalTenantId(userId)} and other.user_id <> ending.id)
+    ), grants as (
+      ${liveGrants(sql`select id from ending`)}
+    ), keys as (
+      delete from apikey where reference_id in (select id from ending) and config_id = 'default' returning key
+    ), tenants as (
+      delete from organization where id in (select id from alone)
+    ), deleted as (
+      delete from "user" where id in (select id from ending) returning id
+    )
+    select exists (select 1 from deleted) as deleted, ${listOf(sql`select name from orphans`)} as orphans,
+      ${listOf(sql`select key from keys`)} as "keyHashes", ${listOf(sql`select grant_id from grants`)} as "grantIds"`);
+  return rows[0] ?? { deleted: false, keyHashes: [], grantIds: [], orphans: [] };
+}
+
+/** Names of organizations, among those whose `members` are at hand, that somebody would leave without an owner. */
+const orphansOf = (userId: string) => sql`
+  select o.name from members m join organization o on o.id = m.organization_id
+  where m.user_id = ${userId} and ${ownerOf("m")}
+    and exists (select 1 from members other where other.organization_id = o.id and other.user_id <> m.user_id)
+    and not exists (select 1 from members other where other.organization_id = o.id and other.user_id <> m.user_id and ${ownerOf("other")})
+  order by o.name`;
+
+/** Whether an account is still there: after a statement whose answer was lost. */
+export async function accountExists(db: Pick<Db, "execute">, userId: string): Promise<boolean> {
+  const { rows } = await db.execute(sql`select 1 from "user" where id = ${userId}`);
+  return rows.length > 0;
+}

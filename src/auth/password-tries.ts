@@ -1,0 +1,48 @@
+import { hmac } from "../platform/crypto.ts";
+import { redisKeys, type Redis } from "../platform/redis.ts";
+
+/** Tries with wrong passwords that cost no wait. */
+const FREE_TRIES = 5;
+const FIRST_WAIT_SECONDS = 60;
+const LONGEST_WAIT_SECONDS = 900;
+/** A try is forgotten after so long without another; after a wait had to be imposed, later. */
+const MEMORY_SECONDS = 900;
+const LONG_MEMORY_SECONDS = 3600;
+
+const TAKE = `#!lua flags=allow-key-locking
+local now = tonumber(ARGV[1])
+local kept = redis.call('HMGET', KEYS[1], 'tries', 'until')
+local free_at = tonumber(kept[2] or '0')
+if free_at > now then return free_at - now end
+local tries = tonumber(kept[1] or '0') + 1
+local wait, memory = 0, tonumber(ARGV[5])
+if tries >= tonumber(ARGV[2]) then
+  wait = math.min(tonumber(ARGV[3]) * 2 ^ (tries - tonumber(ARGV[2])), tonumber(ARGV[4]))
+  memory = tonumber(ARGV[6])
+end
+redis.call('HSET', KEYS[1], 'tries', tries, 'until', string.format('%.0f', now + wait))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', wait + memory))
+return 0`;
+
+const SETTINGS = [
+  FREE_TRIES,
+  ...[FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, MEMORY_SECONDS, LONG_MEMORY_SECONDS].map((seconds) => seconds * 1000),
+].map(String);
+
+/**
+ * Takes a try of a password before it is checked: concurrent guesses count, too. Returns the seconds to wait, 0 when it may be
+ * checked now. From the fifth try on each is followed by a wait: 1, 2, 4, … 15 minutes. A refused try counts for nothing. `now` is in milliseconds.
+ */
+export async function takeTry(redis: Pick<Redis, "eval">, bucket: string, now: number): Promise<number> {
+  const wait = Number(await redis.eval(TAKE, [redisKeys.passwordTries(bucket)], [String(now), ...SETTINGS]));
+  return Math.ceil(wait / 1000);
+}
+
+/** Forgets the tries of a bucket: a password was right. */
+export async function clearTries(redis: Pick<Redis, "del">, bucket: string): Promise<void> {
+  await redis.del(redisKeys.passwordTries(bucket));
+}
+
+/** Stands for an address in Redis, whether or not it has an account; a copy of Redis does not tell the address. */
+export const addressHash = (secrets: readonly string[], address: string) =>
+  hmac(secrets[0] ?? "", `address\n${address.toLowerCase()}`);
