@@ -16,6 +16,8 @@ export interface PresentedProof {
 export interface ProofSubject {
   accessToken?: string;
   thumbprint?: string;
+  /** How far its time may be ahead of ours, in seconds, where that is less than usual. */
+  aheadSeconds?: number;
 }
 
 /** A good proof. It is good once: see {@link spendProof}. */
@@ -40,7 +42,7 @@ const MARGIN_SECONDS = 30;
  */
 export async function verifyProof(
   { jwt, method, url }: PresentedProof,
-  { accessToken, thumbprint: known }: ProofSubject,
+  { accessToken, thumbprint: known, aheadSeconds = PROOF_WINDOW_SECONDS }: ProofSubject,
   now: number,
 ): Promise<VerifiedProof | { problem: string }> {
   if (jwt === undefined) return { problem: "The DPoP header is missing." };
@@ -56,7 +58,7 @@ export async function verifyProof(
       currentDate: new Date(now),
       clockTolerance: PROOF_WINDOW_SECONDS,
     });
-    const problem = await claimProblem(payload, { method, url, accessToken, now });
+    const problem = await claimProblem(payload, { method, url, accessToken, aheadSeconds, now });
     if (problem !== undefined) return { problem };
     const { jti = "", iat = 0 } = payload;
     const seconds = Math.ceil(iat + PROOF_WINDOW_SECONDS - now / 1000) + MARGIN_SECONDS;
@@ -84,15 +86,23 @@ function proofKey(jwt: string): JWK | string {
   return jwk;
 }
 
+interface Request {
+  method: string;
+  url: string;
+  aheadSeconds: number;
+  now: number;
+}
+
 async function claimProblem(
   { htm, htu, iat, jti, ath }: JWTPayload,
-  { method, url, accessToken, now }: Omit<PresentedProof, "jwt"> & { accessToken: string | undefined; now: number },
+  { method, url, accessToken, aheadSeconds, now }: Request & { accessToken: string | undefined },
 ): Promise<string | undefined> {
   if (typeof jti !== "string" || jti === "") return "The proof needs a jti.";
   if (htm !== method) return "The htm of the proof is not the method of the request.";
   if (typeof htu !== "string" || withoutQuery(htu) !== url) return `The htu of the proof must be ${url}.`;
-  if (iat === undefined || Math.abs(now / 1000 - iat) > PROOF_WINDOW_SECONDS)
-    return `The iat of the proof must be within ${PROOF_WINDOW_SECONDS} seconds of the time here.`;
+  const age = now / 1000 - (iat ?? 0);
+  if (age > PROOF_WINDOW_SECONDS || age < -aheadSeconds)
+    return `The iat of the proof must be at most ${PROOF_WINDOW_SECONDS} seconds old and ${aheadSeconds} seconds ahead.`;
   if (accessToken !== undefined && ath !== (await sha256(accessToken)))
     return "The ath of the proof is not the hash of the access token.";
   return undefined;

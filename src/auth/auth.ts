@@ -33,7 +33,7 @@ export function authOptions(deps: AuthDeps) {
     // Tokens for the session of a browser are nobody's business: clients get theirs from the OAuth token endpoint. Consents end with
     // their grants, by the dashboard; the framework's way leaves the tokens alive, and tells whose consent an id is.
     // Verification mails go out when somebody enters the account's password, not when a stranger names its address.
-    disabledPaths: ["/token", "/send-verification-email", ...CONSENT_PATHS],
+    disabledPaths: ["/token", "/send-verification-email", "/admin/remove-user", ...CONSENT_PATHS],
     database: database(db, config.BASE_URL),
     secondaryStorage: deps.storage,
     // No copy of a session in a cookie: it would outlive the session by a minute.

@@ -13,6 +13,17 @@ export async function setRedirectUris(
   );
 }
 
+/**
+ * Whether a client may stay connected: it has the refresh grant, and `offline_access` is among what it may ask for. A client that is not
+ * known yet, because its metadata document has not been read, may.
+ */
+export async function mayStayConnected(db: Pick<Db, "execute">, clientId: string): Promise<boolean> {
+  const { rows } = await db.execute<{ may: boolean }>(sql`
+    select 'refresh_token' = any(grant_types) and coalesce('offline_access' = any(scopes), true) as may
+    from oauth_client where client_id = ${clientId}`);
+  return rows[0]?.may ?? clientId.startsWith("https:");
+}
+
 /** Clients that strangers may register in a day, all together: far above what people do, and a bound on what a flood leaves behind. */
 const REGISTRATIONS_A_DAY = 5_000;
 const DAY_SECONDS = 86_400;

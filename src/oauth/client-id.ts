@@ -1,11 +1,11 @@
 import { decodeJwt } from "jose";
 
 /**
- * The client that a request to an OAuth endpoint says it comes from, by form, HTTP Basic or assertion (RFC 7523 §3). Whether it is that
- * client is the framework's to check.
+ * The client that a request to an OAuth endpoint says it comes from: by what it authenticates with, HTTP Basic or an assertion (RFC 7523
+ * §3), before what the form names. Whether it is that client is the framework's to check.
  */
 export function presentedClientId(form: URLSearchParams, authorization: string | undefined): string | null {
-  return form.get("client_id") ?? basicUser(authorization) ?? assertedSubject(form.get("client_assertion"));
+  return basicUser(authorization) ?? assertedSubject(form.get("client_assertion")) ?? form.get("client_id");
 }
 
 function assertedSubject(assertion: string | null): string | null {

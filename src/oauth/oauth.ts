@@ -1,15 +1,18 @@
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
+import { decodeJwt } from "jose";
 import type { VerifyAccessToken } from "../access/access-token.ts";
 import type { Auth } from "../auth/auth.ts";
 import { AUTHENTICATE_CLIENT_PATH } from "../auth/authenticated-client.ts";
 import { mayRegister, setRedirectUris } from "../auth/clients.ts";
+import { stayingConnected } from "./staying-connected.ts";
 import type { TakenCode } from "../auth/codes.ts";
+import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../auth/device-paths.ts";
 import { DEVICE_GRANT, GRANT_HEADER } from "../auth/grant-claim.ts";
 import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { runTokenRequest } from "../auth/token-request.ts";
-import type { GrantDeps } from "../grants/revocation.ts";
+import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
@@ -40,6 +43,14 @@ export interface OAuthDeps {
 }
 
 const AUTH = "/api/auth";
+/** What only our own pages and endpoints ask the framework for: a consent is decided once, and that is counted there. */
+const INNER = [
+  "/oauth2/consent",
+  "/oauth2/continue",
+  AUTHENTICATE_CLIENT_PATH,
+  WAITING_DEVICE_PATH,
+  DECIDE_DEVICE_PATH,
+];
 /** The authorization endpoint answers with redirects (RFC 6749 §4.1.2), whatever the agent says of itself; Better Auth tells by these. */
 const NAVIGATION = { "sec-fetch-mode": "navigate", accept: "text/html" };
 /** A registration never happens in the name of whoever is signed in to the browser that it comes from. */
@@ -100,7 +111,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function authorize(c: Context<HttpEnv>) {
     const isPost = c.req.method === "POST";
     const text = isPost ? await textOf(c) : new URL(c.req.url).search.slice(1);
-    const parameters = authorizationParameters(text, origin, deps.config.SCOPES);
+    const parameters = await stayingConnected(authorizationParameters(text, origin, deps.config.SCOPES), deps);
     const change = isPost ? { body: parameters } : { search: `?${parameters}` };
     return asPage(await ask(c, `${AUTH}/oauth2/authorize`, { ...change, headers: NAVIGATION }), origin);
   }
@@ -154,6 +165,16 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     );
   }
 
+  /** The framework goes by the signature and the session; that a grant has ended is ours to know. */
+  async function userInformation(c: Context<HttpEnv>) {
+    const grantId = unverifiedGrant(c.req.header("authorization"));
+    if (grantId !== undefined && (await hasEnded(deps.grants, grantId)))
+      return oauthError(401, "invalid_token", "This access token has been revoked.", {
+        "www-authenticate": 'Bearer error="invalid_token"',
+      });
+    return ask(c, `${AUTH}/oauth2/userinfo`);
+  }
+
   async function register(c: Context<HttpEnv>) {
     const request = parseObject(await textOf(c));
     if (request === undefined) return oauthError(400, "invalid_client_metadata", "Send a JSON object (RFC 7591).");
@@ -178,7 +199,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   app.post(DEVICE_AUTHORIZATION, deviceAuthorization);
   app.post(`${AUTH}/oauth2/revoke`, revoke);
   app.post(`${AUTH}/oauth2/introspect`, introspection);
-  app.all(`${AUTH}${AUTHENTICATE_CLIENT_PATH}`, (c) => c.notFound());
+  app.on(["GET", "POST"], `${AUTH}/oauth2/userinfo`, userInformation);
+  for (const path of INNER) app.all(`${AUTH}${path}`, (c) => c.notFound());
   app.all(`${AUTH}/*`, (c) => ask(c, new URL(c.req.url).pathname));
 
   app.onError((error, c) => {
@@ -186,6 +208,15 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     return failure(error);
   });
   return app;
+}
+
+function unverifiedGrant(authorization: string | undefined): string | undefined {
+  try {
+    const { grant } = decodeJwt(authorization?.split(" ")[1] ?? "");
+    return typeof grant === "string" ? grant : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

@@ -4,7 +4,14 @@ import { MINIMAL_SCOPES } from "../auth/scopes.ts";
 /** What a client gets that names no scope (RFC 6749 §3.3): the least, and to stay connected. Better Auth would give all it may ask for. */
 const DEFAULT_SCOPES: readonly string[] = [...MINIMAL_SCOPES, "offline_access"];
 /** Client authentication included. For whom the request is, the person at the page decides. */
-const DEVICE_PARAMETERS = ["client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", "resource"];
+const DEVICE_PARAMETERS = [
+  "client_id",
+  "client_secret",
+  "client_assertion",
+  "client_assertion_type",
+  "scope",
+  "resource",
+];
 /** The SHA-256 of a verifier in base64url (RFC 7636 §4.2). */
 const S256_CHALLENGE = /^[\w-]{43}$/;
 
@@ -49,7 +56,12 @@ function setResourceMeant(parameters: URLSearchParams, origin: string): void {
 
 /** Each scope once, or the default ones that are `offered` when none is named. */
 function setScopes(parameters: URLSearchParams, offered: readonly string[] | undefined): void {
-  const named = new Set(parameters.get("scope")?.split(" ").filter((scope) => scope !== ""));
+  const named = new Set(
+    parameters
+      .get("scope")
+      ?.split(" ")
+      .filter((scope) => scope !== ""),
+  );
   const scopes = named.size > 0 ? [...named] : DEFAULT_SCOPES.filter((scope) => offered?.includes(scope) ?? true);
   parameters.set("scope", scopes.join(" "));
 }

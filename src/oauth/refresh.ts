@@ -30,11 +30,7 @@ const MAX_TOKEN_LENGTH = 512;
  * Refresh token rotation (OAuth 2.1 §4.3.1) that survives what clients do: all concurrent requests with one token get one answer, for 30
  * seconds; a token that comes back later ends its grant, and no other. `rotate` is asked at most once for a token.
  */
-export async function refresh(
-  grants: GrantDeps,
-  presented: PresentedRefresh,
-  rotate: Rotate,
-): Promise<Response> {
+export async function refresh(grants: GrantDeps, presented: PresentedRefresh, rotate: Rotate): Promise<Response> {
   const { db } = grants;
   const request = await refreshRequest(presented);
   if (request === undefined) return rotate(null);

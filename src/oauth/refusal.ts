@@ -30,13 +30,13 @@ export async function inOAuthTerms(answer: Response): Promise<Response> {
 }
 
 /**
- * A refusal at the authorization endpoint for the person who sees it: our error page instead of JSON. The client is not told, because who
- * it is, or where to tell it, is what could not be found out (RFC 6749 §4.1.2.1).
+ * An unknown client at the authorization endpoint, for the person who sees it: our error page instead of JSON. The client is not told,
+ * because where to tell it is what could not be found out (RFC 6749 §4.1.2.1).
  */
 export async function asPage(answer: Response, origin: string): Promise<Response> {
-  if (answer.status < 400 || answer.status >= 500 || answer.status === 429) return answer;
+  if (answer.status !== 400) return answer;
   const { error } = await fieldsOf(answer.clone());
-  if (error === undefined) return answer;
+  if (error !== "invalid_client") return answer;
   const page = `${origin}${AUTH_PAGES.error}?${new URLSearchParams({ error }).toString()}`;
   return new Response(null, { status: 302, headers: { location: page, "cache-control": "no-store" } });
 }

@@ -152,7 +152,8 @@ describe("the decision", () => {
     ["no origin", {}],
     ["a hidden origin", { origin: "null" }],
     ["no origin, but another site", { "sec-fetch-site": "cross-site" }],
-  ])("B01: cannot be sent past the page with %s", async (_what, headers) => {
+    ["our own origin", { origin }],
+  ])("B01 B10: cannot be sent past the page with %s", async (_what, headers) => {
     const { browser, page, clientId } = await atConsent();
     const query = hiddenFields(page, "/consent")["oauth_query"];
     const answer = await browser.send(`${AUTH}/oauth2/consent`, {
@@ -160,7 +161,7 @@ describe("the decision", () => {
       headers: { "content-type": "application/json", ...(headers as Record<string, string>) },
       body: JSON.stringify({ accept: true, oauth_query: query }),
     });
-    expect(answer.status).toBe(403);
+    expect(answer.status).toBe(404);
     expect(await consentsOf(clientId)).toEqual([]);
   });
 

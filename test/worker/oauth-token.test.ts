@@ -187,9 +187,12 @@ describe("a refresh token", () => {
     expect((await refresh(clientId, again)).status).toBe(200);
   });
 
-  it("is given only to a client that asked for offline access", async () => {
-    const tokens = await tokensFor(await newClient(), await newPerson(), { scope: "openid mcp:tools" });
-    expect(tokens).not.toHaveProperty("refresh_token");
+  it("is given to a client that registered for it, whether or not it asks for offline access, and to no other", async () => {
+    const scope = "openid mcp:tools";
+    const staying = await tokensFor(await newClient(), await newPerson(), { scope });
+    expect(staying).toMatchObject({ refresh_token: expect.any(String), scope: `${scope} offline_access` });
+    const passing = await newClient({ grant_types: ["authorization_code"] });
+    expect(await tokensFor(passing, await newPerson(), { scope })).not.toHaveProperty("refresh_token");
   });
 
   it("O04: of a suspended person gives nothing more", async () => {

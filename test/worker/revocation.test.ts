@@ -7,7 +7,9 @@ import {
   newClient,
   newPerson,
   postForm,
+  REDIRECT,
   refresh,
+  register,
   tokensFor,
   type Tokens,
 } from "../support/oauth.ts";
@@ -51,6 +53,34 @@ describe("revocation of a grant", () => {
     expect([foreign.status, unknown.status]).toEqual([200, 200]);
     expect((await whoami(tokens.access_token)).status).toBe(200);
     expect((await refresh(clientId, tokens.refresh_token)).status).toBe(200);
+  });
+
+  it("C17: another client's credentials beside the holder's client_id end nothing", async () => {
+    const clientId = await newClient();
+    const tokens = await tokensFor(clientId, await newPerson());
+    const registered = await json(
+      await register({ redirect_uris: [REDIRECT], token_endpoint_auth_method: "client_secret_basic" }),
+    );
+    const credentials = btoa(`${String(registered["client_id"])}:${String(registered["client_secret"])}`);
+    await request(`${AUTH}/oauth2/revoke`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded", authorization: `Basic ${credentials}` },
+      body: new URLSearchParams({ client_id: clientId, token: tokens.refresh_token }),
+    });
+    expect((await whoami(tokens.access_token)).status).toBe(200);
+    expect((await refresh(clientId, tokens.refresh_token)).status).toBe(200);
+  });
+
+  it("an ended grant opens no user information either", async () => {
+    const clientId = await newClient();
+    const tokens = await tokensFor(clientId, await newPerson(), { scope: "openid profile offline_access mcp:tools" });
+    const ask = () =>
+      request(`${AUTH}/oauth2/userinfo`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+    expect((await ask()).status).toBe(200);
+    await revoke(clientId, tokens.refresh_token);
+    const refused = await ask();
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get("www-authenticate")).toContain("invalid_token");
   });
 
   it("a replayed refresh token stops the access tokens of its grant too", async () => {

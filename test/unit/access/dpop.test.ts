@@ -62,6 +62,12 @@ describe("a proof of possession (RFC 9449 §4.3)", () => {
     expect(await check(await proofFor(key, request, { htu }))).toHaveProperty("id");
   });
 
+  it("may have to be less far ahead", async () => {
+    const proof = await proofFor(key, request, { iat: NOW / 1000 + 6 });
+    expect(await check(proof, { ...subject, aheadSeconds: 6 })).toHaveProperty("id");
+    expect(await check(proof, { ...subject, aheadSeconds: 5 })).toHaveProperty("problem");
+  });
+
   it.each([-60, -59, 0, 59, 60])("may be of %i seconds from now, and is remembered until it could not be used", async (offset) => {
     const checked = await check(await proofFor(key, request, { iat: NOW / 1000 + offset }));
     expect(checked).toMatchObject({ seconds: 90 + offset });

@@ -51,7 +51,9 @@ describe("a device authorization request", () => {
   });
 
   it("A09: keeps what is not ours for Better Auth to refuse", () => {
-    expect(device("client_id=c&resource=https://evil.example/mcp")).toContain(encodeURIComponent("https://evil.example/mcp"));
+    expect(device("client_id=c&resource=https://evil.example/mcp")).toContain(
+      encodeURIComponent("https://evil.example/mcp"),
+    );
   });
 
   it("cannot say who the person is", () => {
