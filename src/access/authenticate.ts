@@ -60,10 +60,7 @@ async function holderOfKey(
 }
 
 /** Whether a good token has ended before its time: with its grant, or with the client that an administrator had made. */
-export async function tokenHasEnded(
-  grants: Pick<GrantDeps, "redis">,
-  verified: VerifiedToken,
-): Promise<boolean> {
+export async function tokenHasEnded(grants: Pick<GrantDeps, "redis">, verified: VerifiedToken): Promise<boolean> {
   if (verified.principal.grantId === null) return true;
   const ended = await Promise.all(grantsOf(verified).map((id) => hasEnded(grants, id)));
   return ended.includes(true);
@@ -72,11 +69,7 @@ export async function tokenHasEnded(
 const grantsOf = ({ principal: { grantId }, clientGrantId }: VerifiedToken): string[] =>
   [grantId, clientGrantId].filter((id) => typeof id === "string");
 
-function refuse(
-  presented: "access_token" | "api_key",
-  reason: string,
-  scheme?: "DPoP",
-): { refusal: AccessRefusal } {
+function refuse(presented: "access_token" | "api_key", reason: string, scheme?: "DPoP"): { refusal: AccessRefusal } {
   return { refusal: { kind: "invalid_credential", presented, reason, scheme } };
 }
 

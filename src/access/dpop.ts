@@ -81,12 +81,13 @@ function proofKey(jwt: string): JWK | string {
   if (typ !== "dpop+jwt") return "The typ of the proof must be dpop+jwt.";
   if (!DPOP_ALGORITHMS.some((known) => known === alg))
     return `The alg of the proof must be one of ${DPOP_ALGORITHMS.join(", ")}.`;
-  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) return "The proof must carry its public key as jwk.";
+  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk))
+    return "The proof must carry its public key as jwk.";
   if (PRIVATE_MEMBERS.some((name) => name in jwk)) return "The jwk of the proof must hold no private key.";
   return jwk;
 }
 
-interface Request {
+interface Asked {
   method: string;
   url: string;
   aheadSeconds: number;
@@ -95,7 +96,7 @@ interface Request {
 
 async function claimProblem(
   { htm, htu, iat, jti, ath }: JWTPayload,
-  { method, url, accessToken, aheadSeconds, now }: Request & { accessToken: string | undefined },
+  { method, url, accessToken, aheadSeconds, now }: Asked & { accessToken: string | undefined },
 ): Promise<string | undefined> {
   if (typeof jti !== "string" || jti === "") return "The proof needs a jti.";
   if (htm !== method) return "The htm of the proof is not the method of the request.";

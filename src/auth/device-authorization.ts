@@ -30,8 +30,12 @@ const NO_REDIRECT = DEVICE_GRANT;
  * The device authorization grant (RFC 8628). Better Auth makes codes and answers polls. Looking at a code and deciding are endpoints of ours in
  * place of Better Auth's, which let a code be claimed by looking, decide in several steps and know no tenant. There are no sessions for devices.
  */
-export function deviceAuthorization({ config, db, redis }: Pick<AuthDeps, "config" | "db" | "redis">): BetterAuthPlugin {
-  const { endpoints, schema, init, ...plugin } = oauthDeviceAuthorization({
+export function deviceAuthorization({
+  config,
+  db,
+  redis,
+}: Pick<AuthDeps, "config" | "db" | "redis">): BetterAuthPlugin {
+  const plugin = oauthDeviceAuthorization({
     expiresIn: "15m",
     interval: "5s",
     generateUserCode: newUserCode,
@@ -51,9 +55,9 @@ export function deviceAuthorization({ config, db, redis }: Pick<AuthDeps, "confi
     ...plugin,
     schema: {
       deviceCode: {
-        ...schema.deviceCode,
+        ...plugin.schema.deviceCode,
         fields: {
-          ...schema.deviceCode.fields,
+          ...plugin.schema.deviceCode.fields,
           referenceId: { type: "string", required: false },
           redemption: { type: "string", required: false },
           redeemedAt: { type: "date", required: false },
@@ -61,12 +65,12 @@ export function deviceAuthorization({ config, db, redis }: Pick<AuthDeps, "confi
       },
     },
     init: (ctx) => {
-      init(ctx);
+      plugin.init(ctx);
       const provider = ctx.getPlugin("oauth-provider");
       if (provider) provider.options.extensions = (provider.options.extensions ?? []).map(withApprovals);
     },
     endpoints: {
-      deviceCode: endpoints.deviceCode,
+      deviceCode: plugin.endpoints.deviceCode,
       waitingDevice: createAuthEndpoint(
         WAITING_DEVICE_PATH,
         { method: "POST", use: [ownSession], body: z.object({ userCode: z.string() }) },
@@ -113,7 +117,10 @@ function withApprovals(extension: OAuthProviderExtension): OAuthProviderExtensio
   const exchange = extension.grants?.[DEVICE_GRANT];
   if (!exchange) return extension;
   const approved: typeof exchange = (input) =>
-    exchange({ ...input, provider: { ...input.provider, issueTokens: (issue) => issueApproved(input.provider, issue) } });
+    exchange({
+      ...input,
+      provider: { ...input.provider, issueTokens: (issue) => issueApproved(input.provider, issue) },
+    });
   return { ...extension, grants: { ...extension.grants, [DEVICE_GRANT]: approved } };
 }
 

@@ -134,10 +134,7 @@ export async function releaseDeviceCode(
 const REDEEMING_SECONDS = 10;
 
 /** The grant of a device code that was redeemed some time ago; null for a code that was not. */
-export async function grantOfRedeemedDevice(
-  db: Pick<Db, "execute">,
-  deviceCode: string,
-): Promise<string | null> {
+export async function grantOfRedeemedDevice(db: Pick<Db, "execute">, deviceCode: string): Promise<string | null> {
   const grantId = await sha256(deviceCode);
   const { rows } = await db.execute<{ replayed: boolean }>(sql`
     select coalesce(

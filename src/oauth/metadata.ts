@@ -19,15 +19,18 @@ export function protectedResource(origin: string, slug?: string): Record<string,
 
 /**
  * The metadata of the authorization server (RFC 8414, OpenID Connect Discovery) as the framework writes it, corrected where it cannot know:
- * public clients exist even where strangers cannot register, and revoke their tokens; nobody can register for back-channel logout.
+ * public clients exist even where strangers cannot register, and revoke their tokens; nobody can register for logout by a client or over the
+ * back channel; there is no choice among accounts, because a browser has one.
  */
 export function correctedMetadata(document: string): string {
-  const metadata = JSON.parse(document) as Record<string, unknown>;
+  const { end_session_endpoint: _unused, ...metadata } = JSON.parse(document) as Record<string, unknown>;
+  const prompts = metadata["prompt_values_supported"] as string[] | undefined;
   const withPublic = (name: string) => [...new Set(["none", ...((metadata[name] as string[] | undefined) ?? [])])];
   return JSON.stringify({
     ...metadata,
     token_endpoint_auth_methods_supported: withPublic("token_endpoint_auth_methods_supported"),
     revocation_endpoint_auth_methods_supported: withPublic("revocation_endpoint_auth_methods_supported"),
+    ...(prompts && { prompt_values_supported: prompts.filter((prompt) => prompt !== "select_account") }),
     backchannel_logout_supported: false,
     backchannel_logout_session_supported: false,
   });

@@ -128,7 +128,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const exchange = async (known: { code?: TakenCode | undefined; redemption?: string } = {}, change: Change = {}) =>
       inOAuthTerms(await runTokenRequest({ ...known, endpoint }, () => ask(c, path, { body, ...change })));
     const authorization = c.req.header("authorization");
-    switch (form.get("grant_type")) {
+    const grantType = form.get("grant_type") ?? "";
+    switch (grantType) {
       case "client_credentials":
         return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
       case "authorization_code":
@@ -147,7 +148,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function deviceAuthorization(c: Context<HttpEnv>) {
     const body = deviceParameters(await textOf(c), origin, deps.config.SCOPES);
     if (typeof body !== "string") return oauthError(400, body.error, body.description);
-    return inOAuthTerms(await ask(c, DEVICE_AUTHORIZATION, { body, headers: FORM, search: "" }));
+    const sent = await stayingConnected(body, deps);
+    return inOAuthTerms(await ask(c, DEVICE_AUTHORIZATION, { body: sent, headers: FORM, search: "" }));
   }
 
   async function revoke(c: Context<HttpEnv>) {

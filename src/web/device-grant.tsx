@@ -11,7 +11,8 @@ import { signedIn, type SignedIn } from "./session.ts";
 import { inWords } from "./wait.ts";
 
 /** The same for every code that is not good: it never was, is over, or was decided about. */
-const WRONG_CODE = "This code is not valid. It may be mistyped, expired or used. Compare it with the one on the device.";
+const WRONG_CODE =
+  "This code is not valid. It may be mistyped, expired or used. Compare it with the one on the device.";
 
 /** `GET /device`, to which a device sends people, and `GET /device/{code}`, to which they come back from signing in. */
 export function showDevice(deps: WebDeps) {

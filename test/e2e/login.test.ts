@@ -44,7 +44,36 @@ async function startClient() {
 async function signIn(page: Page, login: { email: string; password: string }): Promise<void> {
   await page.getByLabel("E-mail").fill(login.email);
   await page.getByLabel("Password").fill(login.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+/** The link in the newest mail to an address. */
+async function linkMailedTo(email: string): Promise<string> {
+  const mails = await (await fetch(system.mailbox)).json<{ to: string; links: string[] }[]>();
+  const link = mails.find(({ to }) => to === email)?.links[0];
+  if (link === undefined) throw new Error("no mail has come");
+  return link;
+}
+
+/** From a sign-in page to an account whose address is confirmed. */
+async function openAccount(page: Page, email: string, password: string): Promise<void> {
+  await page
+    .getByRole("link", { name: /create (an )?account/i })
+    .first()
+    .click();
+  await page.getByLabel("Name").fill("Newcomer");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page
+    .getByText(/check your mail/i)
+    .first()
+    .waitFor();
+  const link = await linkMailedTo(email);
+  expect(link).toMatch(/\/verify-email\?token=/);
+  await page.goto(link);
+  await page.getByRole("button", { name: "Confirm address" }).click();
+  await page.getByText("Your e-mail address is confirmed").waitFor();
 }
 
 describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabled) => {
@@ -94,23 +123,7 @@ describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabl
     const email = `newcomer-${crypto.randomUUID()}@example.com`;
     const password = "a long enough passphrase";
     await page.goto(client.authorizationUrl);
-    await page
-      .getByRole("link", { name: /create (an )?account/i })
-      .first()
-      .click();
-    await page.getByLabel("Name").fill("Newcomer");
-    await page.getByLabel("E-mail").fill(email);
-    await page.getByLabel("Password").fill(password);
-    await page.getByRole("button", { name: "Create account" }).click();
-    await page
-      .getByText(/check your mail/i)
-      .first()
-      .waitFor();
-    const mails = await (await fetch(system.mailbox)).json<{ to: string; links: string[] }[]>();
-    const link = mails.find(({ to }) => to === email)?.links[0];
-    expect(link).toMatch(/\/verify-email\?token=/);
-    await page.goto(link ?? "");
-    await page.getByRole("button", { name: "Confirm address" }).click();
+    await openAccount(page, email, password);
     await page
       .getByRole("link", { name: /sign in|continue/i })
       .first()
@@ -118,6 +131,53 @@ describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabl
     await signIn(page, { email, password });
     await page.getByRole("button", { name: "Allow" }).click();
     expect(await client.whoami(await client.callback)).toMatchObject({ credential: "access_token" });
+  });
+
+  it("R12: a lost password is replaced by a link that works once, and the old one opens nothing any more", async () => {
+    const email = `forgetful-${crypto.randomUUID()}@example.com`;
+    const [lost, found] = ["the passphrase that was lost", "the passphrase that came after"];
+    await page.goto(`${system.url}/sign-in`);
+    await openAccount(page, email, lost);
+    await page.goto(`${system.url}/sign-in`);
+    await page.getByRole("link", { name: /forgot/i }).click();
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByRole("button").first().click();
+    await page
+      .getByText(/check your mail/i)
+      .first()
+      .waitFor();
+    const link = await linkMailedTo(email);
+    expect(link).toContain("/reset-password?");
+    await page.goto(link);
+    await page.getByLabel("New password").fill(found);
+    await page.getByRole("button").first().click();
+    await page.getByText("Your new password is set").waitFor();
+
+    await page.goto(link);
+    expect(await page.getByLabel("New password").isVisible()).toBe(true);
+    await page.getByLabel("New password").fill("a third passphrase, by a thief");
+    await page.getByRole("button").first().click();
+    expect(await page.locator("main").innerText()).toMatch(/used|expired/i);
+
+    await page.goto(`${system.url}/sign-in`);
+    await signIn(page, { email, password: lost });
+    expect(await page.getByRole("alert").innerText()).toContain("do not match");
+    await signIn(page, { email, password: found });
+    await page.waitForURL(`${system.url}/`);
+    expect(await page.locator("main").innerText()).toContain(email);
+  });
+
+  it("I08: an expired link of a mail says so and leads on", async () => {
+    for (const path of ["/verify-email?token=expired", "/reset-password?token=expired"]) {
+      await page.goto(`${system.url}${path}`);
+      const password = page.getByLabel(/password/i);
+      if (await password.isVisible()) {
+        await password.fill("a long enough passphrase");
+        await page.getByRole("button").first().click();
+      }
+      expect(await page.locator("main").innerText()).toMatch(/expired|does not work|used/i);
+      expect(await page.locator("main a").count()).toBeGreaterThan(0);
+    }
   });
 
   it("a wrong password is answered on the page, without saying which part was wrong", async () => {

@@ -1,11 +1,17 @@
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type JWTPayload } from "jose";
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { sha256 } from "../../src/platform/crypto.ts";
 
 /** A key pair of a client that binds its tokens. */
 export async function newProofKey(alg: "ES256" | "EdDSA" = "ES256") {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = await exportJWK(publicKey);
-  return { alg, privateKey, jwk, secretJwk: await exportJWK(privateKey), thumbprint: await calculateJwkThumbprint(jwk) };
+  return {
+    alg,
+    privateKey,
+    jwk,
+    secretJwk: await exportJWK(privateKey),
+    thumbprint: await calculateJwkThumbprint(jwk),
+  };
 }
 
 export type ProofKey = Awaited<ReturnType<typeof newProofKey>>;
@@ -20,9 +26,7 @@ export async function proofFor(
   const ath = token === undefined ? {} : { ath: await sha256(token) };
   const claims = { htm: method, htu: url, iat: Math.floor(at / 1000), jti: crypto.randomUUID(), ...ath, ...changed };
   const members = { typ: "dpop+jwt", alg: key.alg, jwk: key.jwk, ...header };
-  return new SignJWT(defined(claims) as JWTPayload)
-    .setProtectedHeader(defined(members) as { alg: string })
-    .sign(key.privateKey);
+  return new SignJWT(defined(claims)).setProtectedHeader(defined(members) as { alg: string }).sign(key.privateKey);
 }
 
 const defined = (members: Readonly<Record<string, unknown>>) =>

@@ -64,11 +64,19 @@ describe("device authorization (RFC 8628)", () => {
 
   it("gives what was asked for and no more: scopes, resource, an identity", async () => {
     const asked = { scope: "openid mcp:tools mcp:tools", resource: `${origin}/mcp/notes/` };
-    const { tokens } = await connected(asked);
+    const clientId = await newDeviceClient({ grant_types: [DEVICE_GRANT] });
+    const { device_code: code, user_code: userCode } = await start(clientId, asked);
+    await decide(userCode, await newPerson());
+    const tokens = await (await poll(clientId, code)).json<Tokens>();
     expect(tokens).toMatchObject({ scope: "openid mcp:tools", id_token: expect.any(String) });
     expect(tokens).not.toHaveProperty("refresh_token");
     expect(claimsOf(tokens.access_token)["aud"]).toContain(`${origin}/mcp/notes`);
     expect((await whoami(tokens.access_token)).status).toBe(401);
+  });
+
+  it("lets a client that registered for refresh tokens stay connected, whatever it asks for", async () => {
+    const { tokens } = await connected({ scope: "mcp:tools" });
+    expect(tokens).toMatchObject({ scope: "mcp:tools offline_access", refresh_token: expect.any(String) });
   });
 
   it("keeps no device code in a form that the database gives away", async () => {

@@ -145,7 +145,9 @@ describe("a token that is bound to a key (RFC 9449)", () => {
     for (let round = 0; round < 10; round++) {
       const proof = await proofOf(key, tokens.access_token);
       const answers = await Promise.all(Array.from({ length: 8 }, () => callBound(tokens.access_token, proof)));
-      expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 7 }, () => 401)]);
+      const statuses = answers.map(({ status }) => status);
+      expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+      expect(statuses.filter((status) => status === 401)).toHaveLength(7);
     }
   });
 
@@ -223,7 +225,9 @@ describe("a token that is bound to a key (RFC 9449)", () => {
     const key = await newProofKey();
     const { tokens } = await boundTokens(key);
     await resetStats();
-    expect((await callBound(tokens.access_token, await proofOf(await newProofKey(), tokens.access_token))).status).toBe(401);
+    expect((await callBound(tokens.access_token, await proofOf(await newProofKey(), tokens.access_token))).status).toBe(
+      401,
+    );
     expect(await stats()).toMatchObject({ redisRequests: 0, sqlRequests: 0 });
   });
 });

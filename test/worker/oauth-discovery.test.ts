@@ -94,6 +94,7 @@ describe("protected resource metadata", () => {
     authorization_servers: [origin],
     scopes_supported: ["mcp:tools"],
     bearer_methods_supported: ["header"],
+    dpop_signing_alg_values_supported: ["ES256", "EdDSA"],
     resource_name: expect.any(String),
   });
 

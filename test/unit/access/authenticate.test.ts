@@ -7,7 +7,7 @@ import { newProofKey, proofFor } from "../../support/proofs.ts";
 
 const NOW = 1_800_000_000_000;
 const RESOURCE = "https://gateway.example.com/mcp";
-const key = await newProofKey();
+const clientKey = await newProofKey();
 const RECORD: KeyRecord = {
   id: "key-1",
   name: "laptop",
@@ -178,11 +178,11 @@ describe("a caller with an access token that is bound to a key", () => {
     };
     const { deps } = fake();
     const grants = { redis } as unknown as AuthenticateDeps["grants"];
-    const verifyAccessToken = async () => ({ principal, clientGrantId, thumbprint: key.thumbprint });
+    const verifyAccessToken = async () => ({ principal, clientGrantId, thumbprint: clientKey.thumbprint });
     return { asked, deps: { ...deps, grants, verifyAccessToken } };
   }
 
-  const present = async (deps: AuthenticateDeps, by = key) => {
+  const present = async (deps: AuthenticateDeps, by = clientKey) => {
     const proof = { jwt: await proofFor(by, { url, token: "t", at: NOW }), method: "POST", url };
     return authenticate(deps, { kind: "access_token", token: "t", proof }, url, NOW);
   };

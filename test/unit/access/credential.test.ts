@@ -7,7 +7,10 @@ const JWT = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln";
 const PROOF = { jwt: "a.b.c", method: "POST", url: "https://gateway.example.com/mcp" };
 
 const read = (headers: { authorization?: string; apiKey?: string } = {}, query = "") =>
-  readCredential({ authorization: headers.authorization, apiKey: headers.apiKey, proof: PROOF }, new URLSearchParams(query));
+  readCredential(
+    { authorization: headers.authorization, apiKey: headers.apiKey, proof: PROOF },
+    new URLSearchParams(query),
+  );
 
 /** What the Fetch API makes of several headers of one name. */
 const joined = (...values: string[]) => {
@@ -32,9 +35,12 @@ describe("R8: a credential", () => {
     expect(read(headers)).toEqual(credential);
   });
 
-  it.each([`DPoP ${JWT}`, `dpop   ${JWT}`])("R8: comes with its proof when its scheme is DPoP: %.10j", (authorization) => {
-    expect(read({ authorization })).toEqual({ kind: "access_token", token: JWT, proof: PROOF });
-  });
+  it.each([`DPoP ${JWT}`, `dpop   ${JWT}`])(
+    "R8: comes with its proof when its scheme is DPoP: %.10j",
+    (authorization) => {
+      expect(read({ authorization })).toEqual({ kind: "access_token", token: JWT, proof: PROOF });
+    },
+  );
 
   it("J04: is no key when its scheme is DPoP: keys are bound to nothing", () => {
     expect(read({ authorization: `DPoP ${KEY}` })).toEqual({ kind: "access_token", token: KEY, proof: PROOF });

@@ -68,10 +68,13 @@ describe("a proof of possession (RFC 9449 §4.3)", () => {
     expect(await check(proof, { ...subject, aheadSeconds: 5 })).toHaveProperty("problem");
   });
 
-  it.each([-60, -59, 0, 59, 60])("may be of %i seconds from now, and is remembered until it could not be used", async (offset) => {
-    const checked = await check(await proofFor(key, request, { iat: NOW / 1000 + offset }));
-    expect(checked).toMatchObject({ seconds: 90 + offset });
-  });
+  it.each([-60, -59, 0, 59, 60])(
+    "may be of %i seconds from now, and is remembered until it could not be used",
+    async (offset) => {
+      const checked = await check(await proofFor(key, request, { iat: NOW / 1000 + offset }));
+      expect(checked).toMatchObject({ seconds: 90 + offset });
+    },
+  );
 });
 
 describe("K03: a proof that does not fit", () => {

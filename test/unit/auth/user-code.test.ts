@@ -21,10 +21,16 @@ describe("a user code", () => {
     },
   );
 
-  it.each(["", "WDJB-MJH", "WDJB-MJHTT", "WDJB-MJHA", "WDJB-MJH1", "WDJB-MJH\u0000", "ＷＤＪＢ-ＭＪＨＴ", " ".repeat(50)])(
-    "is none: %j",
-    (typed) => {
-      expect(readUserCode(typed)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "WDJB-MJH",
+    "WDJB-MJHTT",
+    "WDJB-MJHA",
+    "WDJB-MJH1",
+    "WDJB-MJH\u0000",
+    "ＷＤＪＢ-ＭＪＨＴ",
+    " ".repeat(50),
+  ])("is none: %j", (typed) => {
+    expect(readUserCode(typed)).toBeUndefined();
+  });
 });

@@ -5,7 +5,7 @@ const ORIGIN = "https://gateway.example.com";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 const DEFAULT = "mcp:tools offline_access";
-const form = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
+const encoded = (fields: Record<string, string>) => new URLSearchParams(fields).toString();
 
 const authorize = (query: string, offered?: readonly string[]) =>
   new URLSearchParams(authorizationParameters(query, ORIGIN, offered));
@@ -43,10 +43,10 @@ describe("a device authorization request", () => {
   const device = (text: string, offered?: readonly string[]) => deviceParameters(text, ORIGIN, offered);
 
   it("is for /mcp and the least when it names neither resource nor scope", () => {
-    expect(device("client_id=c")).toBe(form({ client_id: "c", resource: `${ORIGIN}/mcp`, scope: DEFAULT }));
+    expect(device("client_id=c")).toBe(encoded({ client_id: "c", resource: `${ORIGIN}/mcp`, scope: DEFAULT }));
     expect(device("client_id=c", ["mcp:tools"])).toContain("scope=mcp%3Atools");
     expect(device(`client_id=c&resource=${ORIGIN}/mcp/notes/&scope=openid++openid`)).toBe(
-      form({ client_id: "c", scope: "openid", resource: `${ORIGIN}/mcp/notes` }),
+      encoded({ client_id: "c", scope: "openid", resource: `${ORIGIN}/mcp/notes` }),
     );
   });
 

@@ -10,7 +10,12 @@ describe("the consent page", () => {
   };
 
   it("is where Better Auth sends people", () => {
-    expect(AUTH_PAGES).toEqual({ consent: "/consent", error: "/error", verifyEmail: "/verify-email", device: "/device" });
+    expect(AUTH_PAGES).toEqual({
+      consent: "/consent",
+      error: "/error",
+      verifyEmail: "/verify-email",
+      device: "/device",
+    });
   });
 
   it("names scopes in words and those it does not know by their name", async () => {
