@@ -2,6 +2,7 @@
 import { parseConfig } from "./platform/config.ts";
 import type { Hono } from "hono";
 import { createApp } from "./app.ts";
+import { settingsProblems } from "./auth/settings.ts";
 import { problemResponse } from "./platform/errors.ts";
 import type { HttpEnv } from "./platform/http.ts";
 import { uuidv7 } from "./platform/ids.ts";
@@ -20,8 +21,9 @@ export function createWorker(log: Log = consoleLog) {
   function start(env: object): Started | null {
     if (started) return started;
     const parsed = parseConfig(env);
-    if ("problems" in parsed) {
-      for (const { name, problem } of parsed.problems) log("error", "config.invalid", { name, problem });
+    const problems = "problems" in parsed ? parsed.problems : settingsProblems(parsed.config);
+    if ("problems" in parsed || problems.length > 0) {
+      for (const { name, problem } of problems) log("error", "config.invalid", { name, problem });
       return null;
     }
     const services = createServices(parsed.config);

@@ -1,7 +1,9 @@
 import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
+import { rotatedCookies } from "../auth/cookie-rotation.ts";
 import { GRANT_HEADER } from "../auth/grant-claim.ts";
 import { readBody } from "../platform/body.ts";
+import type { Config } from "../platform/config.ts";
 import { AppError } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
@@ -22,9 +24,15 @@ export interface Change {
 /** Hands a request on to Better Auth at a path of its own, and mends its answer. */
 export type AskFramework = (c: Context<HttpEnv>, path: string, change?: Change) => Promise<Response>;
 
-export function framework(origin: string, auth: () => Promise<Pick<Auth, "handler">>, log: Log): AskFramework {
+export function framework(
+  { BASE_URL: origin, BETTER_AUTH_SECRETS: secrets }: Pick<Config, "BASE_URL" | "BETTER_AUTH_SECRETS">,
+  auth: () => Promise<Pick<Auth, "handler">>,
+  log: Log,
+): AskFramework {
   return async (c, path, change = {}) => {
     const headers = forwardedHeaders(c);
+    const cookies = headers.get("cookie");
+    if (cookies !== null) headers.set("cookie", await rotatedCookies(cookies, secrets));
     for (const [name, value] of Object.entries(change.headers ?? {})) {
       if (value === null) headers.delete(name);
       else headers.set(name, value);

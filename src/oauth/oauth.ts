@@ -32,7 +32,7 @@ import { revokeToken } from "./revoke.ts";
 import { tokenProof } from "./token-proof.ts";
 
 export interface OAuthDeps {
-  config: Pick<Config, "BASE_URL" | "CLIENT_REGISTRATION" | "SCOPES">;
+  config: Pick<Config, "BASE_URL" | "BETTER_AUTH_SECRETS" | "CLIENT_REGISTRATION" | "SCOPES">;
   auth: () => Promise<Auth>;
   signingKeys: SigningKeys;
   db: Pick<Db, "execute">;
@@ -72,7 +72,7 @@ const OPEN_PATHS = [
 export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const origin = deps.config.BASE_URL;
-  const ask = framework(origin, deps.auth, deps.log);
+  const ask = framework(deps.config, deps.auth, deps.log);
   const open = cors({
     origin: "*",
     allowMethods: ["GET", "POST"],

@@ -1,3 +1,4 @@
+import { rotatedCookies } from "../auth/cookie-rotation.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress } from "../platform/http.ts";
 import { errorFields } from "../platform/log.ts";
@@ -26,7 +27,8 @@ export async function requestAuth(
   body?: Readonly<Record<string, unknown>>,
 ): Promise<AuthAnswer> {
   const headers = new Headers({ origin: deps.config.BASE_URL, accept: "application/json" });
-  copy(headers, "cookie", c.req.header("cookie"));
+  const cookies = c.req.header("cookie");
+  if (cookies !== undefined) headers.set("cookie", await rotatedCookies(cookies, deps.config.BETTER_AUTH_SECRETS));
   copy(headers, "user-agent", c.req.header("user-agent"));
   copy(headers, "cf-connecting-ip", clientAddress(c.req.raw.headers));
   if (body) headers.set("content-type", "application/json");

@@ -1,4 +1,5 @@
-import { equalsInConstantTime, hmac } from "../platform/crypto.ts";
+import { signature } from "../auth/cookie-rotation.ts";
+import { equalsInConstantTime } from "../platform/crypto.ts";
 
 /**
  * An authorization request on its way through our pages, signed by the authorization server after it had checked client, redirect
@@ -28,7 +29,7 @@ export async function readOAuthQuery(
   const parameters = new URLSearchParams(raw);
   const clientId = parameters.get("client_id");
   if (!parameters.has("sig") || clientId === null) return undefined;
-  if (!(await isSigned(parameters, secrets))) return "forged";
+  if (!(await signedByNewest(parameters, secrets))) return "forged";
   return {
     raw: parameters.toString(),
     expired: Number(parameters.get("exp")) * 1000 < now,
@@ -40,15 +41,20 @@ export async function readOAuthQuery(
   };
 }
 
-/** Better Auth's signature: HMAC-SHA-256 in base64 over all other parameters, sorted by name, then value. */
-async function isSigned(parameters: URLSearchParams, secrets: readonly string[]): Promise<boolean> {
-  const [signature = "", ...more] = parameters.getAll("sig");
+/**
+ * Checks Better Auth's signature: HMAC-SHA-256 in base64 over all other parameters, sorted by name, then value. One by an older secret
+ * is replaced, because Better Auth goes by the newest alone.
+ */
+async function signedByNewest(parameters: URLSearchParams, secrets: readonly string[]): Promise<boolean> {
+  const [given = "", ...more] = parameters.getAll("sig");
   if (more.length > 0) return false;
   const signed = [...parameters].filter(([name]) => name !== "sig").toSorted(byNameThenValue);
   const text = new URLSearchParams(signed).toString();
-  const given = signature.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const plain = `${given.replaceAll("-", "+").replaceAll("_", "/").replaceAll("=", "")}=`;
   for (const secret of secrets) {
-    if (equalsInConstantTime(given, await hmac(secret, text))) return true;
+    if (!equalsInConstantTime(plain, await signature(secret, text))) continue;
+    if (secret !== secrets[0]) parameters.set("sig", await signature(secrets[0] ?? secret, text));
+    return true;
   }
   return false;
 }

@@ -1,5 +1,9 @@
+import { createScheduledController } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
+import { createWorker } from "../../src/worker.ts";
+import { newAddress } from "../support/browsing.ts";
 import { browserOf } from "../support/dashboard.ts";
 import { ageRedemption, askToStart, decide, DEVICE_GRANT, newDeviceClient } from "../support/device.ts";
 import { poll, pollError, start, waitInterval } from "../support/device.ts";
@@ -121,6 +125,28 @@ describe("device authorization (RFC 8628)", () => {
     expect(await json(await askToStart(clientId))).toMatchObject({ error: "unauthorized_client" });
     const { device_code: code } = await start(await newDeviceClient());
     expect(await pollError(clientId, code)).toEqual({ status: 400, error: "invalid_grant" });
+  });
+
+  it("R04: makes only so many codes for one address, and forgets them a day after they have expired", async () => {
+    const clientId = await newDeviceClient();
+    const from = { "content-type": "application/x-www-form-urlencoded", "cf-connecting-ip": newAddress() };
+    const statuses: number[] = [];
+    for (let i = 0; i < 63; i++) {
+      const init = { method: "POST", headers: from, body: `client_id=${clientId}` };
+      statuses.push((await request(`${AUTH}/device/code`, init)).status);
+    }
+    expect(statuses).toEqual([...Array.from({ length: 60 }, () => 200), 429, 429, 429]);
+    const left = async () =>
+      (await db.execute(sql`select 1 from device_code where oauth_client_id = ${clientId}`)).rows.length;
+    const expire = (hours: number) =>
+      db.execute(sql`update device_code set expires_at = now() at time zone 'utc' - make_interval(hours => ${hours})
+        where oauth_client_id = ${clientId}`);
+    await expire(23);
+    await createWorker().scheduled(createScheduledController(), env);
+    expect(await left()).toBe(60);
+    await expire(25);
+    await createWorker().scheduled(createScheduledController(), env);
+    expect(await left()).toBe(0);
   });
 
   it("R21: registers a client for devices without a redirect URI, and for codes too with one", async () => {
