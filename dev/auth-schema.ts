@@ -31,6 +31,8 @@ export async function freshAuthSchema(): Promise<string> {
     storage: { get: () => null, set: () => null, delete: () => null, getAndDelete: () => null, increment: () => 1 },
     signingKeys: signingKeys(db),
     sendMail: async () => {},
+    oidc: undefined,
+    fetchProvider: () => Promise.reject(new Error("nothing is asked")),
     outbound: () => Promise.reject(new Error("nothing is asked")),
     log: () => {},
     background: () => {},

@@ -4,6 +4,7 @@ import type { AuditEvent } from "./audit/event.ts";
 import { recordEvent } from "./audit/record.ts";
 import type { Auth } from "./auth/auth.ts";
 import { mailer } from "./auth/mail.ts";
+import { discoverOidc } from "./auth/oidc.ts";
 import { pruneExpired } from "./auth/prune.ts";
 import { ALL_SCOPES, scopesToPermissions } from "./auth/scopes.ts";
 import { signingKeys } from "./auth/signing-keys.ts";
@@ -16,7 +17,7 @@ import type { Config } from "./platform/config.ts";
 import { connectDatabases } from "./platform/db.ts";
 import { publicNamesOnly } from "./platform/dns.ts";
 import { errorFields, log } from "./platform/log.ts";
-import { guardedFetch } from "./platform/outbound.ts";
+import { guardedFetch, type Outbound } from "./platform/outbound.ts";
 import { connectRedis } from "./platform/redis.ts";
 import { VERSION } from "./platform/version.ts";
 import { upstreamConnector } from "./upstreams/client.ts";
@@ -27,6 +28,8 @@ export type Services = ReturnType<typeof createServices>;
 
 /** Scopes of a key that its owner made without saying which. */
 const DEFAULT_KEY_SCOPES = ["mcp:tools", "mcp-registry:read"] as const;
+
+const OIDC_RETRY_MS = 60_000;
 
 /** Everything that the planes run on, made once per isolate from the configuration. Opens no connection and does no I/O. */
 export function createServices(config: Config) {
@@ -43,12 +46,24 @@ export function createServices(config: Config) {
     waitUntil(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
   };
 
+  /** The provider's address is a setting: it may be inside the operator's network. */
+  const fetchProvider: Outbound = (url, init) => fetch(url, init);
+  const oidcMetadata = () =>
+    discoverOidc(config, fetchProvider).catch((error: unknown) => {
+      log("error", "oidc.unavailable", errorFields(error));
+      return undefined;
+    });
+
   let ready: Auth | undefined;
+  let readyUntil = 0;
   /** The Better Auth instance. Published only when it is ready: a request that is cut off must not leave others waiting on it. */
   async function auth(): Promise<Auth> {
-    if (ready) return ready;
+    if (ready && Date.now() < readyUntil) return ready;
     const { createAuth } = await import("./auth/auth.ts");
+    const oidc = await oidcMetadata();
     const made = createAuth({
+      oidc,
+      fetchProvider,
       config,
       db,
       redis,
@@ -72,6 +87,8 @@ export function createServices(config: Config) {
     });
     await made.$context;
     ready = made;
+    // Without the operator's provider it serves for a while, then the provider is asked again.
+    readyUntil = oidc || config.OIDC_ISSUER === undefined ? Infinity : Date.now() + OIDC_RETRY_MS;
     return made;
   }
 

@@ -1,6 +1,7 @@
 import type { BetterAuthOptions } from "better-auth";
 import { APIError } from "better-auth/api";
 import type { AuthDeps } from "./deps.ts";
+import { unverifiedByProvider } from "./providers.ts";
 import { maySignUp, userProblem } from "./sign-up.ts";
 import { ensurePersonalTenant } from "./tenants.ts";
 
@@ -9,9 +10,11 @@ export function accountRules({ config, db }: Pick<AuthDeps, "config" | "db">) {
   return {
     user: {
       create: {
-        before: async (user) => {
+        before: async (user, context) => {
           const problem = userProblem(user);
           if (problem !== undefined) throw new APIError("BAD_REQUEST", { code: "INVALID_USER", message: problem });
+          const unverified = unverifiedByProvider(user, context?.path);
+          if (unverified) throw unverified;
           if (!maySignUp(config, user.email)) {
             throw new APIError("FORBIDDEN", {
               code: "SIGN_UP_CLOSED",

@@ -14,6 +14,7 @@ import type { AuthDeps } from "./deps.ts";
 import { keyChangeHooks } from "./key-changes.ts";
 import { PASSWORD_LENGTH } from "./sign-up.ts";
 import { AUTH_PAGES } from "./pages.ts";
+import { oidcProvider, socialProviders } from "./providers.ts";
 
 /** The framework's own way to see, change and withdraw consents. */
 const CONSENT_PATHS = ["get-consents", "get-consent", "update-consent", "delete-consent"].map(
@@ -82,11 +83,15 @@ export function authOptions(deps: AuthDeps) {
     },
     hooks: keyChangeHooks(deps),
     databaseHooks: accountRules(deps),
+    socialProviders: socialProviders(config),
+    // What a provider gives to act for a person there is not needed here; what is kept of it is sealed.
+    account: { encryptOAuthTokens: true },
     plugins: [
       ...accountPlugins(deps),
       admin(),
       organization(),
       ...authorizationServer(deps),
+      ...oidcProvider(config, deps.oidc, deps.fetchProvider),
       apiKey({
         configId: "default",
         requireName: true,

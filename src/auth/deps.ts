@@ -3,6 +3,7 @@ import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import type { Redis } from "../platform/redis.ts";
+import type { OidcMetadata } from "./oidc.ts";
 import type { SendMail } from "./mail.ts";
 import type { SigningKeys } from "./signing-keys.ts";
 import type { redisStorage } from "./storage.ts";
@@ -14,6 +15,10 @@ export interface AuthDeps {
   redis: Pick<Redis, "eval" | "del" | "set">;
   /** Asks public hosts only, over https, and follows no redirect. */
   outbound: Outbound;
+  /** Metadata of the operator's own OpenID Connect provider, when there is one and it answers. */
+  oidc: OidcMetadata | undefined;
+  /** Asks that provider; its address is the operator's choice. */
+  fetchProvider: Outbound;
   storage: ReturnType<typeof redisStorage>;
   signingKeys: SigningKeys;
   sendMail: SendMail;

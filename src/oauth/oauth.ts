@@ -9,6 +9,7 @@ import { stayingConnected } from "./staying-connected.ts";
 import type { TakenCode } from "../auth/codes.ts";
 import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../auth/device-paths.ts";
 import { DEVICE_GRANT, GRANT_HEADER } from "../auth/grant-claim.ts";
+import { AUTH_PAGES } from "../auth/pages.ts";
 import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { runTokenRequest } from "../auth/token-request.ts";
@@ -201,6 +202,11 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   app.post(DEVICE_AUTHORIZATION, deviceAuthorization);
   app.post(`${AUTH}/oauth2/revoke`, revoke);
   app.post(`${AUTH}/oauth2/introspect`, introspection);
+  app.get(`${AUTH}/callback/*`, async (c) => {
+    const answer = await ask(c, new URL(c.req.url).pathname);
+    // A person comes back from a provider here: a page, not JSON.
+    return answer.status < 500 ? answer : c.redirect(`${AUTH_PAGES.error}?error=temporarily_unavailable`);
+  });
   app.on(["GET", "POST"], `${AUTH}/oauth2/userinfo`, userInformation);
   for (const path of INNER) app.all(`${AUTH}${path}`, (c) => c.notFound());
   app.all(`${AUTH}/*`, (c) => ask(c, new URL(c.req.url).pathname));

@@ -47,6 +47,10 @@ const schema = z.object({
   GITHUB_CLIENT_SECRET: z.string().optional(),
   GOOGLE_CLIENT_ID: z.string().optional(),
   GOOGLE_CLIENT_SECRET: z.string().optional(),
+  OIDC_ISSUER: httpUrl.optional(),
+  OIDC_CLIENT_ID: z.string().optional(),
+  OIDC_CLIENT_SECRET: z.string().optional(),
+  OIDC_NAME: z.string().max(40, "must be at most 40 characters").optional(),
   LEGACY_KEYS: z.enum(["accept", "off"]).default("accept"),
   NEON_HTTP_ENDPOINT: httpUrl.optional(),
   OUTBOUND_ALLOW: list.optional(),
@@ -123,6 +127,13 @@ function crossChecks(settings: Partial<Settings>): ConfigProblem[] {
     require(!id || !!secret, `${provider}_CLIENT_SECRET`, `is required with ${provider}_CLIENT_ID`);
     require(!secret || !!id, `${provider}_CLIENT_ID`, `is required with ${provider}_CLIENT_SECRET`);
   }
+  const oidc = ["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"] as const;
+  const isOidc = oidc.some((name) => settings[name] !== undefined) || settings.OIDC_NAME !== undefined;
+  for (const name of oidc) require(!isOidc || !!settings[name], name, "is required to sign in with OpenID Connect");
+  const { OIDC_ISSUER: issuer } = settings;
+  const isSafe =
+    issuer === undefined || secure(issuer) || (settings.ENVIRONMENT !== "production" && isLoopback(issuer));
+  require(isSafe, "OIDC_ISSUER", "must be https, or http on loopback in development");
   return problems;
 }
 

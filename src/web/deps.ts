@@ -9,7 +9,17 @@ import type { Redis } from "../platform/redis.ts";
 
 /** What the pages run on. */
 export interface WebDeps {
-  config: Pick<Config, "BASE_URL" | "LOGIN_PAGE" | "BETTER_AUTH_SECRETS" | "SIGN_UP">;
+  config: Pick<
+    Config,
+    | "BASE_URL"
+    | "LOGIN_PAGE"
+    | "BETTER_AUTH_SECRETS"
+    | "SIGN_UP"
+    | "GITHUB_CLIENT_ID"
+    | "GOOGLE_CLIENT_ID"
+    | "OIDC_ISSUER"
+    | "OIDC_NAME"
+  >;
   /** The isolate's Better Auth instance, ready to use. Pages only send it requests. */
   auth: () => Promise<Pick<Auth, "handler">>;
   /** Memberships, connected apps and sessions. What belongs to the framework is changed through it. */

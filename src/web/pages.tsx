@@ -12,6 +12,7 @@ import { errorPage, failurePage } from "./error.tsx";
 import { pageHeaders } from "./headers.ts";
 import { home } from "./home.tsx";
 import { protectedForm } from "./protected-form.tsx";
+import { PROVIDER_PATH, signInWithProvider } from "./providers.tsx";
 import { revokeOtherSessions, revokeSession, REVOKE_OTHERS_PATH, REVOKE_PATH, showSessions } from "./sessions.tsx";
 import { showSignIn, signIn } from "./sign-in.tsx";
 import { signOut } from "./sign-out.ts";
@@ -26,11 +27,12 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   const pages = new Hono<PageEnv>();
   for (const path of ["/", LOGIN_PAGE, "/sign-up", "/sign-out", "/verify-email", "/consent", "/error", "/dashboard/*"])
     pages.use(path, headers);
-  for (const path of ["/forgot-password", "/reset-password"]) pages.use(path, headers);
+  for (const path of [PROVIDER_PATH, "/forgot-password", "/reset-password"]) pages.use(path, headers);
   for (const path of [DEVICE_PATH, `${DEVICE_PATH}/*`]) pages.use(path, headers);
 
   pages.get("/", home(deps));
   pages.get(LOGIN_PAGE, showSignIn(deps)).post(LOGIN_PAGE, form("sign-in"), signIn(deps));
+  pages.post(PROVIDER_PATH, form("provider"), signInWithProvider(deps));
   pages.get("/sign-up", showSignUp(deps)).post("/sign-up", form("sign-up"), signUp(deps));
   pages.get("/verify-email", showVerifyEmail(deps)).post("/verify-email", form("verify-email"), verifyEmail(deps));
   pages.get("/consent", showConsent(deps)).post("/consent", form("consent"), decideConsent(deps));

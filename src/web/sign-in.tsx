@@ -1,4 +1,5 @@
 import type { FC } from "hono/jsx";
+import { providersOf } from "../auth/provider-names.ts";
 import { requestAuth, textOf, type AuthAnswer } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { errorPage } from "./error.tsx";
@@ -7,6 +8,7 @@ import { htmlPage, Notice } from "./layout.tsx";
 import { nextPage } from "./next.ts";
 import { readOAuthQuery, restartPath, type OAuthQuery } from "./oauth-query.ts";
 import { formToken } from "./protected-form.tsx";
+import { ProviderButtons } from "./providers.tsx";
 import { checkedTarget, formActionSource, redirectReceiver } from "./redirect.ts";
 import { untrustedText } from "./untrusted.ts";
 import { inWords } from "./wait.ts";
@@ -131,6 +133,11 @@ async function signInPage(c: PageContext, deps: WebDeps, { query, next, email, p
           </button>
         </Form>
       </div>
+      <ProviderButtons
+        providers={providersOf(deps.config)}
+        token={await formToken(c, deps, "provider")}
+        carry={{ oauth_query: query?.raw, next }}
+      />
       <p>
         <a href={query ? `/forgot-password?${query.raw}` : "/forgot-password"}>Forgot your password?</a>
       </p>

@@ -1,3 +1,4 @@
+import { providersOf } from "../auth/provider-names.ts";
 import { mayHold } from "../auth/sign-up.ts";
 import { requestAuth, type AuthAnswer } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
@@ -6,6 +7,7 @@ import { Field, Form } from "./fields.tsx";
 import { htmlPage, Notice } from "./layout.tsx";
 import { readOAuthQuery, type OAuthQuery } from "./oauth-query.ts";
 import { formToken } from "./protected-form.tsx";
+import { ProviderButtons } from "./providers.tsx";
 import { untrustedText } from "./untrusted.ts";
 import { inWords } from "./wait.ts";
 
@@ -141,6 +143,11 @@ async function signUpPage(c: PageContext, deps: WebDeps, { query, entered, probl
           </button>
         </Form>
       </div>
+      <ProviderButtons
+        providers={providersOf(deps.config)}
+        token={await formToken(c, deps, "provider")}
+        carry={{ oauth_query: query?.raw }}
+      />
       <p>
         You have an account? <SignInLink deps={deps} query={query} />
       </p>

@@ -52,7 +52,7 @@ describe("connected apps", () => {
 
   it("shows an app without refresh tokens too, an empty page to who has none, and to nobody somebody else's", async () => {
     const [person, other] = [await newPerson(), await newPerson()];
-    const clientId = await newClient();
+    const clientId = await newClient({ grant_types: ["authorization_code"] });
     await tokensFor(clientId, person, { scope: "mcp:tools" });
     const page = await appsPage(await browserOf(person));
     expect(textOf(page.html)).toContain("It is not signed in now.");
@@ -95,7 +95,7 @@ describe("an app that is disconnected", () => {
 
   it("B11: loses access tokens that came without a refresh token, too", async () => {
     const person = await newPerson();
-    const clientId = await newClient();
+    const clientId = await newClient({ grant_types: ["authorization_code"] });
     const { access_token: token } = await tokensFor(clientId, person, { scope: "mcp:tools" });
     expect(await whoami(token)).toBe(200);
     const browser = await browserOf(person);

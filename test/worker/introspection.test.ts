@@ -192,7 +192,7 @@ describe("introspection of an access token", () => {
   });
 
   it("leaves out the scope admin for somebody who is no administrator any more", async () => {
-    const [clientId, person] = [await newClient(), await newPerson()];
+    const [clientId, person] = [await newClient({ grant_types: ["authorization_code"] }), await newPerson()];
     const code = await codeFor(clientId, person, { scope: "mcp:tools admin" });
     await setRole(person.id, "admin");
     const { access_token: token } = await json(await redeem(clientId, code));

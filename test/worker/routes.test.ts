@@ -9,6 +9,7 @@ import { config, newKey, request } from "../support/gateway.ts";
 const ADDRESSES: Record<string, "public" | "session" | "oauth" | "credential"> = {
   "/": "public",
   "/sign-in": "public",
+  "/sign-in/provider": "public",
   "/sign-up": "public",
   "/verify-email": "public",
   "/forgot-password": "public",
@@ -59,6 +60,7 @@ const ADDRESSES: Record<string, "public" | "session" | "oauth" | "credential"> =
   "/api/auth/oauth2/consent": "oauth",
   "/api/auth/oauth2/continue": "oauth",
   "/api/auth/*": "oauth",
+  "/api/auth/callback/*": "public",
   "/mcp": "credential",
   "/mcp/:slug": "credential",
 };

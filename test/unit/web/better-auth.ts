@@ -36,6 +36,8 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
     config,
     db: { execute: async () => ({ rows: [] }) } as unknown as AuthDeps["db"],
     redis: { eval: async () => 0, del: async () => 0 } as unknown as AuthDeps["redis"],
+    oidc: undefined,
+    fetchProvider: () => Promise.reject(new Error("nothing is asked")),
     outbound: () => Promise.reject(new Error("nothing is asked")),
     storage: memoryStorage(),
     signingKeys: {
