@@ -54,6 +54,8 @@ export function createServices(config: Config) {
       return undefined;
     });
 
+  const sendMail = mailer(config, redis, outbound);
+
   let ready: Auth | undefined;
   let readyUntil = 0;
   /** The Better Auth instance. Published only when it is ready: a request that is cut off must not leave others waiting on it. */
@@ -70,7 +72,7 @@ export function createServices(config: Config) {
       outbound: publicNamesOnly(outbound, config.OUTBOUND_ALLOW),
       storage: redisStorage(redis),
       signingKeys: keys,
-      sendMail: mailer(config, redis, outbound),
+      sendMail,
       log,
       background,
       generateApiKey: () => generateApiKey("live"),
@@ -103,6 +105,7 @@ export function createServices(config: Config) {
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
     auth,
+    sendMail,
     prune: async () => {
       await pruneExpired(db);
       await pruneClaims(db);

@@ -2,6 +2,7 @@ import type { BetterAuthOptions } from "better-auth";
 import { APIError } from "better-auth/api";
 import type { AuthDeps } from "./deps.ts";
 import { unverifiedByProvider } from "./providers.ts";
+import { isInvited } from "./invitations.ts";
 import { maySignUp, userProblem } from "./sign-up.ts";
 import { ensurePersonalTenant } from "./tenants.ts";
 
@@ -15,7 +16,10 @@ export function accountRules({ config, db }: Pick<AuthDeps, "config" | "db">) {
           if (problem !== undefined) throw new APIError("BAD_REQUEST", { code: "INVALID_USER", message: problem });
           const unverified = unverifiedByProvider(user, context?.path);
           if (unverified) throw unverified;
-          if (!maySignUp(config, user.email)) {
+          if (
+            !maySignUp(config, user.email) &&
+            !(config.SIGN_UP.kind === "invite" && (await isInvited(db, user.email)))
+          ) {
             throw new APIError("FORBIDDEN", {
               code: "SIGN_UP_CLOSED",
               message: "Sign-up is by invitation on this gateway.",

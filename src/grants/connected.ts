@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { consentReference, REFERENCE_HASH, tenantOfReference } from "../auth/consent-reference.ts";
 import type { Db } from "../platform/db.ts";
 import type { Redis } from "../platform/redis.ts";
@@ -105,12 +105,21 @@ export interface Connection {
  * Redis. Nothing of it works when this resolves. When Postgres fails nothing has changed. When Redis fails the grants stay noted as ended, and
  * the same call marks them again. What is being issued meanwhile is caught: a code needs the consent, a refresh a grant that has not ended.
  */
-export async function disconnect(
-  { db, redis, accessTokenSeconds }: DisconnectDeps,
-  { userId, clientId, reference }: Connection,
-): Promise<void> {
+export function disconnect(deps: DisconnectDeps, { userId, clientId, reference }: Connection): Promise<void> {
   const one = reference === undefined ? sql`true` : sql`reference_id = ${reference}`;
-  const theirs = sql`user_id = ${userId} and client_id = ${clientId} and ${one}`;
+  return endWhere(deps, sql`user_id = ${userId} and client_id = ${clientId} and ${one}`);
+}
+
+/** Takes back what a person has let apps do in a tenant, in the same way: they have left it. */
+export function leaveTenant(
+  deps: DisconnectDeps,
+  { userId, tenantId }: { userId: string; tenantId: string },
+): Promise<void> {
+  const inTenant = sql`regexp_replace(reference_id, ${REFERENCE_HASH}, '') = ${tenantId}`;
+  return endWhere(deps, sql`user_id = ${userId} and ${inTenant}`);
+}
+
+async function endWhere({ db, redis, accessTokenSeconds }: DisconnectDeps, theirs: SQL): Promise<void> {
   const good = sql`authorization_code_id is not null and expires_at > now() at time zone 'utc'`;
   const grants = sql`
     select authorization_code_id from oauth_refresh_token where ${theirs} and ${good}

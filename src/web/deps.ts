@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
+import type { SendMail } from "../auth/mail.ts";
 import type { DisconnectDeps } from "../grants/connected.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
@@ -26,6 +27,10 @@ export interface WebDeps {
   db: Pick<Db, "execute">;
   /** Consents that are being decided, and the end of what was granted. */
   grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };
+  /** Sends a mail; awaited after the answer. */
+  sendMail: SendMail;
+  /** Work that goes on after the answer. */
+  background: (work: Promise<unknown>) => void;
   log: Log;
 }
 

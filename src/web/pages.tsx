@@ -17,6 +17,7 @@ import { revokeOtherSessions, revokeSession, REVOKE_OTHERS_PATH, REVOKE_PATH, sh
 import { showSignIn, signIn } from "./sign-in.tsx";
 import { signOut } from "./sign-out.ts";
 import { showSignUp, signUp } from "./sign-up.tsx";
+import { addTeamPages } from "./team-pages.ts";
 import { showVerifyEmail, verifyEmail } from "./verify-email.tsx";
 
 /** The pages that people see. They are forms and links only: nothing here needs a script. */
@@ -27,7 +28,8 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   const pages = new Hono<PageEnv>();
   for (const path of ["/", LOGIN_PAGE, "/sign-up", "/sign-out", "/verify-email", "/consent", "/error", "/dashboard/*"])
     pages.use(path, headers);
-  for (const path of [PROVIDER_PATH, "/forgot-password", "/reset-password"]) pages.use(path, headers);
+  for (const path of [PROVIDER_PATH, "/invite", "/invite/*", "/forgot-password", "/reset-password"])
+    pages.use(path, headers);
   for (const path of [DEVICE_PATH, `${DEVICE_PATH}/*`]) pages.use(path, headers);
 
   pages.get("/", home(deps));
@@ -46,6 +48,7 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   pages.post(REVOKE_PATH, form("revoke-session"), revokeSession(deps));
   pages.post(REVOKE_OTHERS_PATH, form("revoke-others"), revokeOtherSessions(deps));
   addAccountPages(pages, deps, form);
+  addTeamPages(pages, deps, form);
   pages.get("/error", (c) => errorPage(c, c.req.query("error") ?? ""));
 
   pages.onError((error, c) => failurePage(c, deps.log, isUnavailable(error) ? outOfReach(error) : error));

@@ -69,7 +69,7 @@ footer{padding:var(--space-4);text-align:center;font-size:var(--small);color:var
 .small{font-size:var(--small)}
 .field{display:flex;flex-direction:column;gap:var(--space-1)}
 .field label{font-weight:600}
-.field input{font:inherit;color:inherit;background:var(--surface);border:1px solid var(--control);border-radius:var(--radius);padding:var(--space-2) var(--space-3);min-height:2.5rem;width:100%}
+.field input,.field select{font:inherit;color:inherit;background:var(--surface);border:1px solid var(--control);border-radius:var(--radius);padding:var(--space-2) var(--space-3);min-height:2.5rem;width:100%}
 .field input[aria-invalid]{border-color:var(--danger)}
 .problem{color:var(--danger);font-size:var(--small)}
 .choices{margin:0;min-width:0;border:1px solid var(--line);border-radius:var(--radius);background:var(--surface);padding:var(--space-2) var(--space-4) var(--space-3)}

@@ -52,12 +52,14 @@ export function pagesOnScript(
   return { app, asked, logged };
 }
 
-/** Postgres and Redis with nothing in them, for pages that ask for no more. */
+/** Postgres and Redis with nothing in them, and no mail, for pages that ask for no more. */
 export const noStores = () =>
   ({
     db: { execute: async () => ({ rows: [] }) },
     grants: { db: {}, redis: { set: async () => "OK", del: async () => 1 }, accessTokenSeconds: 900 },
-  }) as unknown as Pick<WebDeps, "db" | "grants">;
+    sendMail: async () => undefined,
+    background: () => undefined,
+  }) as unknown as Pick<WebDeps, "db" | "grants" | "sendMail" | "background">;
 
 /** A session as `GET /get-session` answers it. */
 export const session = (user: { name?: string; email?: string } = {}): Answer => ({

@@ -1,0 +1,134 @@
+import { sql } from "drizzle-orm";
+import { randomToken, sha256 } from "../platform/crypto.ts";
+import type { Db } from "../platform/db.ts";
+import { linkMail, type Mail } from "./mail.ts";
+import type { Role, TeamChange } from "./teams.ts";
+
+/** An invitation as the person who holds its link sees it. */
+export interface Invitation {
+  teamName: string;
+  inviterName: string;
+  role: Role;
+}
+
+const VALID_DAYS = 7;
+/** Invitations that a team may send in a day. */
+const A_DAY = 20;
+/** Mails about invitations to one address in a day, from all teams together. */
+const MAILS_A_DAY = 3;
+
+/**
+ * Invites an address to a team, in place of an open invitation to it. The token is in the answer and in the mail only: the row is found by
+ * its hash. Null token: invited, but this address has had its mails for today.
+ */
+export async function invite(
+  db: Pick<Db, "execute">,
+  asked: { actorId: string; teamId: string; email: string; role: Role },
+): Promise<
+  { state: "invited"; token: string | null; teamName: string } | { state: "unknown" | "not_allowed" | "too_many" }
+> {
+  const { actorId, teamId, email, role } = asked;
+  const token = randomToken(32);
+  const { rows } = await db.execute<InviteRow>(sql`
+    with team as (
+      select o.id, o.name, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${actorId}
+      where o.id = ${teamId} and o.id not like 'personal-%'
+    ), recent as (
+      select count(*) filter (where organization_id = ${teamId})::int as by_team,
+        count(*) filter (where email = ${email})::int as to_address
+      from invitation where created_at > now() - interval '1 day'
+    ), standing as (
+      select team.*, recent.*, team.role = 'owner' or (team.role = 'admin' and ${role} <> 'owner') as may from team, recent
+    ), replaced as (
+      update invitation set status = 'canceled' from standing
+      where may and by_team < ${A_DAY} and organization_id = ${teamId} and email = ${email} and status = 'pending'
+    ), made as (
+      insert into invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+      select ${await sha256(token)}, id, ${email}, ${role}, 'pending',
+        now() at time zone 'utc' + make_interval(days => ${VALID_DAYS}), now(), ${actorId}
+      from standing where may and by_team < ${A_DAY} returning 1
+    )
+    select name, may, by_team, to_address, exists (select 1 from made) as made from standing`);
+  const [row] = rows;
+  if (!row) return { state: "unknown" };
+  if (!row.may) return { state: "not_allowed" };
+  if (!row.made) return { state: "too_many" };
+  return { state: "invited", token: row.to_address < MAILS_A_DAY ? token : null, teamName: row.name };
+}
+
+interface InviteRow extends Record<string, unknown> {
+  name: string;
+  may: boolean;
+  by_team: number;
+  to_address: number;
+  made: boolean;
+}
+
+/** Takes back an open invitation of a team. */
+export async function cancelInvitation(
+  db: Pick<Db, "execute">,
+  { actorId, teamId, id }: { actorId: string; teamId: string; id: string },
+): Promise<TeamChange> {
+  const { rows } = await db.execute(sql`
+    update invitation i set status = 'canceled' from member m
+    where i.id = ${id} and i.organization_id = ${teamId} and i.status = 'pending'
+      and m.organization_id = i.organization_id and m.user_id = ${actorId} and m.role in ('owner', 'admin') returning 1`);
+  return rows.length > 0 ? "done" : "unknown";
+}
+
+const OPEN = sql`i.status = 'pending' and i.expires_at > now() at time zone 'utc'`;
+
+/** What a link is an invitation to, if it is open. Whoever holds the link may know: it was sent to them. */
+export async function findInvitation(db: Pick<Db, "execute">, token: string): Promise<Invitation | null> {
+  const { rows } = await db.execute<Invitation & Record<string, unknown>>(sql`
+    select o.name as "teamName", u.name as "inviterName", coalesce(i.role, 'member') as role
+    from invitation i join organization o on o.id = i.organization_id join "user" u on u.id = i.inviter_id
+    where i.id = ${await sha256(token)} and ${OPEN}`);
+  return rows[0] ?? null;
+}
+
+/**
+ * Answers an invitation for the person whose confirmed address was invited. One statement, so that a link is used once. Returns the team;
+ * null when there is no such open invitation, or it is somebody else's.
+ */
+export async function answerInvitation(
+  db: Pick<Db, "execute">,
+  { token, userId, accept }: { token: string; userId: string; accept: boolean },
+): Promise<{ teamId: string } | null> {
+  const { rows } = await db.execute<{ id: string }>(sql`
+    with answered as (
+      update invitation i set status = ${accept ? "accepted" : "rejected"} from "user" u
+      where i.id = ${await sha256(token)} and ${OPEN}
+        and u.id = ${userId} and u.email_verified and lower(u.email) = lower(i.email)
+      returning i.organization_id, coalesce(i.role, 'member') as role
+    ), joined as (
+      insert into member (id, organization_id, user_id, role, created_at)
+      select organization_id || ':' || ${userId}, organization_id, ${userId}, role, now() at time zone 'utc' from answered
+      where ${accept}::boolean and not exists (
+        select 1 from member m where m.organization_id = answered.organization_id and m.user_id = ${userId})
+      on conflict do nothing
+    )
+    select organization_id as id from answered`);
+  const [row] = rows;
+  return row ? { teamId: row.id } : null;
+}
+
+/** Whether somebody has invited an address: then it may open an account where only the invited may. */
+export async function isInvited(db: Pick<Db, "execute">, email: string): Promise<boolean> {
+  const { rows } = await db.execute(
+    sql`select 1 from invitation i where lower(i.email) = ${email.toLowerCase()} and ${OPEN} limit 1`,
+  );
+  return rows.length > 0;
+}
+
+/** Names of teams and people are theirs to choose: they are on the page, not in the mail, which must not carry anybody's text. */
+export function invitationMail(origin: string, to: string, token: string): Mail {
+  return linkMail({
+    to,
+    subject: "You are invited to a team",
+    intro: "Somebody invites this address to a team at the MCP Registry Gateway. The page says who, and to which team.",
+    action: "See the invitation",
+    url: `${origin}/invite/${token}`,
+    outro: "The link is valid for seven days. If you expect no invitation, ignore this message.",
+  });
+}

@@ -1,0 +1,163 @@
+import { sql } from "drizzle-orm";
+import type { Db } from "../platform/db.ts";
+import { personalTenantId } from "./tenants.ts";
+
+export const ROLES = ["owner", "admin", "member"] as const;
+export type Role = (typeof ROLES)[number];
+export const isRole = (text: string): text is Role => (ROLES as readonly string[]).includes(text);
+
+/** Somebody in a team. */
+export interface TeamMember {
+  userId: string;
+  name: string;
+  email: string;
+  role: Role;
+}
+
+/** An invitation that nobody has answered. */
+export interface OpenInvitation {
+  id: string;
+  email: string;
+  role: Role;
+  expiresAt: Date;
+}
+
+/** A team as one of its members sees it. */
+export interface Team {
+  id: string;
+  name: string;
+  /** Of the member who looks. */
+  role: Role;
+  members: TeamMember[];
+  /** Empty for those who may not invite. */
+  invitations: OpenInvitation[];
+}
+
+/** What became of a change: `unknown` also where somebody else's team or a stranger is meant. */
+export type TeamChange = "done" | "unknown" | "not_allowed" | "last_owner";
+
+const MAX_NAME = 100;
+const MAX_TEAMS = 20;
+
+/** What is wrong with a team's name, in words for the person, or undefined. */
+export const teamNameProblem = (name: string): string | undefined =>
+  name === "" || name.length > MAX_NAME || /\p{Cc}/u.test(name)
+    ? `Enter a name of at most ${MAX_NAME} characters.`
+    : undefined;
+
+/** Makes a team with one owner. Undefined when the person owns twenty already. One statement. */
+export async function createTeam(
+  db: Pick<Db, "execute">,
+  { userId, name }: { userId: string; name: string },
+): Promise<string | undefined> {
+  const id = `team-${crypto.randomUUID()}`;
+  const { rows } = await db.execute<{ id: string }>(sql`
+    with owned as (
+      select count(*) as teams from member
+      where user_id = ${userId} and role = 'owner' and organization_id <> ${personalTenantId(userId)}
+    ), team as (
+      insert into organization (id, name, slug, created_at)
+      select ${id}, ${name}, ${id}, now() at time zone 'utc' from owned where teams < ${MAX_TEAMS} returning id
+    )
+    insert into member (id, organization_id, user_id, role, created_at)
+    select ${memberId(id, userId)}, id, ${userId}, 'owner', now() at time zone 'utc' from team returning organization_id as id`);
+  return rows[0]?.id;
+}
+
+/** One membership has one id: joining twice at once makes one row. */
+export const memberId = (teamId: string, userId: string) => `${teamId}:${userId}`;
+
+interface TeamRow extends Record<string, unknown> {
+  name: string;
+  role: Role;
+  members: TeamMember[];
+  invitations: { id: string; email: string; role: Role; expires: number }[];
+}
+
+/** A team with its members, for a member; null for everybody else. Personal organizations are no teams. */
+export async function findTeam(db: Pick<Db, "execute">, userId: string, teamId: string): Promise<Team | null> {
+  const { rows } = await db.execute<TeamRow>(sql`
+    select o.name, me.role,
+      (select coalesce(json_agg(json_build_object('userId', u.id, 'name', u.name, 'email', u.email, 'role', m.role)
+          order by m.created_at, u.id), '[]')
+        from member m join "user" u on u.id = m.user_id where m.organization_id = o.id) as members,
+      (select coalesce(json_agg(json_build_object('id', i.id, 'email', i.email, 'role', i.role,
+          'expires', extract(epoch from i.expires_at)) order by i.created_at, i.id), '[]')
+        from invitation i where i.organization_id = o.id and i.status = 'pending'
+          and i.expires_at > now() at time zone 'utc' and me.role in ('owner', 'admin')) as invitations
+    from organization o join member me on me.organization_id = o.id and me.user_id = ${userId}
+    where o.id = ${teamId} and o.id not like 'personal-%'`);
+  const [row] = rows;
+  if (!row) return null;
+  const invitations = row.invitations.map(({ expires, ...rest }) => ({ ...rest, expiresAt: new Date(expires * 1000) }));
+  return { id: teamId, name: row.name, role: row.role, members: row.members, invitations };
+}
+
+interface ChangeRow extends Record<string, unknown> {
+  actor: Role | null;
+  target: Role | null;
+  owners: number;
+  done: boolean;
+}
+
+/**
+ * Gives a member another role. Owners may do that to everybody, administrators to those below owner and not up to it; the last owner stays
+ * one. Changes of one team go one after the other: two owners who demote each other at the same time leave one.
+ */
+export function changeRole(
+  db: Pick<Db, "execute" | "batch">,
+  change: { actorId: string; teamId: string; userId: string; role: Role },
+): Promise<TeamChange> {
+  const { role } = change;
+  return settle(
+    db,
+    change,
+    sql`update member set role = ${role} from standing s
+      where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
+        and (s.actor = 'owner' or ${role} <> 'owner') and not (s.target = 'owner' and ${role} <> 'owner' and s.owners = 1)
+      returning 1`,
+    role === "owner" ? sql`actor = 'owner'` : sql`actor = 'owner' or (actor = 'admin' and target <> 'owner')`,
+  );
+}
+
+/** Takes a member out of a team; anybody may leave. The last owner may not: somebody has to be able to let others in. */
+export function removeMember(
+  db: Pick<Db, "execute" | "batch">,
+  change: { actorId: string; teamId: string; userId: string },
+): Promise<TeamChange> {
+  return settle(
+    db,
+    change,
+    sql`delete from member using standing s
+      where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
+        and not (s.target = 'owner' and s.owners = 1)
+      returning 1`,
+    sql`${change.actorId === change.userId}::boolean or actor = 'owner' or (actor = 'admin' and target <> 'owner')`,
+  );
+}
+
+async function settle(
+  db: Pick<Db, "execute" | "batch">,
+  { actorId, teamId, userId }: { actorId: string; teamId: string; userId: string },
+  write: ReturnType<typeof sql>,
+  may: ReturnType<typeof sql>,
+): Promise<TeamChange> {
+  // The lock is a statement of its own, so that the next one sees what the one before it has left.
+  const [, { rows }] = await db.batch([
+    db.execute(sql`select 1 from organization where id = ${teamId} and id not like 'personal-%' for update`),
+    db.execute<ChangeRow>(sql`
+      with roles as (
+        select (select role from member where organization_id = o.id and user_id = ${actorId}) as actor,
+          (select role from member where organization_id = o.id and user_id = ${userId}) as target,
+          (select count(*)::int from member where organization_id = o.id and role = 'owner') as owners
+        from organization o where o.id = ${teamId} and o.id not like 'personal-%'
+      ), standing as (
+        select actor, target, owners, actor is not null and target is not null and (${may}) as may from roles
+      ), written as (${write})
+      select actor, target, owners, exists (select 1 from written) as done from standing`),
+  ]);
+  const [row] = rows;
+  if (!row || row.actor === null || row.target === null) return "unknown";
+  if (row.done) return "done";
+  return row.target === "owner" && row.owners === 1 && row.actor === "owner" ? "last_owner" : "not_allowed";
+}

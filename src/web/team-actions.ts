@@ -1,0 +1,127 @@
+import { cancelInvitation, invitationMail, invite } from "../auth/invitations.ts";
+import { changeRole, findTeam, isRole, removeMember, type Team, type TeamChange } from "../auth/teams.ts";
+import { leaveTenant } from "../grants/connected.ts";
+import { forPerson } from "./dashboard.tsx";
+import type { PageContext, WebDeps } from "./deps.ts";
+import { notFoundPage } from "./not-found.tsx";
+import type { SignedIn } from "./session.ts";
+import { teamPage } from "./team-page.tsx";
+import { TEAMS_PATH } from "./team.tsx";
+
+const TEAM_ID = /^team-[0-9a-f-]{36}$|^[\w-]{1,64}$/;
+const EMAIL = /^[^\s@<>"\u0000-\u001f]{1,64}@[^\s@<>"]{1,189}$/;
+const DONE = {
+  role: "The role is changed.",
+  removed: "The member is removed. What their apps could do here has ended.",
+  invited: "The invitation is sent.",
+  cancelled: "The invitation is cancelled.",
+} as const;
+
+type Answer = (c: PageContext, team: Team, person: SignedIn) => Response | Promise<Response>;
+
+/** A page or post about one team, for its members; everybody else is told that there is none. */
+function forMember(deps: WebDeps, answer: Answer) {
+  return forPerson(deps, TEAMS_PATH, async (c, person) => {
+    const id = c.req.param("team") ?? "";
+    const team = TEAM_ID.test(id) ? await findTeam(deps.db, person.userId, id) : null;
+    return team ? answer(c, team, person) : notFoundPage(c, "There is no such team, or you are not in it.");
+  });
+}
+
+/** `GET /dashboard/team/{team}`. */
+export function showTeam(deps: WebDeps) {
+  return forMember(deps, (c, team, person) => {
+    const done = c.req.query("done") ?? "";
+    const text = Object.hasOwn(DONE, done) ? DONE[done as keyof typeof DONE] : undefined;
+    return teamPage(c, deps, { team, person }, text === undefined ? {} : { notice: { tone: "success", text } });
+  });
+}
+
+/** `POST …/role`: gives a member another role. */
+export function postRole(deps: WebDeps) {
+  return forMember(deps, async (c, team, person) => {
+    const form = c.get("form");
+    const role = form.get("role") ?? "";
+    if (!isRole(role)) return refusal(c, deps, { team, person }, "not_allowed");
+    const change = { actorId: person.userId, teamId: team.id, userId: form.get("member") ?? "", role };
+    const outcome = await changeRole(deps.grants.db, change);
+    return outcome === "done" ? back(c, team, "role") : refusal(c, deps, { team, person }, outcome);
+  });
+}
+
+/** `POST …/remove`: takes somebody out, or leaves. What their apps had in the team ends before the answer. */
+export function postRemove(deps: WebDeps) {
+  return forMember(deps, async (c, team, person) => {
+    const userId = c.get("form").get("member") ?? "";
+    const outcome = await removeMember(deps.grants.db, { actorId: person.userId, teamId: team.id, userId });
+    // Also when they are out already: an attempt that failed after the removal is finished by the next.
+    const mayEnd = outcome === "done" || (outcome === "unknown" && team.role !== "member");
+    if (mayEnd) await leaveTenant(deps.grants, { userId, tenantId: team.id });
+    if (outcome !== "done") return refusal(c, deps, { team, person }, outcome);
+    return userId === person.userId ? c.redirect(TEAMS_PATH, 303) : back(c, team, "removed");
+  });
+}
+
+/** `POST …/invite`: the answer is the same whether or not the address has an account. */
+export function postInvite(deps: WebDeps) {
+  return forMember(deps, async (c, team, person) => {
+    const form = c.get("form");
+    const [email, role] = [(form.get("email") ?? "").trim().toLowerCase(), form.get("role") ?? ""];
+    if (!EMAIL.test(email) || !isRole(role))
+      return teamPage(c, deps, { team, person }, problem(400, "Enter an e-mail address such as name@example.com."));
+    const outcome = await invite(deps.db, { actorId: person.userId, teamId: team.id, email, role });
+    switch (outcome.state) {
+      case "invited":
+        if (outcome.token !== null)
+          deps.background(deps.sendMail(invitationMail(deps.config.BASE_URL, email, outcome.token)));
+        return back(c, team, "invited");
+      case "too_many":
+        return teamPage(
+          c,
+          deps,
+          { team, person },
+          problem(429, "This team has sent twenty invitations today. Go on tomorrow."),
+        );
+      case "unknown":
+      case "not_allowed":
+        return refusal(c, deps, { team, person }, outcome.state);
+      default:
+        return outcome satisfies never;
+    }
+  });
+}
+
+/** `POST …/cancel`: takes an open invitation back. */
+export function postCancel(deps: WebDeps) {
+  return forMember(deps, async (c, team, person) => {
+    const id = c.get("form").get("invitation") ?? "";
+    const outcome = await cancelInvitation(deps.db, { actorId: person.userId, teamId: team.id, id });
+    return outcome === "done" ? back(c, team, "cancelled") : refusal(c, deps, { team, person }, outcome);
+  });
+}
+
+const back = (c: PageContext, team: Team, done: keyof typeof DONE) =>
+  c.redirect(`${TEAMS_PATH}/${team.id}?done=${done}`, 303);
+
+const problem = (status: 400 | 403 | 409 | 429, text: string) => ({
+  status,
+  notice: { tone: "danger" as const, text },
+});
+
+function refusal(
+  c: PageContext,
+  deps: WebDeps,
+  seen: { team: Team; person: SignedIn },
+  outcome: Exclude<TeamChange, "done">,
+): Response | Promise<Response> {
+  switch (outcome) {
+    case "unknown":
+      return notFoundPage(c, "There is no such member or invitation in this team.");
+    case "not_allowed":
+      return teamPage(c, deps, seen, problem(403, "Your role in this team does not allow that. Ask an owner."));
+    case "last_owner":
+      return teamPage(c, deps, seen, problem(409, "A team needs an owner. Make somebody else an owner first."));
+    default:
+      return outcome satisfies never;
+  }
+}

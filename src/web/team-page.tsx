@@ -1,0 +1,120 @@
+import type { FC } from "hono/jsx";
+import { ROLES, type OpenInvitation, type Role, type Team, type TeamMember } from "../auth/teams.ts";
+import { dashboardPage } from "./dashboard.tsx";
+import type { PageContext, WebDeps } from "./deps.ts";
+import { Field, Form } from "./fields.tsx";
+import { Notice } from "./layout.tsx";
+import { formToken } from "./protected-form.tsx";
+import type { SignedIn } from "./session.ts";
+import { Time } from "./time.tsx";
+import { TEAMS_PATH } from "./team.tsx";
+import { untrustedText } from "./untrusted.ts";
+
+const ROLE_NAMES: Record<Role, string> = { owner: "Owner", admin: "Administrator", member: "Member" };
+
+interface TeamPageState {
+  notice?: { tone: "success" | "danger"; text: string };
+  status?: 200 | 400 | 403 | 409 | 429;
+}
+
+/** One team: its members, who is invited, and what the person who looks may do about it. */
+export async function teamPage(
+  c: PageContext,
+  deps: WebDeps,
+  { team, person }: { team: Team; person: SignedIn },
+  { notice, status = 200 }: TeamPageState = {},
+) {
+  const [token, base] = [await formToken(c, deps, "team"), `${TEAMS_PATH}/${team.id}`];
+  const mayManage = team.role !== "member";
+  return dashboardPage(
+    c,
+    deps,
+    { title: untrustedText(team.name) || "A team without a name", current: TEAMS_PATH, person, status },
+    <>
+      {notice && <Notice tone={notice.tone}>{notice.text}</Notice>}
+      <section class="stack" aria-labelledby="members">
+        <h2 id="members">Members</h2>
+        {team.members.map((member) => (
+          <Member member={member} team={team} isSelf={member.userId === person.userId} token={token} base={base} />
+        ))}
+      </section>
+      {mayManage && (
+        <section class="stack" aria-labelledby="invitations">
+          <h2 id="invitations">Invitations</h2>
+          {team.invitations.map((invitation) => (
+            <Pending invitation={invitation} token={token} base={base} />
+          ))}
+          <div class="card">
+            <Form action={`${base}/invite`} token={token}>
+              <Field name="email" label="E-mail" type="email" autocomplete="off" maxlength={254} />
+              <RoleChoice id="invite-role" role="member" roles={rolesFor(team.role)} />
+              <div>
+                <button type="submit" class="primary">
+                  Invite
+                </button>
+              </div>
+            </Form>
+          </div>
+        </section>
+      )}
+    </>,
+  );
+}
+
+const rolesFor = (role: Role) => (role === "owner" ? ROLES : ROLES.filter((one) => one !== "owner"));
+
+const RoleChoice: FC<{ id: string; role: Role; roles: readonly Role[] }> = ({ id, role, roles }) => (
+  <div class="field">
+    <label for={id}>Role</label>
+    <select id={id} name="role">
+      {roles.map((one) => (
+        <option value={one} selected={one === role}>
+          {ROLE_NAMES[one]}
+        </option>
+      ))}
+    </select>
+  </div>
+);
+
+const Member: FC<{ member: TeamMember; team: Team; isSelf: boolean; token: string; base: string }> = (props) => {
+  const { member, team, isSelf, token, base } = props;
+  const mayChange = team.role === "owner" || (team.role === "admin" && member.role !== "owner");
+  const carry = { member: member.userId };
+  return (
+    <div class="card stack">
+      <p>
+        <bdi>{untrustedText(member.name)}</bdi> (<bdi>{untrustedText(member.email, 254)}</bdi>){isSelf ? ", you" : ""}:{" "}
+        {ROLE_NAMES[member.role]}
+      </p>
+      {mayChange && (
+        <Form action={`${base}/role`} token={token} carry={carry}>
+          <RoleChoice id={`role-${member.userId}`} role={member.role} roles={rolesFor(team.role)} />
+          <div>
+            <button type="submit">Change role</button>
+          </div>
+        </Form>
+      )}
+      {(mayChange || isSelf) && (
+        <Form action={`${base}/remove`} token={token} carry={carry}>
+          <div>
+            <button type="submit">{isSelf ? "Leave the team" : "Remove from the team"}</button>
+          </div>
+        </Form>
+      )}
+    </div>
+  );
+};
+
+const Pending: FC<{ invitation: OpenInvitation; token: string; base: string }> = ({ invitation, token, base }) => (
+  <div class="card stack">
+    <p>
+      <bdi>{untrustedText(invitation.email, 254)}</bdi>: {ROLE_NAMES[invitation.role]}, open until{" "}
+      <Time at={invitation.expiresAt} />
+    </p>
+    <Form action={`${base}/cancel`} token={token} carry={{ invitation: invitation.id }}>
+      <div>
+        <button type="submit">Cancel the invitation</button>
+      </div>
+    </Form>
+  </div>
+);
