@@ -14,7 +14,7 @@ export type DocumentState =
   /** It is this request's to fetch. */
   | "fetch";
 
-export const BUDGET = { perOrigin: 30, all: 300 };
+const BUDGET = { perOrigin: 30, all: 300 };
 /** Longer than a fetch may take. */
 const LOCK_SECONDS = 8;
 const BAD_SECONDS = 10;
@@ -37,7 +37,7 @@ export async function beginFetch(redis: Pick<StateRedis, "eval">, clientId: stri
   const origin = await sha256(new URL(clientId).origin);
   const keys = [await keyOf(clientId), redisKeys.metadataBudget(origin), redisKeys.metadataBudget("all")];
   const limits = [LOCK_SECONDS, BUDGET.perOrigin, BUDGET.all].map(String);
-  return (await redis.eval(BEGIN, keys, limits)) as DocumentState;
+  return redis.eval<string[], DocumentState>(BEGIN, keys, limits);
 }
 
 /** Remembers how the fetch ended: a good document for as long as it says, a bad one for seconds. */
@@ -46,8 +46,8 @@ export async function endFetch(
   clientId: string,
   goodSeconds: number | "bad",
 ): Promise<void> {
-  const [state, ex] = goodSeconds === "bad" ? ["bad", BAD_SECONDS] : ["good", goodSeconds];
-  await redis.set(await keyOf(clientId), state, { ex: Number(ex) });
+  const [state, ex] = goodSeconds === "bad" ? (["bad", BAD_SECONDS] as const) : (["good", goodSeconds] as const);
+  await redis.set(await keyOf(clientId), state, { ex });
 }
 
 const keyOf = async (clientId: string) => redisKeys.metadata(await sha256(clientId));

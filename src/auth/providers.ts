@@ -53,7 +53,7 @@ export function oidcProvider(
       },
     ],
   });
-  return [plugin as BetterAuthPlugin];
+  return [plugin];
 }
 
 /** A provider's word for an address counts when it has checked the address itself: an account of an unchecked one could be anybody's. */

@@ -65,7 +65,7 @@ export async function createTeam(
 }
 
 /** One membership has one id: joining twice at once makes one row. */
-export const memberId = (teamId: string, userId: string) => `${teamId}:${userId}`;
+const memberId = (teamId: string, userId: string) => `${teamId}:${userId}`;
 
 interface TeamRow extends Record<string, unknown> {
   name: string;

@@ -14,7 +14,7 @@ export class ResolverUnavailable extends Error {
 }
 
 /** All addresses of a host name, asked over HTTPS (https://developers.cloudflare.com/1.1.1.1/encryption/dns-over-https/make-api-requests/dns-json/). */
-export async function addressesOf(host: string, fetcher: typeof fetch): Promise<string[]> {
+async function addressesOf(host: string, fetcher: typeof fetch): Promise<string[]> {
   const answers = await Promise.all(
     Object.entries(ADDRESS_TYPES).map(([name, type]) => ask(host, name, type, fetcher)),
   );

@@ -9,7 +9,7 @@ import { teamPage } from "./team-page.tsx";
 import { TEAMS_PATH } from "./team.tsx";
 
 const TEAM_ID = /^team-[0-9a-f-]{36}$|^[\w-]{1,64}$/;
-const EMAIL = /^[^\s@<>"\u0000-\u001f]{1,64}@[^\s@<>"]{1,189}$/;
+const EMAIL = /^[^\s@<>"\p{Cc}]{1,64}@[^\s@<>"\p{Cc}]{1,189}$/u;
 const DONE = {
   role: "The role is changed.",
   removed: "The member is removed. What their apps could do here has ended.",

@@ -12,6 +12,11 @@ const SUITE = resolve(import.meta.dirname, "../../node_modules/.bin/conformance"
 const AUTHORIZATION_URL = /^http\S+\/authorize\?\S+$/m;
 const SCENARIOS = ["authorization-code-grant", "authorization-server-metadata-endpoint"];
 
+/** Signs in, allows it, and brings the answer to the suite, as a browser does. */
+async function signIn(url: string): Promise<void> {
+  await fetch(await authorize(formBrowser(system.url), url, system.user));
+}
+
 /** Runs the suite's scenarios and signs in where it asks a person to. */
 async function runSuite(clientId: string, port: number): Promise<{ code: number; output: string }> {
   const args = ["authorization", "--url", system.url, "--client-id", clientId, "--resource", system.mcp];
@@ -25,9 +30,7 @@ async function runSuite(clientId: string, port: number): Promise<{ code: number;
       const [url] = AUTHORIZATION_URL.exec(output) ?? [];
       if (url === undefined || isSignedIn) return;
       isSignedIn = true;
-      authorize(formBrowser(system.url), url, system.user)
-        .then((callback) => fetch(callback))
-        .catch(() => child.kill());
+      void signIn(url).catch(() => child.kill());
     });
   }
   const [code] = await ended;
@@ -42,12 +45,14 @@ describe("the official conformance suite", () => {
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ client_name: "Suite", redirect_uris: [`http://127.0.0.1:${port}/callback`] }),
     });
-    const { client_id: clientId } = (await registered.json()) as { client_id: string };
+    const { client_id: clientId } = await registered.json<{ client_id: string }>();
     const { code, output } = await runSuite(clientId, port);
     expect(output).not.toMatch(/FAILURE|SKIPPED|WARNING|✗/);
     expect(code).toBe(0);
     const listed = await command("conformance", ["list", "--authorization"]);
-    expect([...listed.stdout.matchAll(/^ +- ([a-z-]+) \[/gm)].map(([, name]) => name).toSorted()).toEqual(SCENARIOS);
+    expect([...listed.stdout.matchAll(/^ +- ([a-z-]+) \[/gm)].map(([, name]) => String(name)).toSorted()).toEqual(
+      SCENARIOS,
+    );
     for (const scenario of SCENARIOS) expect(output).toContain(scenario);
   });
 });

@@ -49,7 +49,7 @@ async function authorizationUrl(): Promise<string> {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ client_name: "Accessibility story", redirect_uris: [redirectUri] }),
   });
-  const { client_id: clientId } = (await answer.json()) as { client_id: string };
+  const { client_id: clientId } = await answer.json<{ client_id: string }>();
   const query = new URLSearchParams({
     response_type: "code",
     client_id: clientId,
@@ -81,7 +81,7 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
   });
   afterAll(() => browser.close());
 
-  async function check(context: BrowserContext, url: string): Promise<void> {
+  async function expectAccessible(context: BrowserContext, url: string): Promise<void> {
     const page = await context.newPage();
     try {
       await page.goto(url);
@@ -99,13 +99,14 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     await page.close();
   });
 
-  it.each(PUBLIC_PAGES)("%s can be used by everybody", (path) => check(stranger, `${system.url}${path}`));
+  it.each(PUBLIC_PAGES)("%s can be used by everybody", (path) => expectAccessible(stranger, `${system.url}${path}`));
 
   it.each(PAGES_OF_A_PERSON)("%s of somebody who is signed in can be used by everybody", (path) =>
-    check(person, `${system.url}${path}`),
+    expectAccessible(person, `${system.url}${path}`),
   );
 
-  it("the sign-in of an authorization can be used by everybody", async () => check(stranger, await authorizationUrl()));
+  it("the sign-in of an authorization can be used by everybody", async () =>
+    expectAccessible(stranger, await authorizationUrl()));
 
   it("the consent page of a client that nobody has verified can be used by everybody, and warns", async () => {
     const page = await person.newPage();

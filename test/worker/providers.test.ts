@@ -214,15 +214,15 @@ describe("signing in with GitHub or Google", () => {
       GOOGLE_CLIENT_SECRET: "google-secret",
     };
     const browser = formBrowser(gatewayWith(settings));
-    for (const [provider, host] of [
+    for (const [id, host] of [
       ["github", "github.com"],
       ["google", "accounts.google.com"],
     ] as const) {
       const page = pageOf(await browser.open("/sign-up"));
-      const sent = pageOf(await browser.submit(page, "/sign-in/provider", { provider }));
+      const sent = pageOf(await browser.submit(page, "/sign-in/provider", { provider: id }));
       const url = new URL(sent.headers.get("refresh")?.replace("0; url=", "") ?? "");
       expect(url.host).toBe(host);
-      expect(url.searchParams.get("redirect_uri")).toMatch(new RegExp(`/api/auth/callback/${provider}$`));
+      expect(url.searchParams.get("redirect_uri")).toMatch(new RegExp(`/api/auth/callback/${id}$`));
       expect(url.searchParams.get("state")).toBeTruthy();
     }
     const none = pageOf(await formBrowser(gatewayWith({})).open("/sign-in"));

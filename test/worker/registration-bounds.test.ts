@@ -48,6 +48,6 @@ describe("registrations by strangers", () => {
     await createWorker().scheduled(createScheduledController(), env);
     const { rows } = await db.execute(sql`select client_id from oauth_client
       where client_id = any(${sql.param([...old, young])}::text[])`);
-    expect(rows.map(({ client_id: id }) => id).toSorted()).toEqual([used, managed, young].toSorted());
+    expect(rows.map(({ client_id: id }) => String(id)).toSorted()).toEqual([used, managed, young].toSorted());
   });
 });
