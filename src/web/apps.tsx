@@ -71,7 +71,7 @@ const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: str
   const name = untrustedText(app.name ?? "") || "An app without a name";
   const receiver = app.redirectUri === undefined ? undefined : redirectReceiver(app.redirectUri);
   return (
-    <section class="card stack" aria-labelledby={heading}>
+    <article class="card stack" aria-labelledby={heading}>
       <h2 id={heading}>
         <bdi>{name}</bdi>
       </h2>
@@ -121,7 +121,7 @@ const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: str
           </button>
         </div>
       </Form>
-    </section>
+    </article>
   );
 };
 

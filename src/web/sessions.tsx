@@ -92,7 +92,7 @@ const Session: FC<{ session: OpenSession; current: boolean; token: string; headi
   const { session, current, token, heading } = props;
   const device = deviceOf(session.userAgent);
   return (
-    <section class="card stack" aria-labelledby={heading}>
+    <article class="card stack" aria-labelledby={heading}>
       <h2 id={heading}>
         {device}
         {current && <span class="muted"> · this session</span>}
@@ -116,6 +116,6 @@ const Session: FC<{ session: OpenSession; current: boolean; token: string; headi
           </div>
         </Form>
       )}
-    </section>
+    </article>
   );
 };

@@ -18,7 +18,7 @@ import {
 } from "../support/oauth.ts";
 
 /** The cards of the page, one for each connected app. */
-const cardsOf = (page: Page): string[] => page.html.split("<section ").slice(1);
+const cardsOf = (page: Page): string[] => page.html.split("<article ").slice(1);
 
 const consentsOf = async (clientId: string) =>
   (await db.execute(sql`select user_id from oauth_consent where client_id = ${clientId}`)).rows;
