@@ -26,6 +26,7 @@ const TEAM_PATHS = [
     " ",
   ),
   ..."update-member-role get-full-organization list-invitations list-user-invitations get-invitation".split(" "),
+  ..."check-slug get-organization list-members get-active-member get-active-member-role has-permission".split(" "),
 ].map((name) => `/organization/${name}`);
 const NEW_USER = { role: "user", banned: false, banReason: null, banExpires: null };
 

@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { randomToken, sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { isOpen } from "./invitation-state.ts";
 import { linkMail, type Mail } from "./mail.ts";
 import type { Role, TeamChange } from "./teams.ts";
 
@@ -18,50 +19,58 @@ const A_DAY = 20;
 const MAILS_A_DAY = 3;
 
 /**
- * Invites an address to a team, in place of an open invitation to it. The token is in the answer and in the mail only: the row is found by
- * its hash. Null token: invited, but this address has had its mails for today.
+ * Invites an address (lower case) to a team, in place of an open invitation to it. The token is in the answer and in the mail only: the row is
+ * found by its hash. Null token: this address has had its mails for today. Then an open invitation keeps its link, with the new role and time.
+ * Invitations of one team, and those to one address, go one after the other, so that the bounds hold.
  */
 export async function invite(
-  db: Pick<Db, "execute">,
+  db: Pick<Db, "execute" | "batch">,
   asked: { actorId: string; teamId: string; email: string; role: Role },
-): Promise<
-  { state: "invited"; token: string | null; teamName: string } | { state: "unknown" | "not_allowed" | "too_many" }
-> {
+): Promise<{ state: "invited"; token: string | null } | { state: "unknown" | "not_allowed" | "too_many" }> {
   const { actorId, teamId, email, role } = asked;
   const token = randomToken(32);
-  const { rows } = await db.execute<InviteRow>(sql`
-    with team as (
-      select o.id, o.name, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${actorId}
-      where o.id = ${teamId} and o.id not like 'personal-%'
-    ), recent as (
-      select count(*) filter (where organization_id = ${teamId})::int as by_team,
-        count(*) filter (where email = ${email})::int as to_address
-      from invitation where created_at > now() - interval '1 day'
-    ), standing as (
-      select team.*, recent.*, team.role = 'owner' or (team.role = 'admin' and ${role} <> 'owner') as may from team, recent
-    ), replaced as (
-      update invitation set status = 'canceled' from standing
-      where may and by_team < ${A_DAY} and organization_id = ${teamId} and email = ${email} and status = 'pending'
-    ), made as (
-      insert into invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
-      select ${await sha256(token)}, id, ${email}, ${role}, 'pending',
-        now() at time zone 'utc' + make_interval(days => ${VALID_DAYS}), now(), ${actorId}
-      from standing where may and by_team < ${A_DAY} returning 1
-    )
-    select name, may, by_team, to_address, exists (select 1 from made) as made from standing`);
+  const expiry = sql`now() at time zone 'utc' + make_interval(days => ${VALID_DAYS})`;
+  const [, , { rows }] = await db.batch([
+    db.execute(sql`select 1 from organization where id = ${teamId} for no key update`),
+    db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`invitation:${email}`}, 0))`),
+    db.execute<InviteRow>(sql`
+      with team as (
+        select o.id, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${actorId}
+        where o.id = ${teamId} and o.id not like 'personal-%'
+      ), recent as (
+        select count(*) filter (where organization_id = ${teamId})::int as by_team,
+          count(*) filter (where email = ${email})::int as to_address
+        from invitation
+        where created_at > now() at time zone 'utc' - interval '1 day' and (organization_id = ${teamId} or email = ${email})
+      ), standing as (
+        select team.*, by_team, team.role = 'owner' or (team.role = 'admin' and ${role} <> 'owner') as may,
+          to_address < ${MAILS_A_DAY} as mailed
+        from team, recent
+      ), earlier as (
+        update invitation i set status = case when mailed then 'canceled' else status end,
+          role = ${role}, expires_at = ${expiry}, inviter_id = ${actorId}
+        from standing
+        where may and by_team < ${A_DAY} and organization_id = ${teamId} and email = ${email} and status = 'pending'
+          and (mailed or ${isOpen})
+        returning 1
+      ), made as (
+        insert into invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+        select ${await sha256(token)}, id, ${email}, ${role}, 'pending', ${expiry}, now() at time zone 'utc', ${actorId}
+        from standing where may and by_team < ${A_DAY} and (mailed or not exists (select 1 from earlier))
+      )
+      select may, mailed, by_team from standing`),
+  ]);
   const [row] = rows;
   if (!row) return { state: "unknown" };
   if (!row.may) return { state: "not_allowed" };
-  if (!row.made) return { state: "too_many" };
-  return { state: "invited", token: row.to_address < MAILS_A_DAY ? token : null, teamName: row.name };
+  if (row.by_team >= A_DAY) return { state: "too_many" };
+  return { state: "invited", token: row.mailed ? token : null };
 }
 
 interface InviteRow extends Record<string, unknown> {
-  name: string;
   may: boolean;
+  mailed: boolean;
   by_team: number;
-  to_address: number;
-  made: boolean;
 }
 
 /** Takes back an open invitation of a team. */
@@ -76,14 +85,12 @@ export async function cancelInvitation(
   return rows.length > 0 ? "done" : "unknown";
 }
 
-const OPEN = sql`i.status = 'pending' and i.expires_at > now() at time zone 'utc'`;
-
 /** What a link is an invitation to, if it is open. Whoever holds the link may know: it was sent to them. */
 export async function findInvitation(db: Pick<Db, "execute">, token: string): Promise<Invitation | null> {
   const { rows } = await db.execute<Invitation & Record<string, unknown>>(sql`
     select o.name as "teamName", u.name as "inviterName", coalesce(i.role, 'member') as role
     from invitation i join organization o on o.id = i.organization_id join "user" u on u.id = i.inviter_id
-    where i.id = ${await sha256(token)} and ${OPEN}`);
+    where i.id = ${await sha256(token)} and ${isOpen}`);
   return rows[0] ?? null;
 }
 
@@ -98,7 +105,7 @@ export async function answerInvitation(
   const { rows } = await db.execute<{ id: string }>(sql`
     with answered as (
       update invitation i set status = ${accept ? "accepted" : "rejected"} from "user" u
-      where i.id = ${await sha256(token)} and ${OPEN}
+      where i.id = ${await sha256(token)} and ${isOpen}
         and u.id = ${userId} and u.email_verified and lower(u.email) = lower(i.email)
       returning i.organization_id, coalesce(i.role, 'member') as role
     ), joined as (
@@ -116,7 +123,7 @@ export async function answerInvitation(
 /** Whether somebody has invited an address: then it may open an account where only the invited may. */
 export async function isInvited(db: Pick<Db, "execute">, email: string): Promise<boolean> {
   const { rows } = await db.execute(
-    sql`select 1 from invitation i where lower(i.email) = ${email.toLowerCase()} and ${OPEN} limit 1`,
+    sql`select 1 from invitation i where lower(i.email) = ${email.toLowerCase()} and ${isOpen} limit 1`,
   );
   return rows.length > 0;
 }

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
+import { isOpen } from "./invitation-state.ts";
 import { personalTenantId } from "./tenants.ts";
 
 export const ROLES = ["owner", "admin", "member"] as const;
@@ -45,13 +46,15 @@ export const teamNameProblem = (name: string): string | undefined =>
     ? `Enter a name of at most ${MAX_NAME} characters.`
     : undefined;
 
-/** Makes a team with one owner. Undefined when the person owns twenty already. One statement. */
+/** Makes a team with one owner. Undefined when the person owns twenty already, also when they are made at the same moment. */
 export async function createTeam(
-  db: Pick<Db, "execute">,
+  db: Pick<Db, "execute" | "batch">,
   { userId, name }: { userId: string; name: string },
 ): Promise<string | undefined> {
   const id = `team-${crypto.randomUUID()}`;
-  const { rows } = await db.execute<{ id: string }>(sql`
+  const [, { rows }] = await db.batch([
+    db.execute(sql`select 1 from "user" where id = ${userId} for no key update`),
+    db.execute<{ id: string }>(sql`
     with owned as (
       select count(*) as teams from member
       where user_id = ${userId} and role = 'owner' and organization_id <> ${personalTenantId(userId)}
@@ -60,7 +63,8 @@ export async function createTeam(
       select ${id}, ${name}, ${id}, now() at time zone 'utc' from owned where teams < ${MAX_TEAMS} returning id
     )
     insert into member (id, organization_id, user_id, role, created_at)
-    select ${memberId(id, userId)}, id, ${userId}, 'owner', now() at time zone 'utc' from team returning organization_id as id`);
+    select ${memberId(id, userId)}, id, ${userId}, 'owner', now() at time zone 'utc' from team returning organization_id as id`),
+  ]);
   return rows[0]?.id;
 }
 
@@ -83,8 +87,7 @@ export async function findTeam(db: Pick<Db, "execute">, userId: string, teamId: 
         from member m join "user" u on u.id = m.user_id where m.organization_id = o.id) as members,
       (select coalesce(json_agg(json_build_object('id', i.id, 'email', i.email, 'role', i.role,
           'expires', extract(epoch from i.expires_at)) order by i.created_at, i.id), '[]')
-        from invitation i where i.organization_id = o.id and i.status = 'pending'
-          and i.expires_at > now() at time zone 'utc' and me.role in ('owner', 'admin')) as invitations
+        from invitation i where i.organization_id = o.id and ${isOpen} and me.role in ('owner', 'admin')) as invitations
     from organization o join member me on me.organization_id = o.id and me.user_id = ${userId}
     where o.id = ${teamId} and o.id not like 'personal-%'`);
   const [row] = rows;
@@ -120,7 +123,10 @@ export function changeRole(
   );
 }
 
-/** Takes a member out of a team; anybody may leave. The last owner may not: somebody has to be able to let others in. */
+/**
+ * Takes a member out of a team, and back what invites them to it; anybody may leave. The last owner may not: somebody has to be able to let
+ * others in.
+ */
 export function removeMember(
   db: Pick<Db, "execute" | "batch">,
   change: { actorId: string; teamId: string; userId: string },
@@ -131,7 +137,11 @@ export function removeMember(
     sql`delete from member using standing s
       where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
         and not (s.target = 'owner' and s.owners = 1)
-      returning 1`,
+      returning 1
+      ), withdrawn as (
+        update invitation i set status = 'canceled' from "user" u
+        where u.id = ${change.userId} and i.organization_id = ${change.teamId} and lower(i.email) = lower(u.email)
+          and i.status = 'pending' and exists (select 1 from written)`,
     sql`${change.actorId === change.userId}::boolean or actor = 'owner' or (actor = 'admin' and target <> 'owner')`,
   );
 }
@@ -142,9 +152,11 @@ async function settle(
   write: ReturnType<typeof sql>,
   may: ReturnType<typeof sql>,
 ): Promise<TeamChange> {
-  // The lock is a statement of its own, so that the next one sees what the one before it has left.
+  // The lock is a statement of its own, so that the next one sees what the one before it has left. It is on the members, in the order in
+  // which the end of an account takes them: an owner whose account ends at this moment counts no more.
   const [, { rows }] = await db.batch([
-    db.execute(sql`select 1 from organization where id = ${teamId} and id not like 'personal-%' for update`),
+    db.execute(sql`
+      select 1 from member where organization_id = ${teamId} and organization_id not like 'personal-%' order by id for update`),
     db.execute<ChangeRow>(sql`
       with roles as (
         select (select role from member where organization_id = o.id and user_id = ${actorId}) as actor,

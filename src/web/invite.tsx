@@ -5,6 +5,7 @@ import { htmlPage, Notice } from "./layout.tsx";
 import { notFoundPage } from "./not-found.tsx";
 import { formToken } from "./protected-form.tsx";
 import { signedIn } from "./session.ts";
+import { ROLE_NAMES } from "./team-page.tsx";
 import { TEAMS_PATH } from "./team.tsx";
 import { untrustedText } from "./untrusted.ts";
 
@@ -51,7 +52,7 @@ async function invitationPage(c: PageContext, deps: WebDeps, token: string, prob
           <bdi>{untrustedText(invitation.inviterName)}</bdi>
         </dd>
         <dt>As</dt>
-        <dd>{invitation.role}</dd>
+        <dd>{ROLE_NAMES[invitation.role]}</dd>
         {person && (
           <>
             <dt>Signed in as</dt>
@@ -75,7 +76,7 @@ async function invitationPage(c: PageContext, deps: WebDeps, token: string, prob
       ) : (
         <p>
           <a href={`${deps.config.LOGIN_PAGE}?${next}`}>Sign in</a> with the address that was invited, or{" "}
-          <a href="/sign-up">create an account</a> for it and open this link again.
+          <a href={`/sign-up?${next}`}>create an account</a> for it.
         </p>
       )}
     </>,

@@ -5,6 +5,7 @@ import type { PageContext, WebDeps } from "./deps.ts";
 import { errorPage } from "./error.tsx";
 import { Field, Form } from "./fields.tsx";
 import { htmlPage, Notice } from "./layout.tsx";
+import { nextPage } from "./next.ts";
 import { readOAuthQuery, type OAuthQuery } from "./oauth-query.ts";
 import { formToken } from "./protected-form.tsx";
 import { ProviderButtons } from "./providers.tsx";
@@ -24,11 +25,13 @@ interface Entered {
 
 type Problems = Partial<Record<"name" | "email" | "password" | "form", string>>;
 
-/** `GET /sign-up`. A signed query of an authorization is kept for the way back, even when it has expired meanwhile. */
+/** `GET /sign-up`. A signed query of an authorization is kept for the way back, even when it has expired meanwhile; so is `next`. */
 export function showSignUp(deps: WebDeps) {
   return async (c: PageContext) => {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
-    return query === "forged" ? errorPage(c, "invalid_signature") : signUpPage(c, deps, { query });
+    return query === "forged"
+      ? errorPage(c, "invalid_signature")
+      : signUpPage(c, deps, { query, next: nextPage(c.req.query("next")) });
   };
 }
 
@@ -40,14 +43,16 @@ export function signUp(deps: WebDeps) {
     const password = form.get("password") ?? "";
     const query = await readOAuthQuery(form.get("oauth_query") ?? "", deps.config.BETTER_AUTH_SECRETS, Date.now());
     if (query === "forged") return errorPage(c, "invalid_signature");
+    const back = { query, next: nextPage(form.get("next")) };
     const problems = problemsOf(entered, password);
-    if (Object.keys(problems).length > 0) return signUpPage(c, deps, { query, entered, problems, status: 400 });
+    if (Object.keys(problems).length > 0) return signUpPage(c, deps, { ...back, entered, problems, status: 400 });
+    const signInQuery = wayBack(back);
     const answer = await requestAuth(c, deps, "/sign-up/email", {
       ...entered,
       password,
-      ...(query && { callbackURL: `/sign-in?${query.raw}` }),
+      ...(signInQuery !== "" && { callbackURL: `/sign-in${signInQuery}` }),
     });
-    if (answer.status !== 200) return refusedSignUp(c, deps, answer, entered, query);
+    if (answer.status !== 200) return refusedSignUp(c, deps, answer, entered, back);
     // Which domains get an account is no secret; which addresses beside them, is.
     return mayHold(deps.config, entered.email)
       ? checkMailPage(c, deps, entered.email)
@@ -75,32 +80,46 @@ function refusedSignUp(
   deps: WebDeps,
   answer: AuthAnswer,
   entered: Entered,
-  query: OAuthQuery | undefined,
+  back: WayBack,
 ): Response | Promise<Response> {
   const { status, code, retryAfter } = answer;
   if (code === "SIGN_UP_CLOSED") return closedPage(c, deps, entered.email);
   if (status === 429) {
     c.header("retry-after", String(retryAfter));
     const problems = { form: `Too many attempts. Wait ${inWords(retryAfter)}, then try again.` };
-    return signUpPage(c, deps, { query, entered, problems, status });
+    return signUpPage(c, deps, { ...back, entered, problems, status });
   }
   if (code === "INVALID_EMAIL") {
     const problems = { email: "This is not an e-mail address that mail can be sent to." };
-    return signUpPage(c, deps, { query, entered, problems, status: 400 });
+    return signUpPage(c, deps, { ...back, entered, problems, status: 400 });
   }
   deps.log("warn", "web.sign_up_refused", { requestId: c.get("requestId"), status, code });
   const problems = { form: "The account could not be created. Check what you entered and try again." };
-  return signUpPage(c, deps, { query, entered, problems, status: 400 });
+  return signUpPage(c, deps, { ...back, entered, problems, status: 400 });
 }
 
-interface SignUpState {
+/** What the login goes on with afterwards; an authorization goes first. */
+interface WayBack {
   query: OAuthQuery | undefined;
+  /** A page of ours. */
+  next: string | undefined;
+}
+
+/** The query of the login that goes on there, with its question mark. */
+const wayBack = ({ query, next }: WayBack) =>
+  query ? `?${query.raw}` : next === undefined ? "" : `?${new URLSearchParams({ next }).toString()}`;
+
+interface SignUpState extends WayBack {
   entered?: Entered;
   problems?: Problems;
   status?: 200 | 400 | 429;
 }
 
-async function signUpPage(c: PageContext, deps: WebDeps, { query, entered, problems = {}, status = 200 }: SignUpState) {
+async function signUpPage(
+  c: PageContext,
+  deps: WebDeps,
+  { query, next, entered, problems = {}, status = 200 }: SignUpState,
+) {
   const policy = policyText(deps.config.SIGN_UP);
   return htmlPage(
     c,
@@ -109,7 +128,7 @@ async function signUpPage(c: PageContext, deps: WebDeps, { query, entered, probl
       {policy && <p class="muted">{policy}</p>}
       {problems.form && <Notice tone="danger">{problems.form}</Notice>}
       <div class="card">
-        <Form action="/sign-up" token={await formToken(c, deps, "sign-up")} carry={{ oauth_query: query?.raw }}>
+        <Form action="/sign-up" token={await formToken(c, deps, "sign-up")} carry={{ oauth_query: query?.raw, next }}>
           <Field
             name="name"
             label="Name"
@@ -146,24 +165,20 @@ async function signUpPage(c: PageContext, deps: WebDeps, { query, entered, probl
       <ProviderButtons
         providers={providersOf(deps.config)}
         token={await formToken(c, deps, "provider")}
-        carry={{ oauth_query: query?.raw }}
+        carry={{ oauth_query: query?.raw, next }}
       />
       <p>
-        You have an account? <SignInLink deps={deps} query={query} />
+        You have an account? <a href={`${deps.config.LOGIN_PAGE}${wayBack({ query, next })}`}>Sign in</a>
       </p>
     </>,
   );
 }
 
-const SignInLink = ({ deps, query }: { deps: Pick<WebDeps, "config">; query: OAuthQuery | undefined }) => (
-  <a href={query ? `${deps.config.LOGIN_PAGE}?${query.raw}` : deps.config.LOGIN_PAGE}>Sign in</a>
-);
-
 /** Who may open an account, or undefined when everybody may. */
 function policyText(policy: WebDeps["config"]["SIGN_UP"]): string | undefined {
   if (policy.kind === "domains") return `Only addresses at ${policy.domains.join(", ")} get an account.`;
   if (policy.kind === "open") return undefined;
-  return "Sign-up is by invitation: only addresses that the operator of this gateway has listed get an account.";
+  return "Sign-up is by invitation: only addresses that the operator of this gateway has listed, or a team has invited, get an account.";
 }
 
 function checkMailPage(c: PageContext, deps: WebDeps, email: string) {

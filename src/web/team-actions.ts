@@ -1,14 +1,18 @@
 import { cancelInvitation, invitationMail, invite } from "../auth/invitations.ts";
 import { changeRole, findTeam, isRole, removeMember, type Team, type TeamChange } from "../auth/teams.ts";
+import { actsIn } from "../auth/tenants.ts";
 import { leaveTenant } from "../grants/connected.ts";
+import { AppError, isUnavailable } from "../platform/errors.ts";
+import { errorFields } from "../platform/log.ts";
 import { forPerson } from "./dashboard.tsx";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { notFoundPage } from "./not-found.tsx";
 import type { SignedIn } from "./session.ts";
 import { teamPage } from "./team-page.tsx";
 import { TEAMS_PATH } from "./team.tsx";
+import { inWords } from "./wait.ts";
 
-const TEAM_ID = /^team-[0-9a-f-]{36}$|^[\w-]{1,64}$/;
+const TEAM_ID = /^[\w-]{1,64}$/;
 const EMAIL = /^[^\s@<>"\p{Cc}]{1,64}@[^\s@<>"\p{Cc}]{1,189}$/u;
 const DONE = {
   role: "The role is changed.",
@@ -19,12 +23,18 @@ const DONE = {
 
 type Answer = (c: PageContext, team: Team, person: SignedIn) => Response | Promise<Response>;
 
-/** A page or post about one team, for its members; everybody else is told that there is none. */
-function forMember(deps: WebDeps, answer: Answer) {
+/** A page or post about one team, for its members; everybody else is told that there is none, after `otherwise`. */
+function forMember(
+  deps: WebDeps,
+  answer: Answer,
+  otherwise?: (c: PageContext, id: string, person: SignedIn) => Promise<void>,
+) {
   return forPerson(deps, TEAMS_PATH, async (c, person) => {
     const id = c.req.param("team") ?? "";
     const team = TEAM_ID.test(id) ? await findTeam(deps.db, person.userId, id) : null;
-    return team ? answer(c, team, person) : notFoundPage(c, "There is no such team, or you are not in it.");
+    if (team) return answer(c, team, person);
+    await otherwise?.(c, id, person);
+    return notFoundPage(c, "There is no such team, or you are not in it.");
   });
 }
 
@@ -51,15 +61,33 @@ export function postRole(deps: WebDeps) {
 
 /** `POST …/remove`: takes somebody out, or leaves. What their apps had in the team ends before the answer. */
 export function postRemove(deps: WebDeps) {
-  return forMember(deps, async (c, team, person) => {
+  const remove: Answer = async (c, team, person) => {
     const userId = c.get("form").get("member") ?? "";
     const outcome = await removeMember(deps.grants.db, { actorId: person.userId, teamId: team.id, userId });
-    // Also when they are out already: an attempt that failed after the removal is finished by the next.
+    // Also when they are out already: an attempt that failed after the removal is finished by the next one, here and in `finishLeaving`.
     const mayEnd = outcome === "done" || (outcome === "unknown" && team.role !== "member");
-    if (mayEnd) await leaveTenant(deps.grants, { userId, tenantId: team.id });
+    if (mayEnd) await endAccess(deps, { userId, tenantId: team.id });
     if (outcome !== "done") return refusal(c, deps, { team, person }, outcome);
     return userId === person.userId ? c.redirect(TEAMS_PATH, 303) : back(c, team, "removed");
-  });
+  };
+  const finishLeaving = async (c: PageContext, tenantId: string, { userId }: SignedIn) => {
+    const leaves = c.get("form").get("member") === userId && TEAM_ID.test(tenantId);
+    if (leaves && !(await actsIn(deps.grants.db, userId, tenantId))) await endAccess(deps, { userId, tenantId });
+  };
+  return forMember(deps, remove, finishLeaving);
+}
+
+async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }): Promise<void> {
+  try {
+    await leaveTenant(deps.grants, left);
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    const wait = inWords(deps.grants.accessTokenSeconds);
+    throw new AppError("unavailable", `Apps may keep their access for up to ${wait}. Reload this page to end it now.`, {
+      internal: JSON.stringify(errorFields(error)),
+      headers: { "retry-after": "5" },
+    });
+  }
 }
 
 /** `POST …/invite`: the answer is the same whether or not the address has an account. */
@@ -69,7 +97,7 @@ export function postInvite(deps: WebDeps) {
     const [email, role] = [(form.get("email") ?? "").trim().toLowerCase(), form.get("role") ?? ""];
     if (!EMAIL.test(email) || !isRole(role))
       return teamPage(c, deps, { team, person }, problem(400, "Enter an e-mail address such as name@example.com."));
-    const outcome = await invite(deps.db, { actorId: person.userId, teamId: team.id, email, role });
+    const outcome = await invite(deps.grants.db, { actorId: person.userId, teamId: team.id, email, role });
     switch (outcome.state) {
       case "invited":
         if (outcome.token !== null)

@@ -10,7 +10,8 @@ import { Time } from "./time.tsx";
 import { TEAMS_PATH } from "./team.tsx";
 import { untrustedText } from "./untrusted.ts";
 
-const ROLE_NAMES: Record<Role, string> = { owner: "Owner", admin: "Administrator", member: "Member" };
+/** The roles of a team in words. */
+export const ROLE_NAMES: Record<Role, string> = { owner: "Owner", admin: "Administrator", member: "Member" };
 
 interface TeamPageState {
   notice?: { tone: "success" | "danger"; text: string };
@@ -24,28 +25,40 @@ export async function teamPage(
   { team, person }: { team: Team; person: SignedIn },
   { notice, status = 200 }: TeamPageState = {},
 ) {
-  const [token, base] = [await formToken(c, deps, "team"), `${TEAMS_PATH}/${team.id}`];
+  const base = `${TEAMS_PATH}/${team.id}`;
+  const tokens = {
+    role: await formToken(c, deps, "team-role"),
+    remove: await formToken(c, deps, "team-remove"),
+    invite: await formToken(c, deps, "team-invite"),
+    cancel: await formToken(c, deps, "team-cancel"),
+  };
   const mayManage = team.role !== "member";
   return dashboardPage(
     c,
     deps,
-    { title: untrustedText(team.name) || "A team without a name", current: TEAMS_PATH, person, status },
+    { title: "Team", current: TEAMS_PATH, person, status },
     <>
+      <p>
+        <strong>
+          <bdi>{untrustedText(team.name) || "A team without a name"}</bdi>
+        </strong>{" "}
+        <span class="muted">(you: {ROLE_NAMES[team.role]})</span>
+      </p>
       {notice && <Notice tone={notice.tone}>{notice.text}</Notice>}
       <section class="stack" aria-labelledby="members">
         <h2 id="members">Members</h2>
         {team.members.map((member) => (
-          <Member member={member} team={team} isSelf={member.userId === person.userId} token={token} base={base} />
+          <Member member={member} team={team} isSelf={member.userId === person.userId} tokens={tokens} base={base} />
         ))}
       </section>
       {mayManage && (
         <section class="stack" aria-labelledby="invitations">
           <h2 id="invitations">Invitations</h2>
           {team.invitations.map((invitation) => (
-            <Pending invitation={invitation} token={token} base={base} />
+            <Pending invitation={invitation} token={tokens.cancel} base={base} />
           ))}
           <div class="card">
-            <Form action={`${base}/invite`} token={token}>
+            <Form action={`${base}/invite`} token={tokens.invite}>
               <Field name="email" label="E-mail" type="email" autocomplete="off" maxlength={254} />
               <RoleChoice id="invite-role" role="member" roles={rolesFor(team.role)} />
               <div>
@@ -76,8 +89,15 @@ const RoleChoice: FC<{ id: string; role: Role; roles: readonly Role[] }> = ({ id
   </div>
 );
 
-const Member: FC<{ member: TeamMember; team: Team; isSelf: boolean; token: string; base: string }> = (props) => {
-  const { member, team, isSelf, token, base } = props;
+interface MemberProps {
+  member: TeamMember;
+  team: Team;
+  isSelf: boolean;
+  tokens: { role: string; remove: string };
+  base: string;
+}
+
+const Member: FC<MemberProps> = ({ member, team, isSelf, tokens, base }) => {
   const mayChange = team.role === "owner" || (team.role === "admin" && member.role !== "owner");
   const carry = { member: member.userId };
   return (
@@ -87,7 +107,7 @@ const Member: FC<{ member: TeamMember; team: Team; isSelf: boolean; token: strin
         {ROLE_NAMES[member.role]}
       </p>
       {mayChange && (
-        <Form action={`${base}/role`} token={token} carry={carry}>
+        <Form action={`${base}/role`} token={tokens.role} carry={carry}>
           <RoleChoice id={`role-${member.userId}`} role={member.role} roles={rolesFor(team.role)} />
           <div>
             <button type="submit">Change role</button>
@@ -95,7 +115,7 @@ const Member: FC<{ member: TeamMember; team: Team; isSelf: boolean; token: strin
         </Form>
       )}
       {(mayChange || isSelf) && (
-        <Form action={`${base}/remove`} token={token} carry={carry}>
+        <Form action={`${base}/remove`} token={tokens.remove} carry={carry}>
           <div>
             <button type="submit">{isSelf ? "Leave the team" : "Remove from the team"}</button>
           </div>

@@ -12,10 +12,10 @@ export function addTeamPages(
 ): void {
   pages.get(TEAMS_PATH, showTeams(deps)).post(TEAMS_PATH, form("team-create"), makeTeam(deps));
   pages.get(`${TEAMS_PATH}/:team`, showTeam(deps));
-  pages.post(`${TEAMS_PATH}/:team/role`, form("team"), postRole(deps));
-  pages.post(`${TEAMS_PATH}/:team/remove`, form("team"), postRemove(deps));
-  pages.post(`${TEAMS_PATH}/:team/invite`, form("team"), postInvite(deps));
-  pages.post(`${TEAMS_PATH}/:team/cancel`, form("team"), postCancel(deps));
+  pages.post(`${TEAMS_PATH}/:team/role`, form("team-role"), postRole(deps));
+  pages.post(`${TEAMS_PATH}/:team/remove`, form("team-remove"), postRemove(deps));
+  pages.post(`${TEAMS_PATH}/:team/invite`, form("team-invite"), postInvite(deps));
+  pages.post(`${TEAMS_PATH}/:team/cancel`, form("team-cancel"), postCancel(deps));
   pages.get("/invite/:token", showInvitation(deps));
   pages.post("/invite", form("invite"), answerInvite(deps));
 }

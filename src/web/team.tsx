@@ -20,7 +20,7 @@ export function makeTeam(deps: WebDeps) {
     const name = (c.get("form").get("name") ?? "").trim();
     const problem = teamNameProblem(name);
     if (problem !== undefined) return teamsPage(c, deps, person, { name, problem });
-    const id = await createTeam(deps.db, { userId: person.userId, name });
+    const id = await createTeam(deps.grants.db, { userId: person.userId, name });
     if (id === undefined)
       return teamsPage(c, deps, person, { name, problem: "You own twenty teams. Hand one over or leave it first." });
     return c.redirect(`${TEAMS_PATH}/${id}`, 303);
