@@ -23,7 +23,10 @@ export function socialProviders(config: ProviderSettings): NonNullable<BetterAut
     ...(GITHUB_CLIENT_ID &&
       GITHUB_CLIENT_SECRET && { github: { clientId: GITHUB_CLIENT_ID, clientSecret: GITHUB_CLIENT_SECRET } }),
     ...(GOOGLE_CLIENT_ID &&
-      GOOGLE_CLIENT_SECRET && { google: { clientId: GOOGLE_CLIENT_ID, clientSecret: GOOGLE_CLIENT_SECRET } }),
+      GOOGLE_CLIENT_SECRET && {
+        // An ID token that somebody sends is bound to no browser: people come by the callback or not at all.
+        google: { clientId: GOOGLE_CLIENT_ID, clientSecret: GOOGLE_CLIENT_SECRET, disableIdTokenSignIn: true },
+      }),
   };
 }
 

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { formBrowser, pageOf, type FormBrowser } from "../support/browsing.ts";
-import { db, newUser } from "../support/gateway.ts";
+import { db, newUser, origin } from "../support/gateway.ts";
 import { authorizePath, gatewayWith, json, newClient, newPerson, redeem, signInAt } from "../support/oauth.ts";
 import { outside, type Host } from "../support/outside.ts";
 
@@ -225,6 +225,13 @@ describe("signing in with GitHub or Google", () => {
       expect(url.searchParams.get("redirect_uri")).toMatch(new RegExp(`/api/auth/callback/${id}$`));
       expect(url.searchParams.get("state")).toBeTruthy();
     }
+    const token = await gatewayWith(settings)("/api/auth/sign-in/social", {
+      method: "POST",
+      headers: { "content-type": "application/json", origin },
+      body: JSON.stringify({ provider: "google", idToken: { token: "a.b.c" } }),
+    });
+    expect([400, 401, 403, 404]).toContain(token.status);
+    expect(await token.json()).toMatchObject({ code: expect.stringMatching(/^ID_TOKEN_NOT_SUPPORTED$/) });
     const none = pageOf(await formBrowser(gatewayWith({})).open("/sign-in"));
     expect(none.html).not.toContain("Continue with");
   });
