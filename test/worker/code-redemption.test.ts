@@ -93,6 +93,19 @@ describe("an authorization code", () => {
     expect((await redeem(clientId, code)).status).toBe(400);
   });
 
+  it("costs two statements and three Redis requests to get, once the person is signed in and has consented", async () => {
+    const [clientId, person, browser] = [await newClient(), await newPerson(), formBrowser()];
+    await codeFor(clientId, person, {}, browser);
+    await resetStats();
+    await codeFor(clientId, person, {}, browser);
+    const { log } = await stats();
+    expect(log.filter(({ to }) => to === "neon").map(({ what }) => what)).toEqual([
+      ["select oauth_client"],
+      ["select oauth_consent"],
+    ]);
+    expect(log.filter(({ to }) => to === "upstash")).toHaveLength(3);
+  });
+
   it("costs three statements, one of them to begin the grant, and three Redis requests to redeem", async () => {
     const warm = await newCode();
     await redeem(warm.clientId, warm.code);
