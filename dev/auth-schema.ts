@@ -39,7 +39,7 @@ export async function freshAuthSchema(): Promise<string> {
     generateApiKey: () => "",
     keyStartLength: 12,
     defaultKeyPermissions: {},
-    onKeyChanged: async () => {},
+    publish: async () => undefined,
     stopCredentials: async () => {},
     resumeGrants: async () => {},
     browserCookie: "form",

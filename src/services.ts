@@ -1,24 +1,34 @@
 import { waitUntil } from "cloudflare:workers";
 import { accessTokenVerifier } from "./access/access-token.ts";
-import type { AuditEvent } from "./audit/event.ts";
-import { recordEvent } from "./audit/record.ts";
+import { auditShards, type AdmissionRequest } from "./access/admission.ts";
+import { admit } from "./access/admit.ts";
+import type { Claim } from "./access/authenticate.ts";
+import { recordMemory } from "./access/memory.ts";
+import { strangers } from "./access/strangers.ts";
+import { drain } from "./audit/drain.ts";
+import { createJournal } from "./audit/journal.ts";
 import type { Auth } from "./auth/auth.ts";
 import { mailer } from "./auth/mail.ts";
 import { discoverOidc } from "./auth/oidc.ts";
 import { pruneExpired } from "./auth/prune.ts";
 import { ALL_SCOPES, scopesToPermissions } from "./auth/scopes.ts";
 import { signingKeys } from "./auth/signing-keys.ts";
-import { redisStorage } from "./auth/storage.ts";
+import { authStorage } from "./auth/storage.ts";
 import { resumeGrants, stopGrants } from "./grants/pause.ts";
 import { pruneClaims } from "./grants/rotation.ts";
-import { forgetKeyRecord } from "./keys/records.ts";
+import { DEFAULT_KEY_SCOPES } from "./keys/rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
+import { localBuckets } from "./limits/local.ts";
+import { createBreaker } from "./platform/breaker.ts";
+import { publishChanges } from "./platform/changes.ts";
 import type { Config } from "./platform/config.ts";
 import { connectDatabases } from "./platform/db.ts";
 import { publicNamesOnly } from "./platform/dns.ts";
 import { errorFields, log } from "./platform/log.ts";
 import { guardedFetch, type Outbound } from "./platform/outbound.ts";
 import { connectRedis } from "./platform/redis.ts";
+import { REDIS_BREAKER, redisGuard } from "./platform/redis-guard.ts";
+import { scriptRunner, type RunScript } from "./platform/redis-script.ts";
 import { VERSION } from "./platform/version.ts";
 import { upstreamConnector } from "./upstreams/client.ts";
 import { upstreamDirectory } from "./upstreams/servers.ts";
@@ -26,16 +36,22 @@ import { formCookieName } from "./web/form.ts";
 
 export type Services = ReturnType<typeof createServices>;
 
-/** Scopes of a key that its owner made without saying which. */
-const DEFAULT_KEY_SCOPES = ["mcp:tools", "mcp-registry:read"] as const;
-
 const OIDC_RETRY_MS = 60_000;
+/** Plain data that an isolate keeps: a few megabytes at most. */
+const MAX_RECORDS = 5_000;
+const MAX_LOCAL_BUCKETS = 20_000;
+/** Keys that do not exist, from one address. */
+const GUESSES = { perMinute: 10, burst: 30 };
+/** Requests of one address that come to nothing, in each isolate. */
+const FAILURES = { perMinute: 600, burst: 300 };
 
 /** Everything that the planes run on, made once per isolate from the configuration. Opens no connection and does no I/O. */
 export function createServices(config: Config) {
   const databases = connectDatabases(config);
   const db = databases.write;
-  const redis = connectRedis(config);
+  const now = () => Date.now();
+  const guard = redisGuard(createBreaker(REDIS_BREAKER), log, now);
+  const redis = connectRedis(config, guard);
   const outbound = guardedFetch(config.OUTBOUND_ALLOW);
   const keys = signingKeys(db);
   const directory = upstreamDirectory(db);
@@ -44,6 +60,20 @@ export function createServices(config: Config) {
   /** Work that goes on after the answer; its failure is logged and reaches nobody. */
   const background = (work: Promise<unknown>) => {
     waitUntil(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
+  };
+
+  const send = scriptRunner(config);
+  const runScript: RunScript = (script, names, args) => guard(() => send(script, names, args));
+  const publish = () => publishChanges({ db, runScript, background });
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const journal = createJournal({ db, runScript, background, wait, now, log });
+
+  const memory = recordMemory(MAX_RECORDS);
+  const local = localBuckets(MAX_LOCAL_BUCKETS);
+  const admission = {
+    ...{ db, runScript, memory, local, log, limits: config.LIMITS },
+    guesses: config.LIMITS.guess ?? GUESSES,
+    adoptLegacyKey: undefined,
   };
 
   /** The provider's address is a setting: it may be inside the operator's network. */
@@ -70,7 +100,7 @@ export function createServices(config: Config) {
       db,
       redis,
       outbound: publicNamesOnly(outbound, config.OUTBOUND_ALLOW),
-      storage: redisStorage(redis),
+      storage: authStorage({ redis, db }),
       signingKeys: keys,
       sendMail,
       log,
@@ -78,10 +108,10 @@ export function createServices(config: Config) {
       generateApiKey: () => generateApiKey("live"),
       keyStartLength: KEY_START_LENGTH,
       defaultKeyPermissions: scopesToPermissions(DEFAULT_KEY_SCOPES),
-      onKeyChanged: (hash) => forgetKeyRecord({ redis }, hash),
-      stopCredentials: async ({ keyHashes, grantIds }) => {
+      publish,
+      stopCredentials: async ({ grantIds }) => {
         await stopGrants({ redis, accessTokenSeconds: config.ACCESS_TOKEN_TTL }, grantIds);
-        await Promise.all(keyHashes.map((hash) => forgetKeyRecord({ redis }, hash)));
+        await publish();
       },
       resumeGrants: (grantIds) => resumeGrants({ redis }, grantIds),
       browserCookie: formCookieName(config.BASE_URL.startsWith("https:")),
@@ -100,20 +130,25 @@ export function createServices(config: Config) {
     db,
     redis,
     signingKeys: keys,
-    keys: { redis, db },
+    memory,
+    strangers: strangers(local, config.LIMITS.address ?? FAILURES),
+    acceptsLegacyKeys: config.LEGACY_KEYS === "accept",
+    admit: (claim: Claim, request: AdmissionRequest, at: number) => admit(admission, claim, request, at),
     grants: { redis, db, accessTokenSeconds: config.ACCESS_TOKEN_TTL },
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
     auth,
     sendMail,
+    publish,
     prune: async () => {
       await pruneExpired(db);
       await pruneClaims(db);
     },
-    record: (event: AuditEvent) => recordEvent(db, event),
+    journal,
+    drain: () => drain({ db, runScript }, auditShards, now()),
     background,
     log,
-    now: () => Date.now(),
+    now,
     version: VERSION,
   };
 }

@@ -6,7 +6,7 @@ import { settingsProblems } from "./auth/settings.ts";
 import { problemResponse } from "./platform/errors.ts";
 import type { HttpEnv } from "./platform/http.ts";
 import { uuidv7 } from "./platform/ids.ts";
-import { log as consoleLog, type Log } from "./platform/log.ts";
+import { errorFields, log as consoleLog, type Log } from "./platform/log.ts";
 import { createServices, type Services } from "./services.ts";
 
 interface Started {
@@ -38,7 +38,13 @@ export function createWorker(log: Log = consoleLog) {
       return problemResponse("not_configured", "This gateway is not configured. Its log names the settings.", uuidv7());
     },
     async scheduled(_controller: unknown, env: object): Promise<void> {
-      await start(env)?.services.prune();
+      const services = start(env)?.services;
+      if (!services) return;
+      // One that fails keeps no other from its turn.
+      const work = [services.publish(), services.drain(), services.prune()];
+      const failed = (await Promise.allSettled(work)).filter(({ status }) => status === "rejected");
+      for (const { reason } of failed as PromiseRejectedResult[]) log("error", "scheduled.failed", errorFields(reason));
+      if (failed.length > 0) throw new Error(`${failed.length} of ${work.length} scheduled tasks failed`);
     },
   };
 }

@@ -1,85 +1,121 @@
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
-import { findKeyRecord, type KeyDeps, type KeyRecord } from "../keys/records.ts";
-import { isApiKey } from "../keys/token.ts";
-import type { Redis } from "../platform/redis.ts";
+import { isApiKey, looksLikeApiKey } from "../keys/token.ts";
+import { sha256 } from "../platform/crypto.ts";
 import type { VerifiedToken, VerifyAccessToken } from "./access-token.ts";
 import type { PresentedCredential } from "./credential.ts";
-import { spendUnderGrants, verifyProof } from "./dpop.ts";
+import { verifyProof, type VerifiedProof } from "./dpop.ts";
+import type { GrantClaims } from "./fill.ts";
+import type { RecordMemory } from "./memory.ts";
 import type { Principal } from "./principal.ts";
+import type { CredentialRecord } from "./record.ts";
+import { redisKeys } from "../platform/redis.ts";
 import type { AccessRefusal } from "./refusal.ts";
+import type { Strangers } from "./strangers.ts";
+
+/** A credential that is what it claims to be as far as can be told without I/O: whether it is good here and now, admission says. */
+export type Claim =
+  | { kind: "api_key"; key: string; hash: string }
+  | { kind: "access_token"; verified: VerifiedToken; grant: GrantClaims; proof: VerifiedProof | undefined };
 
 export interface AuthenticateDeps {
-  keys: KeyDeps;
-  grants: { redis: GrantDeps["redis"] & Pick<Redis, "eval"> };
   verifyAccessToken: VerifyAccessToken;
+  strangers: Strangers;
+  memory: Pick<RecordMemory, "get">;
+  /** Whether keys are looked up that do not have our form. */
+  acceptsLegacyKeys: boolean;
 }
+
+/** Keys of the old system were longer than what the lookup by prefix needs, and no novels. */
+const LEGACY_KEY = /^[\x21-\x7e]{16,512}$/;
 
 /**
- * Turns a presented credential into a principal (R8) with one Redis request when warm: for a key its record, for a token whether its
- * grant has ended, for a bound token also whether its proof is new. None at all when form, checksum or signature are wrong. Fails closed: an exception of a store is the caller's 503, never a pass.
+ * Checks what a credential says of itself (R8): form and checksum of a key, signature and claims of a token for this resource, the proof of
+ * possession of a bound one. No I/O once the isolate has the signing keys. An address that keeps failing is refused before anything is
+ * worked out, but for keys that this isolate knows. `now` is in milliseconds.
  */
 export async function authenticate(
-  { keys, grants, verifyAccessToken }: AuthenticateDeps,
+  deps: AuthenticateDeps,
   presented: PresentedCredential,
-  resource: string,
+  { resource, address }: { resource: string; address: string | null },
   now: number,
-): Promise<{ principal: Principal } | { refusal: AccessRefusal }> {
-  if (presented.kind === "access_token") {
-    const verified = await verifyAccessToken(presented.token, resource);
-    if ("reason" in verified) return refuse("access_token", verified.reason, presented.proof && "DPoP");
-    if (verified.thumbprint !== undefined) return holderOfKey(grants, presented, verified, verified.thumbprint, now);
-    if (presented.proof) return { refusal: { kind: "wrong_token_scheme", presented: "DPoP" } };
-    if (await tokenHasEnded(grants, verified)) return refuse("access_token", "the grant has ended");
-    return { principal: verified.principal };
+): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
+  const shutOut = deps.strangers.refusalOf(address, now);
+  if (shutOut && presented.kind === "access_token") return { refusal: shutOut };
+  const checked =
+    presented.kind === "access_token"
+      ? await bearer(deps, presented, resource, now)
+      : await apiKey(deps, presented.key);
+  if ("refusal" in checked) {
+    if (shutOut) return { refusal: shutOut };
+    deps.strangers.failed(address, now);
+  } else if (shutOut && checked.claim.kind === "api_key") {
+    if (!deps.memory.get(redisKeys.keyRecord(checked.claim.hash))) return { refusal: shutOut };
   }
-  if (!isApiKey(presented.key)) return refuse("api_key", "wrong form or checksum");
-  const record = await findKeyRecord(keys, presented.key);
-  if (record === null) return refuse("api_key", "unknown key");
-  if (!record.enabled) return refuse("api_key", `key ${record.id} is disabled`);
-  if (record.expiresAt !== null && now >= record.expiresAt) return refuse("api_key", `key ${record.id} has expired`);
-  return { principal: keyPrincipal(record) };
+  return checked;
 }
 
-/** Lets in who proves to hold the key that the token is bound to (RFC 9449 §7). */
-async function holderOfKey(
-  { redis }: AuthenticateDeps["grants"],
+async function apiKey(
+  { acceptsLegacyKeys }: AuthenticateDeps,
+  key: string,
+): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
+  const mayExist = looksLikeApiKey(key) ? isApiKey(key) : acceptsLegacyKeys && LEGACY_KEY.test(key);
+  if (!mayExist) return refuse("api_key", "wrong form or checksum");
+  return { claim: { kind: "api_key", key, hash: await sha256(key) } };
+}
+
+async function bearer(
+  { verifyAccessToken }: AuthenticateDeps,
   { token, proof }: Extract<PresentedCredential, { kind: "access_token" }>,
-  verified: VerifiedToken,
-  thumbprint: string,
+  resource: string,
   now: number,
-): Promise<{ principal: Principal } | { refusal: AccessRefusal }> {
+): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
+  const verified = await verifyAccessToken(token, resource);
+  if ("reason" in verified) return refuse("access_token", verified.reason, proof && "DPoP");
+  const { principal, clientGrantId, thumbprint } = verified;
+  const { grantId, clientId, userId, tenantId } = principal;
+  if (grantId === null || clientId === null) return refuse("access_token", "no grant", proof && "DPoP");
+  const grant = { grantId, clientGrantId, clientId, userId, tenantId };
+  if (thumbprint === undefined) {
+    if (proof) return { refusal: { kind: "wrong_token_scheme", presented: "DPoP" } };
+    return { claim: { kind: "access_token", verified, grant, proof: undefined } };
+  }
   if (!proof) return { refusal: { kind: "wrong_token_scheme", presented: "Bearer" } };
-  if (verified.principal.grantId === null) return refuse("access_token", "no grant", "DPoP");
   const checked = await verifyProof(proof, { accessToken: token, thumbprint }, now);
   if ("problem" in checked) return { refusal: { kind: "invalid_dpop_proof", problem: checked.problem } };
-  const state = await spendUnderGrants(redis, grantsOf(verified), checked);
-  if (state === "ended") return refuse("access_token", "the grant has ended", "DPoP");
-  if (state === "replayed")
-    return { refusal: { kind: "invalid_dpop_proof", problem: "The proof has been used: make one for each request." } };
-  return { principal: verified.principal };
+  return { claim: { kind: "access_token", verified, grant, proof: checked } };
 }
 
 /** Whether a good token has ended before its time: with its grant, or with the client that an administrator had made. */
-export async function tokenHasEnded(grants: Pick<GrantDeps, "redis">, verified: VerifiedToken): Promise<boolean> {
-  if (verified.principal.grantId === null) return true;
-  const ended = await Promise.all(grantsOf(verified).map((id) => hasEnded(grants, id)));
-  return ended.includes(true);
+export async function tokenHasEnded(
+  grants: Pick<GrantDeps, "redis">,
+  { principal: { grantId }, clientGrantId }: VerifiedToken,
+): Promise<boolean> {
+  if (grantId === null) return true;
+  const ids = [grantId, clientGrantId].filter((id) => typeof id === "string");
+  return (await Promise.all(ids.map((id) => hasEnded(grants, id)))).includes(true);
 }
 
-const grantsOf = ({ principal: { grantId }, clientGrantId }: VerifiedToken): string[] =>
-  [grantId, clientGrantId].filter((id) => typeof id === "string");
+/** Who calls, by a claim and the record that stands behind it. A scope that follows from a role goes with the role. */
+export function principalOf(claim: Claim, record: CredentialRecord): Principal {
+  const isRestricted = [record.addresses, record.servers, record.tools, record.quota].some((rule) => rule !== null);
+  const base: Principal =
+    claim.kind === "access_token"
+      ? claim.verified.principal
+      : {
+          credential: { kind: "api_key", id: record.id, name: record.name },
+          userId: record.userId,
+          tenantId: record.tenantId,
+          scopes: new Set(record.scopes),
+          clientId: null,
+          grantId: null,
+          servers: record.servers,
+          tools: record.tools,
+          restricted: isRestricted,
+        };
+  if (record.isAdministrator || !base.scopes.has("admin")) return base;
+  return { ...base, scopes: new Set([...base.scopes].filter((scope) => scope !== "admin")) };
+}
 
 function refuse(presented: "access_token" | "api_key", reason: string, scheme?: "DPoP"): { refusal: AccessRefusal } {
   return { refusal: { kind: "invalid_credential", presented, reason, scheme } };
-}
-
-function keyPrincipal(record: KeyRecord): Principal {
-  return {
-    credential: { kind: "api_key", id: record.id, name: record.name },
-    userId: record.userId,
-    tenantId: record.tenantId,
-    scopes: new Set(record.scopes),
-    clientId: null,
-    grantId: null,
-  };
 }

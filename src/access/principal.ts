@@ -16,6 +16,11 @@ export interface Principal {
   clientId: string | null;
   /** The OAuth grant behind a token, the unit of revocation; null for an API key. */
   grantId: string | null;
+  /** Upstream servers and tools that the credential may use; null: all of them. */
+  servers: readonly string[] | null;
+  tools: readonly string[] | null;
+  /** Whether the credential is held to less than its scopes say: it must make none that is held to more. */
+  restricted: boolean;
 }
 
 /** Stands for a client where others stand for a person. No person has such an id: it makes nobody an administrator or a member. */

@@ -1,4 +1,7 @@
 import type { Scope } from "../auth/scopes.ts";
+import type { Limit } from "../limits/bucket.ts";
+import type { Tier } from "../limits/plan.ts";
+import type { Quota } from "./record.ts";
 
 /** Why a caller is not let in. Data, not an exception: each plane maps it to its own kind of answer by an exhaustive switch. */
 export type AccessRefusal =
@@ -17,4 +20,16 @@ export type AccessRefusal =
   | { kind: "wrong_token_scheme"; presented: "Bearer" | "DPoP" }
   /** `problem` is for the developer of the client. */
   | { kind: "invalid_dpop_proof"; problem: string }
-  | { kind: "insufficient_scope"; required: readonly Scope[] };
+  | { kind: "insufficient_scope"; required: readonly Scope[] }
+  | { kind: "address_not_allowed" }
+  /** The server or tool is not on the credential's list: as good as unknown. */
+  | { kind: "not_on_list" }
+  | { kind: "quota_used_up"; quota: Quota }
+  | { kind: "limited"; tier: Tier | "address"; retryMs: number; limits: readonly LimitState[] };
+
+/** What a limit says after a call; `remaining` are calls that could be made at once. */
+export interface LimitState {
+  tier: Tier | "address";
+  limit: Limit;
+  remaining: number;
+}

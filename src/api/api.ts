@@ -3,13 +3,13 @@ import * as z from "zod";
 import { authenticate } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
 import { dpopChallenge, WRONG_SCHEME } from "../access/dpop-challenge.ts";
-import { missingScopes, type Principal } from "../access/principal.ts";
+import type { Principal } from "../access/principal.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
-import { isAdministrator } from "../auth/administrators.ts";
 import { resourceOf } from "../auth/resources.ts";
 import { isScope } from "../auth/scopes.ts";
 import { AppError } from "../platform/errors.ts";
-import type { HttpEnv } from "../platform/http.ts";
+import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { uuidv7 } from "../platform/ids.ts";
 import { mountRoutes, openApiDocument, type Route } from "../platform/route.ts";
 import { listAudit } from "./audit.ts";
 import {
@@ -22,6 +22,16 @@ import {
 } from "./clients.ts";
 import { route, type ApiDeps } from "./deps.ts";
 import { healthz, readyz, version } from "./health.ts";
+import {
+  changeApiKey,
+  createApiKey,
+  deleteApiKey,
+  getApiKey,
+  listApiKeys,
+  reportApiKeyLeak,
+  revokeApiKey,
+  rotateApiKey,
+} from "./keys.ts";
 import { listServers } from "./servers.ts";
 
 const openApi = route({
@@ -42,6 +52,14 @@ export const routes: readonly Route<ApiDeps, Principal>[] = [
   openApi,
   listAudit,
   listServers,
+  listApiKeys,
+  createApiKey,
+  reportApiKeyLeak,
+  getApiKey,
+  changeApiKey,
+  deleteApiKey,
+  rotateApiKey,
+  revokeApiKey,
   createManagedClient,
   listManagedClients,
   getManagedClient,
@@ -57,9 +75,15 @@ export function api(deps: ApiDeps): Hono<HttpEnv> {
   return app;
 }
 
-/** Takes the same credentials as `/mcp` (R8). */
+/** Takes the same credentials as `/mcp`, with the same limits (R8). */
 async function principalOf(c: Context<HttpEnv>, deps: ApiDeps, scopes: readonly string[]): Promise<Principal> {
   const url = new URL(c.req.url);
+  const now = deps.now();
+  const address = clientAddress(c.req.raw.headers);
+  const refuse = (refusal: AccessRefusal) => {
+    deps.log("info", "api.refused", { requestId: c.get("requestId"), kind: refusal.kind });
+    return toError(refusal);
+  };
   const presented = readCredential(
     {
       authorization: c.req.header("authorization"),
@@ -69,18 +93,23 @@ async function principalOf(c: Context<HttpEnv>, deps: ApiDeps, scopes: readonly 
     url.searchParams,
   );
   if ("refusal" in presented) throw toError(presented.refusal);
-  const authenticated = await authenticate(deps, presented, resourceOf(deps.config.BASE_URL), deps.now());
-  if ("refusal" in authenticated) {
-    deps.log("info", "api.refused", { requestId: c.get("requestId"), kind: authenticated.refusal.kind });
-    throw toError(authenticated.refusal);
-  }
+  const resource = resourceOf(deps.config.BASE_URL);
+  const authenticated = await authenticate(deps, presented, { resource, address }, now);
+  if ("refusal" in authenticated) throw refuse(authenticated.refusal);
   const required = scopes.filter(isScope);
-  if (missingScopes(authenticated.principal, required).length > 0)
-    throw toError({ kind: "insufficient_scope", required });
-  // The scope says that somebody was an administrator; only the role says that they are.
-  if (required.includes("admin") && !(await isAdministrator(deps.databases.write, authenticated.principal.userId)))
-    throw new AppError("forbidden", "This is for administrators of this gateway.");
-  return authenticated.principal;
+  const wanted = { address, scopes: required, server: null, tool: null, beyondTools: false };
+  const admission = await deps.admit(
+    authenticated.claim,
+    { eventId: uuidv7(now), wanted, isHarmless: false },
+    now,
+  );
+  if ("refusal" in admission) {
+    if (!admission.principal) deps.strangers.failed(address, now);
+    throw refuse(admission.refusal);
+  }
+  const { principal, used } = admission.admitted;
+  if (used) deps.journal.used(used);
+  return principal;
 }
 
 function toError(refusal: AccessRefusal): AppError {
@@ -119,6 +148,17 @@ function toError(refusal: AccessRefusal): AppError {
       return new AppError("insufficient_scope", `This needs the scope ${refusal.required.join(" ")}.`, {
         headers: { "www-authenticate": `Bearer error="insufficient_scope", scope="${refusal.required.join(" ")}"` },
       });
+    case "address_not_allowed":
+      return new AppError("forbidden", "This API key may not be used from your address. Its owner decides from where.");
+    case "not_on_list":
+      return new AppError("not_found", "There is nothing of this name for this API key.");
+    case "limited": {
+      const seconds = Math.max(1, Math.ceil(refusal.retryMs / 1000));
+      const text = `The limit on calls (${refusal.tier}) is reached. Try again in ${seconds} s.`;
+      return new AppError("limited", text, { headers: { "retry-after": String(seconds) } });
+    }
+    case "quota_used_up":
+      return new AppError("quota_used_up", `The quota of this API key is used up: ${refusal.quota.max} calls.`);
     default:
       return refusal satisfies never;
   }

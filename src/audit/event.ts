@@ -4,7 +4,12 @@ export type AuditEventName =
   | "mcp.prompts/get"
   | "mcp.resources/read"
   | "mcp.refused"
-  | "api.refused";
+  | "api.refused"
+  | "key.created"
+  | "key.changed"
+  | "key.rotated"
+  | "key.revoked"
+  | "key.leaked";
 
 /** Who did it, as far as known. Ids only: names change and are looked up when the log is read. */
 export interface AuditActor {
@@ -20,7 +25,8 @@ export interface AuditEvent {
   id: string;
   at: number;
   event: AuditEventName;
-  outcome: "ok" | "error" | "refused";
+  /** `unknown`: it was about to happen, and nobody came back to say what came of it. */
+  outcome: "ok" | "error" | "refused" | "unknown";
   /** A stable code for outcomes other than `ok`. */
   code: string | null;
   actor: AuditActor | null;

@@ -23,3 +23,11 @@ export const auditLog = pgTable(
   },
   (table) => [index("audit_log_tenant_time").on(table.tenantId, table.at, table.id)],
 );
+
+/** What was about to happen while Redis could not keep it: the place of the stream's entries, with the same event ids. Short-lived. */
+export const auditIntent = pgTable("audit_intent", {
+  id: uuid("id").primaryKey(),
+  at: timestamp("at", { withTimezone: true }).notNull(),
+  /** The event as far as it is known. */
+  entry: jsonb("entry").notNull(),
+});

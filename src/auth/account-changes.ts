@@ -4,14 +4,7 @@ import { deleteSessionCookie, setSessionCookie } from "better-auth/cookies";
 import * as z from "zod";
 import { errorFields } from "../platform/log.ts";
 import { addressChangedMail, NEW_ADDRESS_SECONDS, newAddressMail, passwordChangedMail } from "./account-mails.ts";
-import {
-  findAccount,
-  forgetSessions,
-  lateSessions,
-  replaceAddress,
-  replacePassword,
-  type Account,
-} from "./accounts.ts";
+import { findAccount, replaceAddress, replacePassword, type Account } from "./accounts.ts";
 import type { AuthDeps } from "./deps.ts";
 import { accountState, issueLinkToken, readLinkToken } from "./link-token.ts";
 import { rememberDevice } from "./login-backoff.ts";
@@ -19,6 +12,7 @@ import { mayMail } from "./mail-allowance.ts";
 import { checkNewPassword } from "./new-password.ts";
 import { ownSession } from "./own-session.ts";
 import { accountWithPassword } from "./proved-password.ts";
+import { withoutSessionFaults } from "./session-faults.ts";
 import { mayHold } from "./sign-up.ts";
 
 const refusal = (code: string, message: string) => new APIError("BAD_REQUEST", { code, message });
@@ -28,14 +22,15 @@ const refusal = (code: string, message: string) => new APIError("BAD_REQUEST", {
  * in one statement that ends all sessions, and give this browser a new one.
  */
 export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
-  const { config, db, redis, background } = deps;
+  const { config, db, background } = deps;
   const secrets = config.BETTER_AUTH_SECRETS;
 
   /** The person goes on in this browser, with a session that nobody else can have. */
   async function signInAgain(ctx: GenericEndpointContext, userId: string): Promise<void> {
     try {
-      const session = await ctx.context.internalAdapter.createSession(userId);
-      const user = await ctx.context.internalAdapter.findUserById(userId);
+      const { internalAdapter } = ctx.context;
+      const session = await withoutSessionFaults(() => internalAdapter.createSession(userId));
+      const user = await internalAdapter.findUserById(userId);
       if (user) return await setSessionCookie(ctx, { session, user });
     } catch (error) {
       // The change stands. Who is told that it failed would try it again; so they sign in again.
@@ -83,10 +78,8 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
             currentPassword,
           );
           const hash = await password.hash(newPassword);
-          await forgetSessions(redis, account.id, account.sessions);
-          const ended = await replacePassword(db, account, hash, { provesAddress: false });
-          if (!ended) throw refusal("INVALID_PASSWORD", "The password was changed a moment ago.");
-          await forgetSessions(redis, account.id, lateSessions(ended, account));
+          if (!(await replacePassword(db, account, hash, { provesAddress: false })))
+            throw refusal("INVALID_PASSWORD", "The password was changed a moment ago.");
           await signInAgain(ctx, account.id);
           background(deps.sendMail(passwordChangedMail(config.BASE_URL, account.email)));
           return ctx.json({ status: true });
@@ -120,11 +113,9 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
           if (!claims || claims.address === null || claims.userId !== ctx.context.session.user.id) throw invalid;
           const account = await findAccount(db, { id: claims.userId });
           if (!account || (await accountState(account)) !== claims.state) throw invalid;
-          await forgetSessions(redis, account.id, account.sessions);
           const changed = await replaceAddress(db, account, claims.address, config.ADMIN_EMAILS);
           if (!changed) throw invalid;
           if (changed === "taken") throw refusal("ADDRESS_TAKEN", "This address cannot be used.");
-          await forgetSessions(redis, account.id, lateSessions(changed.sessions, account));
           await deps.stopCredentials({ keyHashes: [], grantIds: changed.grants });
           await rememberDevice(ctx, secrets, claims.address);
           await signInAgain(ctx, account.id);

@@ -2,7 +2,6 @@ import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import { deleteSessionCookie } from "better-auth/cookies";
 import * as z from "zod";
-import { forgetSessions } from "./accounts.ts";
 import { accountExists, deleteAccount, holdingsOf, type AccountHoldings } from "./delete-account.ts";
 import type { AuthDeps } from "./deps.ts";
 import { ownSession } from "./own-session.ts";
@@ -22,15 +21,14 @@ const lastOwner = (organizations: readonly string[]) =>
  * statement that deletes has done its work nothing of the account is left, and when it has not, they are let in again.
  */
 export function accountEnd(deps: EndDeps): BetterAuthPlugin {
-  const { db, redis, stopCredentials, resumeGrants } = deps;
+  const { db, stopCredentials, resumeGrants } = deps;
 
-  async function end(userId: string, sessions: readonly string[]): Promise<void> {
+  async function end(userId: string): Promise<void> {
     const known = await holdingsOf(db, userId);
     if (known.orphans.length > 0) throw lastOwner(known.orphans);
     let ended: Awaited<ReturnType<typeof deleteAccount>>;
     try {
       await stopCredentials(known);
-      await forgetSessions(redis, userId, sessions);
       ended = await deleteAccount(db, userId);
     } catch (error) {
       // An answer may be lost while the statement stands; when nobody can say, nothing is let in again.
@@ -61,7 +59,7 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
           if (ctx.body.email.trim().toLowerCase() !== session.user.email)
             throw new APIError("BAD_REQUEST", { code: "ADDRESS_MISMATCH", message: "Enter the account's address." });
           const account = await accountWithPassword(deps, password.verify, session.user.id, ctx.body.password);
-          await end(account.id, account.sessions);
+          await end(account.id);
           deleteSessionCookie(ctx);
           return ctx.json({ status: true });
         },

@@ -1,6 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
-import { redisKeys, type Redis } from "../platform/redis.ts";
 
 /** An account as far as proofs and changes of its password and address need it. */
 export interface Account {
@@ -9,8 +8,6 @@ export interface Account {
   verified: boolean;
   /** The stored hash; null when the person signs in with other providers only. */
   password: string | null;
-  /** Tokens of its sessions. */
-  sessions: string[];
 }
 
 const NOW = sql`now() at time zone 'utc'`;
@@ -23,23 +20,22 @@ export async function findAccount(
   const condition = "id" in by ? sql`u.id = ${by.id}` : sql`u.email = ${by.email}`;
   const { rows } = await db.execute<Account & Record<string, unknown>>(sql`
     select u.id, u.email, u.email_verified as verified,
-      (select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1) as password,
-      coalesce((select json_agg(s.token) from session s where s.user_id = u.id), '[]') as sessions
+      (select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1) as password
     from "user" u where ${condition}`);
   return rows[0];
 }
 
 /**
  * Gives an account another password, as long as it still has the one that was read, and ends its sessions: one statement, one winner.
- * Whoever got here through a mail has proved the address. Returns the ended sessions, or undefined when somebody was faster.
+ * Whoever got here through a mail has proved the address. False when somebody was faster.
  */
 export async function replacePassword(
   db: Pick<Db, "execute">,
   { id, email, password }: Account,
   to: string,
   { provesAddress }: { provesAddress: boolean },
-): Promise<string[] | undefined> {
-  const { rows } = await db.execute<{ done: boolean; sessions: string[] }>(sql`
+): Promise<boolean> {
+  const { rows } = await db.execute<{ done: boolean }>(sql`
     with holder as (
       select id from "user" where id = ${id} and email = ${email} for update
     ), changed as (
@@ -57,22 +53,21 @@ export async function replacePassword(
       update "user" set email_verified = true, updated_at = ${NOW}
       where ${provesAddress}::boolean and not email_verified and id in (select id from done)
     ), ended as (
-      delete from session where user_id in (select id from done) returning token
+      delete from session where user_id in (select id from done)
     )
-    select exists (select 1 from done) as done, ${listOf(sql`select token from ended`)} as sessions`);
-  return rows[0]?.done === true ? rows[0].sessions : undefined;
+    select exists (select 1 from done) as done`);
+  return rows[0]?.done === true;
 }
 
 /** What a change of address ended. */
 export interface AddressChange {
-  sessions: string[];
   /** Grants with the scope `admin`, of a person who is no administrator any more. */
   grants: string[];
 }
 
 /**
  * Gives an account another address that its owner has proved, with the administrator role that goes with it, and ends its sessions, whose
- * copies of the role are out of date. One statement. Undefined when the account changed meanwhile, "taken" when another one has the address.
+ * rights came with the old one. One statement. Undefined when the account changed meanwhile, "taken" when another one has the address.
  */
 export async function replaceAddress(
   db: Pick<Db, "execute">,
@@ -82,19 +77,19 @@ export async function replaceAddress(
 ): Promise<AddressChange | "taken" | undefined> {
   const role = adminEmails.includes(to) ? "admin" : "user";
   try {
-    const { rows } = await db.execute<{ done: boolean; sessions: string[]; grants: string[] }>(sql`
+    const { rows } = await db.execute<{ done: boolean; grants: string[] }>(sql`
       with changed as (
         update "user" u set email = ${to}, email_verified = true, role = ${role}, updated_at = ${NOW}
         where u.id = ${id} and u.email = ${email} and ${password} is not distinct from (
           select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1)
         returning u.id
       ), ended as (
-        delete from session where user_id in (select id from changed) returning token
+        delete from session where user_id in (select id from changed)
       )
-      select exists (select 1 from changed) as done, ${listOf(sql`select token from ended`)} as sessions,
+      select exists (select 1 from changed) as done,
         ${listOf(sql`${liveGrants(sql`select id from changed where ${role} <> 'admin'`)} and 'admin' = any(scopes)`)} as grants`);
     const [row] = rows;
-    return row?.done === true ? { sessions: row.sessions, grants: row.grants } : undefined;
+    return row?.done === true ? { grants: row.grants } : undefined;
   } catch (error) {
     if (isUniqueViolation(error)) return "taken";
     throw error;
@@ -118,20 +113,4 @@ function isUniqueViolation(error: unknown): boolean {
     if ((cause as { code?: unknown }).code === "23505") return true;
   }
   return false;
-}
-
-/** Sessions that began after an account was read and ended with the others: Redis still has them. */
-export const lateSessions = (ended: readonly string[], { sessions }: Account) =>
-  ended.filter((token) => !sessions.includes(token));
-
-/**
- * Takes sessions out of Redis, where Better Auth looks first; from then on Postgres says whether they live. Before the statement that
- * ends them there this makes the end take effect everywhere at once, and a fault in between ends nothing.
- */
-export async function forgetSessions(
-  redis: Pick<Redis, "del">,
-  userId: string,
-  tokens: readonly string[],
-): Promise<void> {
-  if (tokens.length > 0) await redis.del(...[`active-sessions-${userId}`, ...tokens].map(redisKeys.auth));
 }

@@ -15,6 +15,7 @@ import { keyChangeHooks } from "./key-changes.ts";
 import { PASSWORD_LENGTH } from "./sign-up.ts";
 import { AUTH_PAGES } from "./pages.ts";
 import { oidcProvider, socialProviders } from "./providers.ts";
+import { withoutSessionFaults } from "./session-faults.ts";
 
 /** The framework's own way to see, change and withdraw consents. */
 const CONSENT_PATHS = ["get-consents", "get-consent", "update-consent", "delete-consent"].map(
@@ -117,7 +118,10 @@ export function authOptions(deps: AuthDeps) {
 export type Auth = ReturnType<typeof createAuth>;
 
 /** Builds the instance; await its `$context` before use. Costs about 10 ms of CPU and no round trip, so each isolate does it once. */
-export const createAuth = (deps: AuthDeps) => betterAuth(authOptions(deps));
+export function createAuth(deps: AuthDeps) {
+  const auth = betterAuth(authOptions(deps));
+  return { ...auth, handler: (request: Request) => withoutSessionFaults(() => auth.handler(request)) };
+}
 
 /** Better Auth wants a stable number for each secret; it is stored beside what the secret encrypts and says nothing about it. */
 function secretVersion(secret: string): number {

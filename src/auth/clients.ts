@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
-import { redisKeys, type Redis } from "../platform/redis.ts";
+import { redisKeys } from "../platform/redis.ts";
+import { countTry, type TryDeps } from "./tries.ts";
 
 /** Sets the redirect URIs of a client that has just registered, in the order in which it gave them. */
 export async function setRedirectUris(
@@ -28,14 +29,9 @@ export async function mayStayConnected(db: Pick<Db, "execute">, clientId: string
 const REGISTRATIONS_A_DAY = 5_000;
 const DAY_SECONDS = 86_400;
 
-const COUNT = `#!lua flags=allow-key-locking
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
-return count`;
-
 /** Counts a registration of a stranger, and says whether it may go on. One Redis request; `now` is in epoch milliseconds. */
-export async function mayRegister(redis: Pick<Redis, "eval">, now: number): Promise<boolean> {
+export async function mayRegister(deps: TryDeps, now: number): Promise<boolean> {
   const day = Math.floor(now / 1000 / DAY_SECONDS);
-  const count = await redis.eval(COUNT, [redisKeys.registrations(day)], [String(DAY_SECONDS)]);
-  return Number(count) <= REGISTRATIONS_A_DAY;
+  const { count } = await countTry(deps, redisKeys.registrations(day), DAY_SECONDS);
+  return count <= REGISTRATIONS_A_DAY;
 }

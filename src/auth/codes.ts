@@ -1,5 +1,6 @@
 import { sha256 } from "../platform/crypto.ts";
 import { redisKeys, type Redis } from "../platform/redis.ts";
+import { RedisUnavailable } from "../platform/redis-script.ts";
 
 /** What one presenter of an authorization code gets. */
 export type CodeClaim =
@@ -39,9 +40,11 @@ const keysOf = (hash: string) => [redisKeys.authorizationCode(hash), redisKeys.r
 export async function takeCode(redis: Pick<Redis, "eval">, code: string): Promise<CodeClaim> {
   const hash = await sha256(code);
   const answer = await redis.eval(TAKE, keysOf(hash), [String(REDEEMING_SECONDS)]);
-  const [state, value] = answer as [string, string?];
-  if (state === "taken" && value !== undefined) return { state, code: { hash, value } };
-  return { state: state === "redeeming" ? state : "unknown" };
+  const [state, value]: unknown[] = Array.isArray(answer) ? answer : [];
+  if (state === "taken" && typeof value === "string") return { state, code: { hash, value } };
+  if (state === "redeeming" || state === "unknown") return { state };
+  // An unknown code is a replay, which ends what it gave out: only Redis itself may say so.
+  throw new RedisUnavailable("No state of a code.");
 }
 
 /** The redemption is over: from now on whoever presents the code replays it. */

@@ -6,6 +6,7 @@ import { polledDevice, redeemDevice } from "./device-codes.ts";
 import { readAhead } from "./read-ahead.ts";
 import { isResource } from "./resources.ts";
 import * as schema from "./schema.ts";
+import { aboutSessions } from "./session-faults.ts";
 
 /**
  * Better Auth's tables over Neon HTTP. Every `/mcp/{slug}` of this origin is a resource without a row of its own: a stored list
@@ -15,8 +16,13 @@ export function database(db: Db, origin: string) {
   const connect = drizzleAdapter(db, { provider: "pg", schema, transaction: false });
   return (options: BetterAuthOptions): ReturnType<typeof connect> => {
     const adapter = connect(options);
+    const aboutModel = <T>(model: string, statement: () => Promise<T>): Promise<T> =>
+      model === "session" ? aboutSessions(statement) : statement();
     return {
       ...adapter,
+      findMany: (query) => aboutModel(query.model, () => adapter.findMany(query)),
+      delete: (query) => aboutModel(query.model, () => adapter.delete(query)),
+      deleteMany: (query) => aboutModel(query.model, () => adapter.deleteMany(query)),
       findOne: async <T>(query: Parameters<typeof adapter.findOne>[0]): Promise<T | null> => {
         const identifier = query.where[0]?.value;
         if (query.model === "oauthResource" && typeof identifier === "string")
@@ -24,7 +30,7 @@ export function database(db: Db, origin: string) {
         if (query.model === "deviceCode" && query.where[0]?.field === "deviceCode" && typeof identifier === "string")
           return (await polledDevice(db, identifier)) as T | null;
         const read = await readAhead(db, query);
-        return read === undefined ? adapter.findOne<T>(query) : (read as T | null);
+        return read === undefined ? aboutModel(query.model, () => adapter.findOne<T>(query)) : (read as T | null);
       },
       create: async <T extends Record<string, unknown>, R = T>(
         query: Parameters<typeof adapter.create<T, R>>[0],

@@ -1,3 +1,4 @@
+import type { PublishChanges } from "../platform/changes.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
@@ -6,7 +7,7 @@ import type { Redis } from "../platform/redis.ts";
 import type { OidcMetadata } from "./oidc.ts";
 import type { SendMail } from "./mail.ts";
 import type { SigningKeys } from "./signing-keys.ts";
-import type { redisStorage } from "./storage.ts";
+import type { authStorage } from "./storage.ts";
 
 /** What the authentication framework runs on. Functions of other capabilities come in as arguments. */
 export interface AuthDeps {
@@ -19,7 +20,7 @@ export interface AuthDeps {
   oidc: OidcMetadata | undefined;
   /** Asks that provider; its address is the operator's choice. */
   fetchProvider: Outbound;
-  storage: ReturnType<typeof redisStorage>;
+  storage: ReturnType<typeof authStorage>;
   signingKeys: SigningKeys;
   sendMail: SendMail;
   log: Log;
@@ -28,8 +29,8 @@ export interface AuthDeps {
   generateApiKey: () => string;
   keyStartLength: number;
   defaultKeyPermissions: Record<string, string[]>;
-  /** Called with a key's hash after a committed change, before the answer that confirms it (R9). */
-  onKeyChanged: (hash: string) => Promise<void>;
+  /** Brings committed changes of keys, roles and bans to Redis, before the answer that confirms them (R9). */
+  publish: PublishChanges;
   /** Refuses keys and access tokens at once, whatever Postgres says of them; one that is kept after all can be let in again. */
   stopCredentials: (credentials: StoppedCredentials) => Promise<void>;
   resumeGrants: (grantIds: readonly string[]) => Promise<void>;

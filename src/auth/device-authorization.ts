@@ -44,7 +44,7 @@ export function deviceAuthorization({
 
   /** The code that a person has typed, once a try was taken for it. */
   async function enteredCode(userId: string, typed: string): Promise<string> {
-    const wait = await takeUserCodeTry(redis, userId);
+    const wait = await takeUserCodeTry({ redis, db }, userId);
     if (wait > 0) throw tooManyCodes(wait);
     const userCode = readUserCode(typed);
     if (userCode === undefined) throw noSuchCode();

@@ -41,8 +41,9 @@ export const tooManyTries = (seconds: number) =>
 export function loginBackoff({
   config,
   redis,
+  db,
   background,
-}: Pick<AuthDeps, "config" | "redis" | "background">): BetterAuthPlugin {
+}: Pick<AuthDeps, "config" | "redis" | "db" | "background">): BetterAuthPlugin {
   const secrets = config.BETTER_AUTH_SECRETS;
   const matcher = (context: { path?: string | undefined }) => context.path === SIGN_IN;
 
@@ -61,7 +62,7 @@ export function loginBackoff({
           handler: createAuthMiddleware(async (ctx) => {
             const { email, password } = (ctx.body ?? {}) as { email?: unknown; password?: unknown };
             if (typeof email !== "string" || typeof password !== "string") return;
-            const wait = await takeTry(redis, await bucketOf(ctx, email.toLowerCase()), Date.now());
+            const wait = await takeTry({ redis, db }, await bucketOf(ctx, email.toLowerCase()), Date.now());
             if (wait > 0) throw tooManyTries(wait);
           }),
         },
@@ -76,7 +77,7 @@ export function loginBackoff({
             const unconfirmed = returned instanceof APIError && returned.body?.code === "EMAIL_NOT_VERIFIED";
             if (!newSession && !unconfirmed) return;
             const address = email.toLowerCase();
-            background(clearTries(redis, await bucketOf(ctx, address)));
+            background(clearTries({ redis, db }, await bucketOf(ctx, address)));
             if (newSession) await rememberDevice(ctx, secrets, address);
           }),
         },

@@ -2,7 +2,7 @@ import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import * as z from "zod";
 import { passwordChangedMail, RESET_SECONDS, resetMail } from "./account-mails.ts";
-import { findAccount, forgetSessions, lateSessions, replacePassword, type Account } from "./accounts.ts";
+import { findAccount, replacePassword, type Account } from "./accounts.ts";
 import { addressToVerify } from "./address-proof.ts";
 import type { AuthDeps } from "./deps.ts";
 import { accountState, issueLinkToken, readLinkToken } from "./link-token.ts";
@@ -10,7 +10,7 @@ import { rememberDevice } from "./login-backoff.ts";
 import { mayMail } from "./mail-allowance.ts";
 import { checkNewPassword } from "./new-password.ts";
 
-type ResetDeps = Pick<AuthDeps, "config" | "db" | "redis" | "storage" | "sendMail" | "background">;
+type ResetDeps = Pick<AuthDeps, "config" | "db" | "storage" | "sendMail" | "background">;
 
 const EVERYBODY_ACCEPTED = { status: true, message: "If there is an account with this address, it gets a mail." };
 
@@ -23,7 +23,7 @@ const invalidToken = () =>
  * link, and one statement does all or nothing.
  */
 export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
-  const { config, db, redis, background } = deps;
+  const { config, db, background } = deps;
   const secrets = config.BETTER_AUTH_SECRETS;
 
   async function mailLink(account: Account, next: string | undefined): Promise<void> {
@@ -79,10 +79,7 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
           const account = await accountOf(token, ctx.context.secret);
           if (!account) throw invalidToken();
           const hash = await ctx.context.password.hash(newPassword);
-          await forgetSessions(redis, account.id, account.sessions);
-          const ended = await replacePassword(db, account, hash, { provesAddress: true });
-          if (!ended) throw invalidToken();
-          await forgetSessions(redis, account.id, lateSessions(ended, account));
+          if (!(await replacePassword(db, account, hash, { provesAddress: true }))) throw invalidToken();
           await rememberDevice(ctx, secrets, account.email);
           if (account.verified) background(deps.sendMail(passwordChangedMail(config.BASE_URL, account.email)));
           return ctx.json({ status: true });

@@ -1,5 +1,7 @@
 import { hmac } from "../platform/crypto.ts";
-import { redisKeys, type Redis } from "../platform/redis.ts";
+import { redisKeys } from "../platform/redis.ts";
+import { RedisUnavailable } from "../platform/redis-script.ts";
+import { countInPostgres, forgetTries, inRedisOr, wholeNumbers, type TryDeps } from "./tries.ts";
 
 /** Tries with wrong passwords that cost no wait. */
 const FREE_TRIES = 5;
@@ -31,17 +33,27 @@ const SETTINGS = [
 
 /**
  * Takes a try of a password before it is checked: concurrent guesses count, too. Returns the seconds to wait, 0 when it may be
- * checked now. From the fifth try on each is followed by a wait: 1, 2, 4, … 15 minutes. A refused try counts for nothing. `now` is in milliseconds.
+ * checked now. From the fifth try on each is followed by a wait: 1, 2, 4, … 15 minutes. A refused try counts for nothing. `now` is in
+ * milliseconds. While Redis does not answer Postgres counts five tries in 15 minutes. Throws when neither does.
  */
-export async function takeTry(redis: Pick<Redis, "eval">, bucket: string, now: number): Promise<number> {
-  const wait = Number(await redis.eval(TAKE, [redisKeys.passwordTries(bucket)], [String(now), ...SETTINGS]));
-  return Math.ceil(wait / 1000);
+export async function takeTry({ redis, db }: TryDeps, bucket: string, now: number): Promise<number> {
+  const key = redisKeys.passwordTries(bucket);
+  return inRedisOr(
+    async () => {
+      const [wait] = wholeNumbers(await redis.eval(TAKE, [key], [String(now), ...SETTINGS]));
+      if (wait === undefined || wait < 0) throw new RedisUnavailable("No wait.");
+      return Math.ceil(wait / 1000);
+    },
+    async () => {
+      const { count, secondsLeft } = await countInPostgres(db, key, MEMORY_SECONDS);
+      return count <= FREE_TRIES ? 0 : secondsLeft;
+    },
+  );
 }
 
 /** Forgets the tries of a bucket: a password was right. */
-export async function clearTries(redis: Pick<Redis, "del">, bucket: string): Promise<void> {
-  await redis.del(redisKeys.passwordTries(bucket));
-}
+export const clearTries = (deps: TryDeps, bucket: string): Promise<void> =>
+  forgetTries(deps, redisKeys.passwordTries(bucket));
 
 /** Stands for an address in Redis, whether or not it has an account; a copy of Redis does not tell the address. */
 export const addressHash = (secrets: readonly string[], address: string) =>

@@ -18,13 +18,13 @@ export async function accountWithPassword(
   password: string,
 ): Promise<Account> {
   const bucket = `own:${userId}`;
-  const wait = await takeTry(redis, bucket, Date.now());
+  const wait = await takeTry({ redis, db }, bucket, Date.now());
   if (wait > 0) throw tooManyTries(wait);
   const account = await findAccount(db, { id: userId });
   if (!account) throw new APIError("UNAUTHORIZED", { code: "UNAUTHORIZED", message: "Unauthorized" });
   const { password: hash } = account;
   if (hash === null || password.length > PASSWORD_LENGTH.max || !(await verify({ hash, password })))
     throw new APIError("BAD_REQUEST", { code: "INVALID_PASSWORD", message: "Invalid password" });
-  background(clearTries(redis, bucket));
+  background(clearTries({ redis, db }, bucket));
   return account;
 }

@@ -9,7 +9,7 @@ const KEEP_DEVICE_DAYS = 1;
 /** A client that a stranger registered, or that came by its metadata document, and that nobody has ever allowed anything. */
 const KEEP_UNUSED_DAYS = 30;
 
-/** Deletes what Better Auth leaves behind when it expires, clients that were never used and old invitations, in bounded batches, in one statement. */
+/** Deletes what Better Auth leaves behind when it expires, clients that were never used, old invitations and counts of tries, in bounded batches, in one statement. */
 export async function pruneExpired(db: Pick<Db, "execute">): Promise<void> {
   await db.execute(sql`
     with sessions as (
@@ -34,6 +34,8 @@ export async function pruneExpired(db: Pick<Db, "execute">): Promise<void> {
     ), invitations as (
       delete from invitation where id in (
         select id from invitation where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_UNUSED_DAYS}) limit ${BATCH})
+    ), tries as (
+      delete from try_count where bucket in (select bucket from try_count where until < now() limit ${BATCH})
     )
     delete from oauth_refresh_token where id in (
       select id from oauth_refresh_token where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_REFRESH_DAYS}) limit ${BATCH})`);

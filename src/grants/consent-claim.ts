@@ -4,18 +4,29 @@ import { redisKeys, type Redis } from "../platform/redis.ts";
 /** Longer than the signature is good, for clocks that differ. */
 const MARGIN_SECONDS = 60;
 
+const GIVE_UP = `#!lua flags=allow-key-locking
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`;
+
 /**
  * Takes the one decision that a consent request has, named by the signature under it; false when it has been taken before. `expiry` is the
- * signature's, in seconds, `now` in milliseconds.
+ * signature's, in seconds, `now` in milliseconds. When the answer of Redis is lost nothing is decided, and what it may have noted is taken
+ * back, so that the person can decide again.
  */
 export async function claimDecision(
-  redis: Pick<Redis, "set">,
+  redis: Pick<Redis, "set" | "eval">,
   { signature, expiry }: { signature: string; expiry: number },
   now: number,
 ): Promise<boolean> {
   const left = Math.max(0, Math.ceil(expiry - now / 1000));
   const key = redisKeys.decidedConsent(await sha256(signature));
-  return (await redis.set(key, "1", { nx: true, ex: left + MARGIN_SECONDS })) !== null;
+  const claim = crypto.randomUUID();
+  try {
+    return (await redis.set(key, claim, { nx: true, ex: left + MARGIN_SECONDS })) !== null;
+  } catch (error) {
+    await redis.eval(GIVE_UP, [key], [claim]).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Gives the decision back when it came to nothing. */

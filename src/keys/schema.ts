@@ -1,5 +1,6 @@
-import { pgTable, text, timestamp } from "drizzle-orm/pg-core";
-import { user } from "../auth/schema.ts";
+import { sql } from "drizzle-orm";
+import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { apikey, user } from "../auth/schema.ts";
 
 /** Legacy registry tokens with their original columns (R4). `token_hash` is lower-case hex SHA-256 of the whole token. */
 export const apiToken = pgTable("api_token", {
@@ -15,3 +16,82 @@ export const apiToken = pgTable("api_token", {
   revokedAt: timestamp("revoked_at", { withTimezone: true }),
   createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
 });
+
+/**
+ * What this gateway knows of an API key beyond Better Auth's table (R4): one row per key, made by a trigger whoever makes the key. Null
+ * lists allow everything; empty ones allow nothing.
+ */
+export const apiKeyPolicy = pgTable(
+  "api_key_policy",
+  {
+    keyId: text("key_id")
+      .primaryKey()
+      .references(() => apikey.id, { onDelete: "cascade" }),
+    /** The tenant that calls with the key act in. */
+    tenantId: text("tenant_id").notNull(),
+    /** The first key of a chain of rotations: quota and rate are shared by the chain. */
+    chainId: text("chain_id").notNull(),
+    /** Counts every change of the key or its policy, by triggers: an older cached record never replaces a newer one. */
+    version: bigint("version", { mode: "number" }).notNull().default(1),
+    createdBy: text("created_by"),
+    servers: text("servers").array(),
+    tools: text("tools").array(),
+    /** Addresses and CIDR blocks, v4 and v6. */
+    addresses: text("addresses").array(),
+    perMinute: integer("per_minute"),
+    burst: integer("burst"),
+    quotaMax: bigint("quota_max", { mode: "number" }),
+    quotaPeriod: text("quota_period"),
+    disabledUntil: timestamp("disabled_until", { withTimezone: true }),
+    /** Set once and never taken back: the key works no more. */
+    revokedAt: timestamp("revoked_at", { withTimezone: true }),
+    revokedReason: text("revoked_reason"),
+    rotatedTo: text("rotated_to"),
+  },
+  (table) => [
+    index("api_key_policy_tenant").on(table.tenantId),
+    check("api_key_policy_quota", sql`(${table.quotaMax} is null) = (${table.quotaPeriod} is null)`),
+    check("api_key_policy_period", sql`${table.quotaPeriod} in ('month', 'total')`),
+    check("api_key_policy_rate", sql`${table.perMinute} > 0 and ${table.burst} > 0`),
+  ],
+);
+
+/** Calls that a chain of keys has used up, by period (`2026-11` or `total`): what Redis counts, written down from time to time. */
+export const quotaUse = pgTable(
+  "quota_use",
+  {
+    chainId: text("chain_id").notNull(),
+    period: text("period").notNull(),
+    used: bigint("used", { mode: "number" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.chainId, table.period] })],
+);
+
+/**
+ * Salted hashes of the retired `enhanced_api_keys`. A row becomes an ordinary key, and goes, the first time its key is presented.
+ * `key_hash` is hex of `sha256(salt || key)` or `hmac-sha256(salt, key)`, `salt` is hex.
+ */
+export const legacyKey = pgTable(
+  "legacy_key",
+  {
+    id: text("id").primaryKey(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => user.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    /** The first twelve characters of the key; several rows may share them. */
+    keyPrefix: text("key_prefix").notNull(),
+    keyHash: text("key_hash").notNull(),
+    salt: text("salt").notNull(),
+    hashAlgo: text("hash_algo").notNull(),
+    /** As Better Auth keeps them: a JSON text. */
+    permissions: text("permissions").notNull(),
+    addresses: text("addresses").array(),
+    enabled: boolean("enabled").notNull().default(true),
+    disabledUntil: timestamp("disabled_until", { withTimezone: true }),
+    expiresAt: timestamp("expires_at", { withTimezone: true }),
+    lastUsedAt: timestamp("last_used_at", { withTimezone: true }),
+    createdAt: timestamp("created_at", { withTimezone: true }).notNull(),
+  },
+  (table) => [index("legacy_key_prefix").on(table.keyPrefix)],
+);

@@ -1,4 +1,5 @@
 import type { Principal } from "../access/principal.ts";
+import type { CatalogDeps } from "../upstreams/catalog.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** How the work on a request ended; `code` is null when it went well. */
@@ -15,6 +16,8 @@ export interface Call {
   /** Null on the aggregated endpoint. */
   slug: string | null;
   startedAt: number;
+  /** What the tenant has, as of its epoch at admission. */
+  catalog: CatalogDeps;
   /** Settled by the handler that does the work, also after the response has begun to stream. */
   finished: PromiseWithResolvers<Outcome>;
   /** Set when the answer's JSON-RPC error demands an HTTP status that the SDK does not give to errors of handlers. */

@@ -1,32 +1,50 @@
 import { Hono, type Context } from "hono";
-import { authenticate, type AuthenticateDeps } from "../access/authenticate.ts";
+import type { Admission, AdmissionRequest, Admitted } from "../access/admission.ts";
+import { authenticate, type AuthenticateDeps, type Claim } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
-import { missingScopes, type Principal } from "../access/principal.ts";
+import type { Principal } from "../access/principal.ts";
 import type { AuditEvent } from "../audit/event.ts";
+import type { Journal } from "../audit/journal.ts";
+import { rowOf } from "../audit/rows.ts";
 import { isSlug, resourceOf } from "../auth/resources.ts";
 import { isUnavailable } from "../platform/errors.ts";
 import { clientAddress, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { errorFields } from "../platform/log.ts";
-import { upstreamBySlug } from "../upstreams/catalog.ts";
+import { atEpoch, upstreamBySlug } from "../upstreams/catalog.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
 import { auditedAs, settledAtEnd, type Call, type Outcome } from "./call.ts";
 import { readEnvelope, type Envelope } from "./envelope.ts";
 import { upstreamCaller } from "./forward.ts";
+import { limitHeaders } from "./limits.ts";
 import { corsHeaders, isAllowedOrigin, preflightResponse } from "./origin.ts";
 import { refusalResponse, type Refusal } from "./refusal.ts";
-import { requiredScopes, server, type ServeDeps } from "./serve.ts";
+import { server, type ServeDeps } from "./serve.ts";
+import { isHarmless, wantedOf } from "./wanted.ts";
 
 export interface McpDeps extends AuthenticateDeps, ServeDeps {
   config: { BASE_URL: string; ALLOWED_ORIGINS: readonly string[] };
-  record: (event: AuditEvent) => Promise<void>;
+  admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
+  journal: Pick<Journal, "record" | "used">;
   background: (work: Promise<unknown>) => void;
   now: () => number;
 }
 
+/** One row for a caller that keeps running into a limit, per this time, in each isolate. */
+const LIMITED_ROW_MS = 10_000;
+const MAX_LIMITED = 5_000;
+
 type Refused = { refusal: Refusal };
 /** What is known of a request when it is refused; more of it the later that happens. */
 type Known = { envelope?: Envelope; principal?: Principal };
+/** One request on its way: what an audit event says of it. */
+interface Visit {
+  c: Context<HttpEnv>;
+  slug: string | null;
+  eventId: string;
+  startedAt: number;
+  address: string | null;
+}
 
 /** The MCP data plane: `/mcp` with everything the caller's tenant has, `/mcp/{slug}` with one upstream. */
 export function mcp(deps: McpDeps): Hono<HttpEnv> {
@@ -36,8 +54,10 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
   async function answer(c: Context<HttpEnv>, slug: string | null): Promise<Response> {
     const request = c.req.raw;
     const startedAt = deps.now();
+    const address = clientAddress(request.headers);
+    const visit: Visit = { c, slug, eventId: uuidv7(startedAt), startedAt, address };
     const known: Known = {};
-    const refuse = ({ refusal }: Refused) => refused(c, slug, refusal, known);
+    const refuse = ({ refusal }: Refused) => refused(visit, refusal, known);
 
     // read: no I/O
     const origin = request.headers.get("origin");
@@ -46,45 +66,69 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     if (request.method === "OPTIONS")
       return preflightResponse(origin ?? deps.config.BASE_URL, request.headers.get("access-control-request-headers"));
     if (request.method !== "POST") return refuse({ refusal: { kind: "method_not_allowed" } });
-    const url = new URL(request.url);
-    const presented = readCredential(
-      {
-        authorization: c.req.header("authorization"),
-        apiKey: c.req.header("x-api-key"),
-        proof: { jwt: c.req.header("dpop"), method: request.method, url: `${deps.config.BASE_URL}${url.pathname}` },
-      },
-      url.searchParams,
-    );
-    if ("refusal" in presented) return refuse(presented);
+    const presented = readCredential(...credentialPlaces(c));
+    if ("refusal" in presented) return refuse(stranger(presented, address, startedAt));
 
-    // authenticate: one Redis request, none when form, checksum or signature are wrong
-    const authenticated = await authenticate(
-      deps,
-      presented,
-      resourceOf(deps.config.BASE_URL, slug ?? undefined),
-      startedAt,
-    );
+    // authenticate: form and checksum, or signature; no I/O
+    const resource = resourceOf(deps.config.BASE_URL, slug ?? undefined);
+    const authenticated = await authenticate(deps, presented, { resource, address }, startedAt);
     if ("refusal" in authenticated) return refuse(authenticated);
-    const { principal } = authenticated;
-    known.principal = principal;
     const envelope = await readEnvelope(request);
-    if ("refusal" in envelope) return refuse(envelope);
+    if ("refusal" in envelope) return refuse(stranger(envelope, address, startedAt));
     known.envelope = envelope;
 
-    // authorize: no I/O
-    const call: Call = { principal, envelope, request, slug, startedAt, finished: Promise.withResolvers<Outcome>() };
-    const missing = missingScopes(principal, requiredScopes(call));
-    if (missing.length > 0) return refuse({ refusal: { kind: "insufficient_scope", required: requiredScopes(call) } });
+    // admit: one Redis request says whether the credential is good for this, counts the call and notes it
+    const audited = auditedAs(envelope.method);
+    const wanted = await wantedOf(envelope, slug, address);
+    const entry = audited && ((principal: Principal) => intentOf(visit, audited, principal, envelope));
+    const admission = await deps.admit(
+      authenticated.claim,
+      { eventId: visit.eventId, wanted, entry, isHarmless: isHarmless(envelope, slug) },
+      startedAt,
+    );
+    if ("refusal" in admission) {
+      if (admission.principal) known.principal = admission.principal;
+      else deps.strangers.failed(address, startedAt);
+      return refuse(admission);
+    }
+    const { admitted } = admission;
+    const { principal } = admitted;
+    known.principal = principal;
 
     // serve: a built-in tool, or on to the upstream
+    const call: Call = {
+      ...{ principal, envelope, request, slug, startedAt },
+      catalog: atEpoch(deps.catalog, admitted.tenantEpoch),
+      finished: Promise.withResolvers<Outcome>(),
+    };
     const connection = await connect(call);
     if (connection && "refusal" in connection) return refuse(connection);
     const response = await serve(call, connection);
 
     // record: after the answer
-    const event = auditedAs(envelope.method);
-    if (event !== undefined) deps.background(record(c, event, call));
-    return withHeaders(settledAtEnd(response, call), corsHeaders(origin));
+    if (admitted.used) deps.journal.used(admitted.used);
+    if (audited !== undefined) deps.background(record(visit, audited, call, admitted));
+    return withHeaders(settledAtEnd(response, call), { ...corsHeaders(origin), ...limitHeaders(admitted) });
+  }
+
+  /** A refusal before anybody is known: an address with too many of them is told that instead. */
+  function stranger(refusedAs: Refused, address: string | null, now: number): Refused {
+    const shutOut = deps.strangers.refusalOf(address, now);
+    deps.strangers.failed(address, now);
+    return shutOut ? { refusal: shutOut } : refusedAs;
+  }
+
+  function credentialPlaces(c: Context<HttpEnv>): Parameters<typeof readCredential> {
+    const url = new URL(c.req.url);
+    const proof = {
+      jwt: c.req.header("dpop"),
+      method: c.req.method,
+      url: `${deps.config.BASE_URL}${url.pathname}`,
+    };
+    return [
+      { authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key"), proof },
+      url.searchParams,
+    ];
   }
 
   /** Opens the upstream of `/mcp/{slug}`; the aggregated endpoint connects when a tool of an upstream is called. */
@@ -93,12 +137,13 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     principal,
     request,
     envelope,
+    catalog,
   }: Call): Promise<UpstreamConnection | Refused | undefined> {
     if (slug === null) return undefined;
-    const upstream = await upstreamBySlug(deps.catalog, principal.tenantId, slug);
+    const upstream = await upstreamBySlug(catalog, principal.tenantId, slug);
     if (!upstream) return { refusal: { kind: "unknown_server" } };
     try {
-      return await deps.catalog.connect(upstream, upstreamCaller(principal.userId, request, envelope.message));
+      return await catalog.connect(upstream, upstreamCaller(principal.userId, request, envelope.message));
     } catch (error) {
       if (!(error instanceof UpstreamUnavailable)) throw error;
       deps.log("warn", "upstream.unavailable", { upstream: upstream.id, ...errorFields(error.cause) });
@@ -106,19 +151,14 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     }
   }
 
-  function refused(
-    c: Context<HttpEnv>,
-    slug: string | null,
-    refusal: Refusal,
-    { envelope, principal }: Known,
-  ): Response {
+  function refused(visit: Visit, refusal: Refusal, { envelope, principal }: Known): Response {
+    const { c, slug } = visit;
     const requestId = c.get("requestId");
-    const reason = reasonOf(refusal);
-    deps.log("info", "mcp.refused", { requestId, kind: refusal.kind, reason });
+    deps.log("info", "mcp.refused", { requestId, kind: refusal.kind, reason: reasonOf(refusal) });
     // Only a known caller costs a row: strangers must not fill the log, their refusals are in the log lines above.
-    if (principal) {
+    if (principal && isWorthARow(refusal, principal, visit.startedAt)) {
       const event = { event: "mcp.refused", outcome: "refused", code: refusal.kind, durationMs: null } as const;
-      deps.background(deps.record({ ...event, ...eventOf(c, principal, slug, envelope) }));
+      deps.journal.record({ ...event, ...eventOf(visit, principal, envelope) });
     }
     const origin = c.req.raw.headers.get("origin");
     const resourceMetadata = `${deps.config.BASE_URL}/.well-known/oauth-protected-resource/mcp${slug === null ? "" : `/${slug}`}`;
@@ -126,22 +166,38 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return refusal.kind === "foreign_origin" ? response : withHeaders(response, corsHeaders(origin));
   }
 
-  async function record(c: Context<HttpEnv>, event: AuditEvent["event"], call: Call): Promise<void> {
-    const outcome = await call.finished.promise;
-    const durationMs = deps.now() - call.startedAt;
-    await deps.record({ event, ...outcome, durationMs, ...eventOf(c, call.principal, call.slug, call.envelope) });
+  /** Who goes on over a limit is in the log once in a while, not each time: refusing must stay cheap. */
+  const limitedAt = new Map<string, number>();
+  function isWorthARow({ kind }: Refusal, { credential }: Principal, now: number): boolean {
+    if (kind !== "limited" && kind !== "quota_used_up") return true;
+    if (now - (limitedAt.get(credential.id) ?? 0) < LIMITED_ROW_MS) return false;
+    if (limitedAt.size >= MAX_LIMITED) limitedAt.clear();
+    limitedAt.set(credential.id, now);
+    return true;
   }
 
-  function eventOf(c: Context<HttpEnv>, principal: Principal, slug: string | null, envelope: Envelope | undefined) {
+  async function record(visit: Visit, event: AuditEvent["event"], call: Call, { entry }: Admitted): Promise<void> {
+    const outcome = await call.finished.promise;
+    const durationMs = deps.now() - call.startedAt;
+    deps.journal.record({ event, ...outcome, durationMs, ...eventOf(visit, call.principal, call.envelope) }, entry);
+  }
+
+  /** What the stream keeps in case nobody comes back with the outcome. */
+  function intentOf(visit: Visit, event: AuditEvent["event"], principal: Principal, envelope: Envelope): string {
+    const unsettled = { event, outcome: "unknown", code: null, durationMs: null } as const;
+    return JSON.stringify(rowOf({ ...unsettled, ...eventOf(visit, principal, envelope) }));
+  }
+
+  function eventOf({ c, slug, eventId, startedAt, address }: Visit, principal: Principal, envelope?: Envelope) {
     const { credential, tenantId, userId, clientId } = principal;
     const target = envelope?.target ?? envelope?.method ?? null;
     return {
-      id: uuidv7(deps.now()),
-      at: deps.now(),
+      id: eventId,
+      at: startedAt,
       actor: { tenantId, userId, clientId, credentialKind: credential.kind, credentialId: credential.id },
       target: slug === null || target === null ? target : `${slug}/${target}`,
       requestId: c.get("requestId"),
-      ip: clientAddress(c.req.raw.headers),
+      ip: address,
       userAgent: c.req.header("user-agent") ?? null,
       detail: {},
     };
@@ -149,7 +205,8 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
 
   app.onError((error, c) => {
     deps.log("error", "mcp.failed", { requestId: c.get("requestId"), ...errorFields(error) });
-    return refused(c, null, { kind: isUnavailable(error) ? "unavailable" : "internal" }, {});
+    const visit = { c, slug: null, eventId: "", startedAt: deps.now(), address: null };
+    return refused(visit, { kind: isUnavailable(error) ? "unavailable" : "internal" }, {});
   });
   app.all("/mcp", (c) => answer(c, null));
   app.all("/mcp/:slug", async (c, next) => {

@@ -1,6 +1,7 @@
 import { dpopChallenge, WRONG_SCHEME, type DpopError } from "../access/dpop-challenge.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
 import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+import { refusalHeaders } from "./limits.ts";
 
 /** Everything that `/mcp` answers with an error of its own before a tool runs. A new kind fails to compile until it has an answer. */
 export type Refusal =
@@ -87,6 +88,30 @@ function answer(refusal: Refusal): Answer {
         challengeScopes: refusal.required,
         data: { requiredScopes: refusal.required },
       };
+    case "address_not_allowed":
+      return {
+        status: 403,
+        code: 403,
+        message: "This API key may not be used from your address. Its owner decides from where.",
+      };
+    case "not_on_list":
+      return {
+        status: 200,
+        code: INVALID_PARAMS,
+        message: "Unknown tool or server: this API key has none of this name on its list.",
+      };
+    case "limited":
+      return limited(refusal);
+    case "quota_used_up": {
+      const { max, period, endsAt } = refusal.quota;
+      const until = endsAt === null ? "Ask its owner for more." : `It starts again at ${new Date(endsAt).toISOString()}.`;
+      return {
+        status: 429,
+        code: 429,
+        message: `The quota of this API key is used up: ${max} calls${endsAt === null ? " in all" : ` in ${period}`}. ${until}`,
+        data: { tier: "quota", resetsAt: endsAt === null ? null : new Date(endsAt).toISOString() },
+      };
+    }
     case "foreign_origin":
       return { status: 403, code: INVALID_REQUEST, message: "Requests from this web origin are not allowed." };
     case "method_not_allowed":
@@ -129,6 +154,19 @@ function answer(refusal: Refusal): Answer {
     default:
       return refusal satisfies never;
   }
+}
+
+/** An error that an agent can act on: which limit, and when to come back. */
+function limited({ tier, retryMs, limits }: Extract<AccessRefusal, { kind: "limited" }>): Answer {
+  const retryAfterSeconds = Math.max(1, Math.ceil(retryMs / 1000));
+  const whose = tier === "address" ? "requests of your address that came to nothing" : `the ${tier}'s calls`;
+  return {
+    status: 429,
+    code: 429,
+    message: `Too many requests: the limit on ${whose} is reached. Try again in ${retryAfterSeconds} s.`,
+    headers: refusalHeaders(limits, retryAfterSeconds),
+    data: { tier, retryAfterSeconds },
+  };
 }
 
 /** The HTTP answer for a refusal: a JSON-RPC error with a stable `data.code`, and the challenge of RFC 6750 and RFC 9728 where one is due. */

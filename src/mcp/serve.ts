@@ -7,8 +7,9 @@ import {
   type ServerCapabilities,
   type ServerContext,
 } from "@modelcontextprotocol/server";
-import type { Scope } from "../auth/scopes.ts";
-import { builtinToolNamed, listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
+import { mayUseServer, mayUseTool } from "../access/policy.ts";
+import { listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
+import { exposedName } from "../upstreams/tool-name.ts";
 import type { ToolCaller } from "../upstreams/builtin/tool.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
 import type { Db } from "../platform/db.ts";
@@ -67,7 +68,7 @@ export function server(deps: ServeDeps): Serve {
 }
 
 function aggregateServer(deps: ServeDeps, call: Call): Server {
-  const { principal, request, envelope } = call;
+  const { principal, request, envelope, catalog } = call;
   const caller = upstreamCaller(principal.userId, request, envelope.message);
   const instructions = "Tools of other MCP servers are named {server}__{tool}. search_servers finds servers.";
   const mcp = new Server(
@@ -75,19 +76,21 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
     { capabilities: { tools: {} }, instructions, inputRequired: { legacyShim: false } },
   );
   mcp.setRequestHandler("tools/list", async () => {
-    const { tools, unavailable } = await listTools(deps.catalog, principal.tenantId, caller);
+    const listed = await listTools(catalog, principal.tenantId, caller, (slug) => mayUseServer(principal, slug));
+    const tools = listed.tools.filter(({ name }) => mayUseTool(principal, name));
+    const { unavailable } = listed;
     return { tools, ...(unavailable.length > 0 && { _meta: { "mcp-registry-gateway/unavailable": unavailable } }) };
   });
   answerWith(mcp, "tools/call", (toolRequest, context) =>
     tracked(deps, call, async () => {
       const params = paramsOf(toolRequest);
       const name = String(params["name"]);
-      const target = await resolveTool(deps.catalog, principal.tenantId, name, caller);
+      const target = await resolveTool(catalog, principal.tenantId, name, caller);
       if (target === null) throw unknownTool(name);
       if (target.kind === "builtin") {
         return target.tool.call(params["arguments"], { caller: toolCaller(call), db: deps.db });
       }
-      const connection = await deps.catalog.connect(target.upstream, caller);
+      const connection = await catalog.connect(target.upstream, caller);
       try {
         return await forward(connection, "tools/call", { ...params, name: target.tool }, context);
       } finally {
@@ -102,7 +105,7 @@ function upstreamServer(deps: ServeDeps, call: Call, connection: UpstreamConnect
   const mcp = new Server(
     { name: `mcp-registry-gateway/${call.slug}`, version: deps.version },
     {
-      capabilities: servedCapabilities(connection.capabilities),
+      capabilities: servedCapabilities(connection.capabilities, call.principal.tools === null),
       ...(connection.instructions !== undefined && { instructions: connection.instructions }),
       inputRequired: { legacyShim: false },
     },
@@ -111,7 +114,10 @@ function upstreamServer(deps: ServeDeps, call: Call, connection: UpstreamConnect
     if (connection.capabilities[capability as keyof typeof UPSTREAM_METHODS] === undefined) continue;
     for (const method of methods) {
       answerWith(mcp, method, (upstreamRequest, context) =>
-        tracked(deps, call, () => forward(connection, method, paramsOf(upstreamRequest), context)),
+        tracked(deps, call, async () => {
+          const result = await forward(connection, method, paramsOf(upstreamRequest), context);
+          return method === "tools/list" ? listedFor(call, result) : result;
+        }),
       );
     }
   }
@@ -129,14 +135,24 @@ function answerWith(
   install(method, handler);
 }
 
+/** A list of an upstream's tools without those that are not on the credential's list. */
+async function listedFor({ principal, slug }: Call, result: Result): Promise<Result> {
+  if (principal.tools === null || slug === null || !Array.isArray(result["tools"])) return result;
+  const tools: unknown[] = [];
+  for (const tool of result["tools"] as { name?: unknown }[]) {
+    if (mayUseTool(principal, await exposedName(slug, String(tool.name)))) tools.push(tool);
+  }
+  return { ...result, tools };
+}
+
 /** What of an upstream this endpoint can keep up: its requests, not its announcements or subscriptions. */
-function servedCapabilities(capabilities: ServerCapabilities): ServerCapabilities {
+function servedCapabilities(capabilities: ServerCapabilities, beyondTools: boolean): ServerCapabilities {
   const { tools, resources, prompts, completions, logging } = capabilities;
   return {
     ...(tools && { tools: {} }),
-    ...(resources && { resources: {} }),
-    ...(prompts && { prompts: {} }),
-    ...(completions && { completions: {} }),
+    ...(beyondTools && resources && { resources: {} }),
+    ...(beyondTools && prompts && { prompts: {} }),
+    ...(beyondTools && completions && { completions: {} }),
     ...(logging && { logging: {} }),
   };
 }
@@ -175,12 +191,4 @@ function unknownTool(name: string): ProtocolError {
 function toolCaller({ principal }: Call): ToolCaller {
   const { userId, tenantId, scopes, credential, clientId } = principal;
   return { userId, tenantId, scopes: [...scopes], credential, clientId };
-}
-
-/** Scopes that a request needs: a built-in tool states its own, everything else that shows or does something needs `mcp:tools`. */
-export function requiredScopes({ envelope, slug }: Pick<Call, "envelope" | "slug">): readonly Scope[] {
-  const { method, target } = envelope;
-  if (!/^(tools|prompts|resources|completion)\//.test(method)) return [];
-  const builtin = slug === null && method === "tools/call" && target !== null ? builtinToolNamed(target) : undefined;
-  return builtin ? builtin.scopes : ["mcp:tools"];
 }

@@ -183,7 +183,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     if (request === undefined) return oauthError(400, "invalid_client_metadata", "Send a JSON object (RFC 7591).");
     const compatible = compatibleRegistration(request, deps.config.CLIENT_REGISTRATION);
     if ("error" in compatible) return oauthError(400, compatible.error, compatible.description);
-    if (!(await mayRegister(deps.grants.redis, deps.now()))) return tooManyRegistrations();
+    if (!(await mayRegister({ redis: deps.grants.redis, db: deps.db }, deps.now()))) return tooManyRegistrations();
     const body = JSON.stringify(compatible.body);
     const answer = await inOAuthTerms(await ask(c, `${AUTH}/oauth2/register`, { body, headers: REGISTRATION }));
     const { redirectUris } = compatible;

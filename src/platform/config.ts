@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { limitsSetting } from "./limit-settings.ts";
 import {
   flag,
   httpUrl,
@@ -52,6 +53,7 @@ const schema = z.object({
   OIDC_CLIENT_SECRET: z.string().optional(),
   OIDC_NAME: z.string().max(40, "must be at most 40 characters").optional(),
   LEGACY_KEYS: z.enum(["accept", "off"]).default("accept"),
+  LIMITS: limitsSetting.default({}),
   NEON_HTTP_ENDPOINT: httpUrl.optional(),
   OUTBOUND_ALLOW: list.optional(),
 });

@@ -10,9 +10,12 @@ export const ERROR_STATUS = {
   conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
+  limited: 429,
+  quota_used_up: 429,
   internal: 500,
   not_configured: 503,
   unavailable: 503,
+  revocation_pending: 503,
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
@@ -73,6 +76,7 @@ const STORE_ERRORS = new Set([
   "DrizzleQueryError",
   "TimeoutError",
   "AbortError",
+  "RedisUnavailable",
 ]);
 /** SQLSTATE classes that say "not now" rather than "wrong": connection, resources, operator intervention, rollback. */
 const TRANSIENT_STATES = /^(08|53|57|40)/;

@@ -1,5 +1,6 @@
-import { Redis } from "@upstash/redis/cloudflare";
+import { Redis, type RedisConfigCloudflare } from "@upstash/redis/cloudflare";
 import type { Config } from "./config.ts";
+import type { GuardRedis } from "./redis-guard.ts";
 
 export type { Redis };
 
@@ -8,8 +9,14 @@ export type { Redis };
  *
  * | key | value | lifetime |
  * |---|---|---|
- * | `mrg1:auth:…` | Better Auth secondary storage: sessions, codes, rate counters | set by Better Auth |
- * | `mrg1:key:{hash}` | JSON record of an API key, or `null` for a key that does not exist | 30 s, 5 s for `null` |
+ * | `mrg1:auth:…` | Better Auth secondary storage: one-time codes and rate counters | set by Better Auth |
+ * | `mrg1:key:{hash}` | record of an API key, or in its place `unknown`, or the mark of a change, see `access/record.ts` | 30 s, 5 s, 10 min |
+ * | `mrg1:grant:{id}` | record of an OAuth grant, see `access/record.ts` | 30 s |
+ * | `mrg1:epoch:{subject}` | epoch of a tenant (`t:{id}`) or a user (`u:{id}`) | 1 day |
+ * | `mrg1:verdict:{event}` | what admission said to an event, for a repeat of it | 60 s |
+ * | `mrg1:bucket:{tier}:{id}` | state of a token bucket, see `limits/bucket.ts` | until it is full again |
+ * | `mrg1:quota:{chain}` | `period|used`: calls that a chain of keys has used up | 40 days |
+ * | `mrg1:audit:{shard}` | stream: what is about to happen, until Postgres has it | trimmed when it has |
  * | `mrg1:redeeming:{hash}` | `1`: an authorization code is being redeemed | 10 s |
  * | `mrg1:tries:{bucket}` | hash: tries of an account's password, and until when the next must wait (epoch ms) | 15 min, after a wait 1 h |
  * | `mrg1:ended:{grant}` | `1`: access tokens of this grant are refused | life of an access token |
@@ -18,7 +25,7 @@ export type { Redis };
  * | `mrg1:registrations:{day}` | how many clients strangers registered on a day since 1970 | 1 day |
  * | `mrg1:proof:{hash}` | `1`: a proof of possession (RFC 9449) was used | while it could be used again |
  * | `mrg1:usercodes:{user}` | how many user codes of devices somebody has entered | 15 min |
- * | `mrg1:decided:{hash}` | `1`: a consent request, by the hash of its signature, was decided | life of the signature |
+ * | `mrg1:decided:{hash}` | name of a try: a consent request, by the hash of its signature, was decided | life of the signature |
  * | `mrg1:dev:mailbox` | list of mails, development only | last 200 |
  */
 export const redisKeys = {
@@ -26,7 +33,13 @@ export const redisKeys = {
   /** Where Better Auth keeps an authorization code, by its hash. */
   authorizationCode: (hash: string) => `mrg1:auth:verification:${hash}`,
   redeeming: (hash: string) => `mrg1:redeeming:${hash}`,
-  apiKey: (hash: string) => `mrg1:key:${hash}`,
+  keyRecord: (hash: string) => `mrg1:key:${hash}`,
+  grantRecord: (grantId: string) => `mrg1:grant:${grantId}`,
+  epoch: (subject: string) => `mrg1:epoch:${subject}`,
+  verdict: (eventId: string) => `mrg1:verdict:${eventId}`,
+  bucket: (tier: string, id: string) => `mrg1:bucket:${tier}:${id}`,
+  quota: (chainId: string) => `mrg1:quota:${chainId}`,
+  auditStream: (shard: number) => `mrg1:audit:${shard}`,
   passwordTries: (bucket: string) => `mrg1:tries:${bucket}`,
   endedGrant: (grantId: string) => `mrg1:ended:${grantId}`,
   metadata: (hash: string) => `mrg1:document:${hash}`,
@@ -40,20 +53,33 @@ export const redisKeys = {
 
 /**
  * Connects to Upstash over REST. Commands are never retried by the client, because a lost answer may hide an applied write;
- * values stay strings, because Better Auth expects what it stored.
+ * values stay strings, because Better Auth expects what it stored. Every request goes through the guard.
  */
 export function connectRedis(
   config: Pick<Config, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST_TOKEN" | "REDIS_TIMEOUT_MS">,
+  guard: GuardRedis = (ask) => ask(),
 ): Redis {
-  return new Redis({
-    url: config.UPSTASH_REDIS_REST_URL,
-    token: config.UPSTASH_REDIS_REST_TOKEN,
-    automaticDeserialization: false,
-    enableAutoPipelining: false,
-    enableTelemetry: false,
-    readYourWrites: false,
-    // Not `false`: that means one retry.
-    retry: { retries: 0 },
-    signal: () => AbortSignal.timeout(config.REDIS_TIMEOUT_MS),
-  });
+  return new GuardedRedis(
+    {
+      url: config.UPSTASH_REDIS_REST_URL,
+      token: config.UPSTASH_REDIS_REST_TOKEN,
+      automaticDeserialization: false,
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+      readYourWrites: false,
+      // Not `false`: that means one retry.
+      retry: { retries: 0 },
+      signal: () => AbortSignal.timeout(config.REDIS_TIMEOUT_MS),
+    },
+    guard,
+  );
+}
+
+class GuardedRedis extends Redis {
+  constructor(settings: RedisConfigCloudflare, guard: GuardRedis) {
+    super(settings);
+    const { client } = this;
+    const request = client.request.bind(client);
+    client.request = <T>(asked: Parameters<typeof client.request>[0]) => guard(() => request<T>(asked));
+  }
 }

@@ -20,6 +20,12 @@ export interface CatalogDeps {
   connect: ConnectUpstream;
 }
 
+/** The catalog as of an epoch of the tenant: what an isolate has kept from an older one does not count. */
+export const atEpoch = ({ directory, connect }: CatalogDeps, epoch: number): CatalogDeps => ({
+  connect,
+  directory: { enabled: (tenantId) => directory.enabled(tenantId, epoch) },
+});
+
 /** What a tool name on `/mcp` stands for. */
 export type ToolTarget =
   | { kind: "builtin"; tool: BuiltinTool }
@@ -61,8 +67,9 @@ export async function listTools(
   deps: CatalogDeps,
   tenantId: string,
   caller: UpstreamCaller,
+  isWanted: (slug: string) => boolean = () => true,
 ): Promise<{ tools: Tool[]; unavailable: string[] }> {
-  const upstreams = await deps.directory.enabled(tenantId);
+  const upstreams = (await deps.directory.enabled(tenantId)).filter(({ slug }) => isWanted(slug));
   const tools = [...BUILTIN.values()].map((tool) => tool.definition());
   const unavailable: string[] = [];
   await inParallel(upstreams, CONCURRENCY, async (upstream) => {

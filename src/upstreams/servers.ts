@@ -11,7 +11,7 @@ export interface Upstream {
   url: string;
 }
 
-/** How long an isolate may act on a list that another isolate has changed meanwhile, in milliseconds. */
+/** How long an isolate may act on a list whose change it has not heard of, in milliseconds. */
 const FRESH_MS = 5_000;
 const MAX_TENANTS = 500;
 
@@ -23,24 +23,28 @@ const columns = {
   url: upstreamServer.url,
 };
 
-/** The enabled upstream servers of tenants; an isolate asks Postgres for each tenant at most once in five seconds. */
+/**
+ * The enabled upstream servers of tenants; an isolate asks Postgres for each tenant at most once in five seconds, and at once when the
+ * tenant's epoch is another one.
+ */
 export interface UpstreamDirectory {
-  enabled: (tenantId: string) => Promise<readonly Upstream[]>;
+  enabled: (tenantId: string, epoch?: number) => Promise<readonly Upstream[]>;
 }
 
 export function upstreamDirectory(db: Pick<Db, "select">, now: () => number = Date.now): UpstreamDirectory {
-  const known = new Map<string, { list: Upstream[]; at: number }>();
+  const known = new Map<string, { list: Upstream[]; at: number; epoch: number | undefined }>();
   return {
-    enabled: async (tenantId) => {
+    enabled: async (tenantId, epoch) => {
       const cached = known.get(tenantId);
-      if (cached && now() - cached.at < FRESH_MS) return cached.list;
+      const isOfEpoch = epoch === undefined || cached?.epoch === epoch;
+      if (cached && isOfEpoch && now() - cached.at < FRESH_MS) return cached.list;
       const list = await db
         .select(columns)
         .from(upstreamServer)
         .where(and(eq(upstreamServer.tenantId, tenantId), eq(upstreamServer.enabled, true)))
         .orderBy(asc(upstreamServer.slug));
       if (known.size >= MAX_TENANTS) known.clear();
-      known.set(tenantId, { list, at: now() });
+      known.set(tenantId, { list, at: now(), epoch });
       return list;
     },
   };

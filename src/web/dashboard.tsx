@@ -10,6 +10,7 @@ import { untrustedText } from "./untrusted.ts";
 /** The pages of the dashboard in the order of its menu. */
 const MENU = {
   "/dashboard/apps": "Connected apps",
+  "/dashboard/keys": "API keys",
   "/dashboard/sessions": "Sessions",
   "/dashboard/team": "Team",
   "/dashboard/account": "Account",

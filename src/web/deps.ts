@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
 import type { SendMail } from "../auth/mail.ts";
 import type { DisconnectDeps } from "../grants/connected.ts";
+import type { PublishChanges } from "../platform/changes.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
@@ -27,6 +28,8 @@ export interface WebDeps {
   db: Pick<Db, "execute">;
   /** Consents that are being decided, and the end of what was granted. */
   grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };
+  /** Brings committed changes to Redis, so that they are in force at the next call. */
+  publish: PublishChanges;
   /** Sends a mail; awaited after the answer. */
   sendMail: SendMail;
   /** Work that goes on after the answer. */

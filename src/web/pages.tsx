@@ -11,6 +11,7 @@ import { DECIDE_PATH, DEVICE_PATH } from "./device-pages.tsx";
 import { errorPage, failurePage } from "./error.tsx";
 import { pageHeaders } from "./headers.ts";
 import { home } from "./home.tsx";
+import { addKeyPages } from "./keys-pages.ts";
 import { protectedForm } from "./protected-form.tsx";
 import { PROVIDER_PATH, signInWithProvider } from "./providers.tsx";
 import { revokeOtherSessions, revokeSession, REVOKE_OTHERS_PATH, REVOKE_PATH, showSessions } from "./sessions.tsx";
@@ -48,6 +49,7 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   pages.post(REVOKE_PATH, form("revoke-session"), revokeSession(deps));
   pages.post(REVOKE_OTHERS_PATH, form("revoke-others"), revokeOtherSessions(deps));
   addAccountPages(pages, deps, form);
+  addKeyPages(pages, deps, form);
   addTeamPages(pages, deps, form);
   pages.get("/error", (c) => errorPage(c, c.req.query("error") ?? ""));
 

@@ -69,8 +69,12 @@ footer{padding:var(--space-4);text-align:center;font-size:var(--small);color:var
 .small{font-size:var(--small)}
 .field{display:flex;flex-direction:column;gap:var(--space-1)}
 .field label{font-weight:600}
-.field input,.field select{font:inherit;color:inherit;background:var(--surface);border:1px solid var(--control);border-radius:var(--radius);padding:var(--space-2) var(--space-3);min-height:2.5rem;width:100%}
-.field input[aria-invalid]{border-color:var(--danger)}
+.field input,.field select,.field textarea{font:inherit;color:inherit;background:var(--surface);border:1px solid var(--control);border-radius:var(--radius);padding:var(--space-2) var(--space-3);min-height:2.5rem;width:100%}
+.field textarea,.field input[readonly]{font:.875em/1.5 var(--mono)}
+.field textarea{resize:vertical}
+.field [aria-invalid]{border-color:var(--danger)}
+details>summary{font-weight:600;cursor:pointer;min-height:1.5rem}
+details[open]>summary{margin-bottom:var(--space-4)}
 .problem{color:var(--danger);font-size:var(--small)}
 .choices{margin:0;min-width:0;border:1px solid var(--line);border-radius:var(--radius);background:var(--surface);padding:var(--space-2) var(--space-4) var(--space-3)}
 .choices legend{font-weight:600;padding:0 var(--space-1);margin-left:calc(-1*var(--space-1))}

@@ -1,79 +1,105 @@
-// `npm run bench`: size and start-up of the bundle, and what an authenticated call costs beside one that is not, in workerd itself.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+// `npm run bench`: what an authenticated, limited and audited call costs beside one that is none of it, and beside what one would
+// build of ready-made parts. `--quick` takes a minute and is good for finding out whether something is badly wrong.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { gzipSync } from "node:zlib";
-import { startStack } from "../../dev/stack.ts";
-import { bundle, runBundle } from "../support/workerd.ts";
+import { coldStarts } from "./cold-start.ts";
+import { contestants, start, type Name, type Running } from "./contestants.ts";
+import { goals } from "./goals.ts";
+import { startKv } from "./kv.ts";
+import { compare, measurePairs, versus, type Effort } from "./pairs.ts";
+import { report, verdict } from "./report.ts";
+import type { Latency, Results, Setting } from "./results.ts";
+import { startBenchStack } from "./stack.ts";
+import { countTrips, type CountedTrips } from "./trips.ts";
 
-const OUT = resolve(".local/bench");
-const STARTS = 7;
-const PAIRS = 8;
-const CALLS = 100;
-const PORT = Number(process.env["PORT"] ?? 8799);
+const OUT = resolve(".local");
+const LATENCIES: readonly Latency[] = [
+  { redis: 0, postgres: 0 },
+  { redis: 2, postgres: 5 },
+];
+const GATEWAY: readonly Name[] = ["gateway, key", "gateway, token"];
+const RIVALS: readonly Name[] = ["bare + PING", "verifyApiKey + limits", "JWT + limits", "oauth-provider"];
+const STORELESS: readonly Name[] = ["bare", "bare again"];
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-const rounded = (value: number) => Math.round(value * 100) / 100;
+const quick = process.argv.includes("--quick");
+const effort: Effort = quick ? { sliceMs: 250, pairs: 3 } : { sliceMs: 600, pairs: 6 };
+const paced = quick ? { seconds: 1, drainMs: 500 } : { seconds: 2, drainMs: 1_500 };
+const starts = quick ? 1 : 5;
 
-mkdirSync(OUT, { recursive: true });
-const module = await bundle(OUT);
-const source = readFileSync(module);
-const size = {
-  rawKiB: Math.round(source.length / 1024),
-  gzipKiB: Math.round(gzipSync(source, { level: 9 }).length / 1024),
+const say = (text: string) => console.log(`${Math.round(performance.now() / 1000)} s: ${text}`);
+
+mkdirSync(resolve(OUT, "bench"), { recursive: true });
+say("the local stack starts");
+const stack = await startBenchStack();
+const kv = await startKv();
+const running: Running[] = [];
+const stopAll = async () => {
+  for (const one of running.splice(0)) await one.stop();
 };
-
-const stack = await startStack({
-  directory: resolve(OUT, "stack"),
-  baseUrl: `http://127.0.0.1:${PORT}`,
-  log: () => {},
-});
 try {
-  const starts: number[] = [];
-  for (let i = 0; i < STARTS; i++) {
-    const worker = await runBundle(module, stack.settings, PORT);
-    starts.push(worker.firstAnswerMs);
-    await worker.stop();
-  }
-  const worker = await runBundle(module, stack.settings, PORT);
-  const echo = async () => {
-    const answer = await fetch(`${worker.url}/mcp`, {
-      method: "POST",
-      headers: {
-        "x-api-key": stack.apiKey,
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-      },
-      body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"}}}',
+  say("the Workers are bundled and get their credentials");
+  const all = await contestants(stack, kv, resolve(OUT, "bench"));
+  for (const one of all) running.push(await start(one));
+
+  say("round trips are counted");
+  const trips = new Map<Name, CountedTrips>();
+  for (const one of running.filter(({ name }) => !STORELESS.includes(name)))
+    trips.set(one.name, await countTrips(one, { stack, kv, ...paced }));
+
+  const settings: Setting[] = [];
+  for (const latency of LATENCIES) {
+    say(`pairs are measured with Redis +${latency.redis} ms, Postgres +${latency.postgres} ms`);
+    await stack.setLatency(latency);
+    kv.setLatency(latency.redis);
+    const [bare, ...others] = running;
+    if (!bare) throw new Error("there is nothing to measure");
+    const { pairs, overallCpuMs } = await measurePairs([bare, ...others], effort);
+    const bareCpuMs = overallCpuMs.get(bare.name) ?? Number.NaN;
+    const compared = Object.fromEntries([...pairs].map(([name, measured]) => [name, compare(measured)]));
+    const against = GATEWAY.flatMap((own) =>
+      RIVALS.map((rival) => [`${own} / ${rival}`, versus(pairs.get(own) ?? [], pairs.get(rival) ?? [])] as const),
+    );
+    settings.push({
+      latency,
+      compared,
+      overallCpuTimes: Object.fromEntries([...overallCpuMs].map(([name, ms]) => [name, ms / bareCpuMs])),
+      versus: Object.fromEntries(against),
     });
-    const text = await answer.text();
-    if (!text.includes('"structuredContent"')) throw new Error(`echo failed: ${answer.status} ${text.slice(0, 200)}`);
-  };
-  const healthz = async () => void (await (await fetch(`${worker.url}/healthz`)).text());
-  const perCall = async (work: () => Promise<void>) => {
-    const startedAt = performance.now();
-    for (let i = 0; i < CALLS; i++) await work();
-    return (performance.now() - startedAt) / CALLS;
-  };
-  await perCall(echo);
-  const pairs: { echo: number; healthz: number }[] = [];
-  for (let i = 0; i < PAIRS; i++) pairs.push({ echo: await perCall(echo), healthz: await perCall(healthz) });
-  await worker.stop();
-  const result = {
-    bundle: size,
-    startMs: { median: rounded(median(starts)), all: starts.map(rounded) },
-    echoWithKey: {
-      msPerCall: rounded(median(pairs.map((pair) => pair.echo))),
-      timesHealthz: rounded(median(pairs.map((pair) => pair.echo / pair.healthz))),
+  }
+  await stack.setLatency({ redis: 0, postgres: 0 });
+  kv.setLatency(0);
+  await stopAll();
+
+  say("cold starts are measured");
+  const cold = await coldStarts(
+    all.filter(({ name }) => name !== "bare again"),
+    starts,
+  );
+  const results: Results = {
+    at: new Date().toISOString(),
+    quick,
+    machine: {
+      cpus: availableParallelism(),
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      ...stack.servers,
     },
+    gzipKiB: Object.fromEntries(all.map(({ name, workerd }) => [name, workerd.bundle.gzipKiB])),
+    trips: Object.fromEntries(trips),
+    settings,
+    coldStarts: Object.fromEntries(cold),
   };
-  writeFileSync(resolve(".local/bench.json"), `${JSON.stringify(result, null, 2)}\n`);
-  console.table({
-    "bundle, KiB": { value: size.rawKiB },
-    "bundle, gzip KiB": { value: size.gzipKiB },
-    [`start to first answer, ms (median of ${STARTS})`]: { value: result.startMs.median },
-    "echo with an API key, ms": { value: result.echoWithKey.msPerCall },
-    "echo with an API key, times /healthz": { value: result.echoWithKey.timesHealthz },
-  });
+  const reached = goals(results);
+  console.log(`\n${report(results)}\n\n${verdict(reached)}\n`);
+  if (stack.servers.redis === "embedded")
+    console.log(
+      "The embedded Redis runs scripts slower than Redis does: compare with alternatives on a real one (REDIS_URL).\n",
+    );
+  writeFileSync(resolve(OUT, "bench.json"), `${JSON.stringify({ ...results, goals: reached }, null, 2)}\n`);
+  say(`all of it is in ${resolve(OUT, "bench.json")}`);
 } finally {
+  await stopAll();
+  await kv.stop();
   await stack.stop();
 }

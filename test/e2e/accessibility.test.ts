@@ -25,6 +25,8 @@ const PUBLIC_PAGES = [
 const PAGES_OF_A_PERSON = [
   "/",
   "/dashboard/apps",
+  "/dashboard/keys",
+  "/dashboard/keys/new",
   "/dashboard/sessions",
   "/dashboard/team",
   "/dashboard/account",

@@ -1,5 +1,6 @@
 // What the worker stories share: requests to the Worker, people and keys to make them with, and the local stack's counters.
 import { env, exports } from "cloudflare:workers";
+import { vi } from "vitest";
 import { user as userTable, apikey } from "../../src/auth/schema.ts";
 import type * as mainModule from "../../src/index.ts";
 import { scopesToPermissions, type Scope } from "../../src/auth/scopes.ts";
@@ -133,7 +134,7 @@ export const resetStats = async (): Promise<void> => {
   await fetch(`${controls}/stats/reset`, { method: "POST" });
 };
 
-/** Lets Postgres or Redis fail while the work runs; see the local stack's controls for the modes. */
+/** Lets Postgres or Redis fail while the work runs; see the local stack's controls for the modes. Afterwards the Worker trusts Redis again. */
 export async function withFault<T>(fault: Record<string, unknown>, work: () => Promise<T>): Promise<T> {
   const answer = await fetch(`${controls}/faults`, { method: "POST", body: JSON.stringify(fault) });
   if (!answer.ok) throw new Error(await answer.text());
@@ -141,6 +142,19 @@ export async function withFault<T>(fault: Record<string, unknown>, work: () => P
     return await work();
   } finally {
     await fetch(`${controls}/faults`, { method: "DELETE" });
+    if ("upstash" in fault) await closeBreaker();
+  }
+}
+
+/** As if the time for which the Worker gives Redis up had passed: the question whether it is ready is the probe that finds Redis well. */
+async function closeBreaker(): Promise<void> {
+  const shifted = vi.getMockedSystemTime();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 11_000 });
+  try {
+    await request("/readyz");
+  } finally {
+    vi.useRealTimers();
+    if (shifted !== null) vi.useFakeTimers({ toFake: ["Date"], now: shifted });
   }
 }
 

@@ -120,9 +120,19 @@ describe("revocation of a grant", () => {
     });
   });
 
-  it("fails closed with 503 while nobody can say whether a grant has ended", async () => {
-    const tokens = await tokensFor(await newClient(), await newPerson());
+  it("is known to Postgres while Redis is down", async () => {
+    const clientId = await newClient();
+    const [ended, other] = [await tokensFor(clientId, await newPerson()), await tokensFor(clientId, await newPerson())];
+    expect((await revoke({ token: ended.refresh_token, client_id: clientId })).status).toBe(200);
     await withFault({ upstash: { mode: "down" } }, async () => {
+      expect((await whoami(ended.access_token)).status).toBe(401);
+      expect((await whoami(other.access_token)).status).toBe(200);
+    });
+  });
+
+  it("fails closed with 503 while neither store can say whether a grant has ended", async () => {
+    const tokens = await tokensFor(await newClient(), await newPerson());
+    await withFault({ upstash: { mode: "down" }, neon: { mode: "down" } }, async () => {
       const answer = await whoami(tokens.access_token);
       expect(answer.status).toBe(503);
       expect(answer.error).toMatchObject({ data: { code: "unavailable" } });

@@ -6,17 +6,27 @@ import type { Redis } from "../../../src/platform/redis.ts";
 /** Redis as far as a claim needs it; what was set is kept with its options. */
 function redis() {
   const set: [string, string, object][] = [];
-  const keys = new Set<string>();
+  const keys = new Map<string, string>();
   const store = {
     set: async (key: string, value: string, options: object) => {
       set.push([key, value, options]);
       if (keys.has(key)) return null;
-      keys.add(key);
+      keys.set(key, value);
       return "OK";
     },
     del: async (key: string) => Number(keys.delete(key)),
-  } as unknown as Pick<Redis, "set" | "del">;
-  return { store, set };
+    eval: async (_script: string, [key = ""]: string[], [claim]: string[]) =>
+      keys.get(key) === claim ? Number(keys.delete(key)) : 0,
+  } as unknown as Pick<Redis, "set" | "del" | "eval">;
+  /** The same store, whose answers to `set` get lost. */
+  const deaf = {
+    ...store,
+    set: async (...command: Parameters<Redis["set"]>) => {
+      await store.set(...command);
+      throw new Error("lost");
+    },
+  } as typeof store;
+  return { store, set, deaf };
 }
 
 const NOW = 1_700_000_000_000;
@@ -27,7 +37,8 @@ describe("the decision of a consent request", () => {
     const { store, set } = redis();
     expect(await claimDecision(store, request, NOW)).toBe(true);
     expect(await claimDecision(store, request, NOW)).toBe(false);
-    expect(set[0]).toEqual([`mrg1:decided:${await sha256("signature=")}`, "1", { nx: true, ex: 360 }]);
+    const key = `mrg1:decided:${await sha256("signature=")}`;
+    expect(set[0]).toEqual([key, expect.any(String), { nx: true, ex: 360 }]);
   });
 
   it("is another one for another request", async () => {
@@ -41,6 +52,14 @@ describe("the decision of a consent request", () => {
     await claimDecision(store, request, NOW);
     await releaseDecision(store, request.signature);
     expect(await claimDecision(store, request, NOW)).toBe(true);
+  });
+
+  it("can be taken again when the answer to the first try was lost, and then by one", async () => {
+    const { store, deaf } = redis();
+    await expect(claimDecision(deaf, request, NOW)).rejects.toThrow("lost");
+    expect(await claimDecision(store, request, NOW)).toBe(true);
+    await expect(claimDecision(deaf, request, NOW)).rejects.toThrow("lost");
+    expect(await claimDecision(store, request, NOW)).toBe(false);
   });
 
   it("is remembered for a while even when the clocks of two isolates differ", async () => {

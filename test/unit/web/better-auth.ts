@@ -54,7 +54,7 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
     generateApiKey: () => "unused",
     keyStartLength: 12,
     defaultKeyPermissions: {},
-    onKeyChanged: async () => undefined,
+    publish: async () => undefined,
     stopCredentials: async () => undefined,
     resumeGrants: async () => undefined,
     browserCookie: "__Host-mrg.form",

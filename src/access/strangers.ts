@@ -1,0 +1,25 @@
+import type { Limit } from "../limits/bucket.ts";
+import type { LocalBuckets } from "../limits/local.ts";
+import { addressBlock } from "../platform/ip.ts";
+import type { AccessRefusal } from "./refusal.ts";
+
+/** Counts, in this isolate and without I/O, how often requests from an address come to nothing: it is the address that is limited, no account. */
+export interface Strangers {
+  /** The refusal of an address that has failed too often; undefined while it may try. */
+  refusalOf: (address: string | null, now: number) => AccessRefusal | undefined;
+  failed: (address: string | null, now: number) => void;
+}
+
+export function strangers(local: LocalBuckets, limit: Limit): Strangers {
+  const bucketOf = (address: string | null) =>
+    `address:${(address === null ? undefined : addressBlock(address)) ?? "unknown"}`;
+  return {
+    refusalOf: (address, now) => {
+      const retryMs = local.waitFor(bucketOf(address), limit, now);
+      return retryMs === 0
+        ? undefined
+        : { kind: "limited", tier: "address", retryMs, limits: [{ tier: "address", limit, remaining: 0 }] };
+    },
+    failed: (address, now) => void local.take(bucketOf(address), limit, now),
+  };
+}

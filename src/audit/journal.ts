@@ -1,0 +1,156 @@
+import { sql } from "drizzle-orm";
+import type { Db } from "../platform/db.ts";
+import { errorFields, type Log } from "../platform/log.ts";
+import { redisKeys } from "../platform/redis.ts";
+import { redisScript, type RunScript } from "../platform/redis-script.ts";
+import type { AuditEvent } from "./event.ts";
+import { insertRows, rowOf, type AuditRow } from "./rows.ts";
+import { auditIntent } from "./schema.ts";
+
+/** Where the write-ahead entry of an event is, to be trimmed once Postgres has the event. */
+export interface StreamEntry {
+  shard: number;
+  id: string;
+}
+
+/** What a call has used, beside what it did. Times are epoch milliseconds. */
+export interface Usage {
+  keyId: string;
+  at: number;
+  quota?: { chainId: string; period: string; used: number } | undefined;
+}
+
+export interface JournalDeps {
+  db: Pick<Db, "execute">;
+  runScript: RunScript;
+  /** Work that goes on after the answer. */
+  background: (work: Promise<unknown>) => void;
+  wait: (ms: number) => Promise<unknown>;
+  now: () => number;
+  log: Log;
+}
+
+/** Writes down what happened: at once in this isolate, in Postgres a moment later and many at a time. */
+export interface Journal {
+  record: (event: AuditEvent, entry?: StreamEntry) => void;
+  used: (usage: Usage) => void;
+  /** Writes now what is waiting. */
+  flush: () => Promise<void>;
+}
+
+const FLUSH_MS = 500;
+const BATCH = 200;
+/** While neither store takes anything; beyond this the oldest are given up, which the log says. */
+const MAX_WAITING = 10_000;
+/** How exact "last used" is. */
+const LAST_USED_MS = 60_000;
+const MAX_KEYS = 5_000;
+
+/** Everything in one request: the stream's entries of events that Postgres has now. */
+const TRIM = redisScript(`
+for i = 1, #ARGV, 2 do redis.call('XDEL', KEYS[tonumber(ARGV[i])], ARGV[i + 1]) end
+return #ARGV / 2`);
+
+/** What Postgres does not take now waits in the stream, beside what was written ahead. */
+const APPEND = redisScript(`
+for i = 1, #ARGV, 2 do redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', 'o', ARGV[i + 1]) end
+return #ARGV / 2`);
+
+interface Waiting {
+  row: AuditRow;
+  entry: StreamEntry | undefined;
+}
+
+/** The journal of one isolate. What it holds is plain data: any request's background work may write it down. */
+export function createJournal(deps: JournalDeps): Journal {
+  const { db, runScript, background, wait, now, log } = deps;
+  let waiting: Waiting[] = [];
+  const lastUsed = new Map<string, number>();
+  let used = new Map<string, number>();
+  let quotas = new Map<string, NonNullable<Usage["quota"]>>();
+  let flushAt = 0;
+
+  function schedule(): void {
+    const at = now();
+    if (at <= flushAt) return;
+    flushAt = at + FLUSH_MS;
+    background(wait(FLUSH_MS).then(flush));
+  }
+
+  async function flush(): Promise<void> {
+    while (waiting.length > 0 || used.size > 0 || quotas.size > 0) {
+      const events = waiting.slice(0, BATCH);
+      waiting = waiting.slice(BATCH);
+      const [keys, spent] = [used, quotas];
+      [used, quotas] = [new Map(), new Map()];
+      try {
+        await write(events, keys, spent);
+      } catch (error) {
+        log("warn", "audit.delayed", { events: events.length, ...errorFields(error) });
+        for (const [id, quota] of spent) if ((quotas.get(id)?.used ?? 0) < quota.used) quotas.set(id, quota);
+        await keep(events);
+        return;
+      }
+      const entries = events.flatMap(({ entry }) => entry ?? []);
+      if (entries.length > 0) await runScript(TRIM, ...byShard(entries.map(({ shard, id }) => [shard, id])));
+    }
+  }
+
+  async function write(events: Waiting[], keys: Map<string, number>, spent: typeof quotas): Promise<void> {
+    const rows = events.map(({ row }) => row);
+    const uses = [...keys].map(([id, at]) => ({ id, at: new Date(at).toISOString() }));
+    const usages = [...spent.values()].map(({ chainId, period, used: n }) => ({ chain_id: chainId, period, used: n }));
+    await db.execute(sql`
+      with written as (${insertRows(sql`${JSON.stringify(rows)}::jsonb`)}),
+      settled as (delete from ${auditIntent} where id = any(${sql.param(rows.map(({ id }) => id))}::uuid[])),
+      seen as (
+        update apikey set last_request = u.at at time zone 'utc'
+        from jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) as u(id text, at timestamptz)
+        where apikey.id = u.id and (last_request is null or last_request < u.at at time zone 'utc')
+      )
+      insert into quota_use as q (chain_id, period, used)
+      select chain_id, period, used from jsonb_to_recordset(${JSON.stringify(usages)}::jsonb) as u(chain_id text, period text, used bigint)
+      on conflict (chain_id, period) do update set used = greatest(q.used, excluded.used)`);
+  }
+
+  /** Postgres does not answer: the stream keeps the outcomes, and if Redis does not either, this isolate. */
+  async function keep(events: Waiting[]): Promise<void> {
+    try {
+      const entries = events.map(({ row, entry }) => [entry?.shard ?? 0, JSON.stringify(row)] as const);
+      if (entries.length > 0) await runScript(APPEND, ...byShard(entries));
+    } catch {
+      waiting = [...events, ...waiting];
+      const given = waiting.length - MAX_WAITING;
+      if (given > 0) {
+        waiting = waiting.slice(given);
+        log("error", "audit.given_up", { events: given });
+      }
+    }
+  }
+
+  return {
+    record: (event, entry) => {
+      waiting.push({ row: rowOf(event), entry });
+      schedule();
+    },
+    used: ({ keyId, at, quota }) => {
+      if (quota) quotas.set(quota.chainId, quota);
+      if (at - (lastUsed.get(keyId) ?? 0) >= LAST_USED_MS) {
+        if (lastUsed.size >= MAX_KEYS) lastUsed.clear();
+        lastUsed.set(keyId, at);
+        used.set(keyId, at);
+      } else if (!quota) return;
+      schedule();
+    },
+    flush,
+  };
+}
+
+/** Streams once each, and for each text the number of its stream. */
+function byShard(texts: readonly (readonly [shard: number, text: string])[]): [keys: string[], args: string[]] {
+  const shards = [...new Set(texts.map(([shard]) => shard))];
+  return [
+    shards.map(redisKeys.auditStream),
+    texts.flatMap(([shard, text]) => [String(shards.indexOf(shard) + 1), text]),
+  ];
+}

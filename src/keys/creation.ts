@@ -1,0 +1,105 @@
+import { sql } from "drizzle-orm";
+import { scopesToPermissions } from "../auth/scopes.ts";
+import { personalTenantId } from "../auth/tenants.ts";
+import { sha256 } from "../platform/crypto.ts";
+import { uuidv7 } from "../platform/ids.ts";
+import { keyOf, selectKey } from "./keys.ts";
+import type { KeyActor, KeyCommandDeps, KeyMade, KeyRefusal, KeyRow, NewKey } from "./keys.ts";
+import { beyondActor, checkKeyFields, DEFAULT_KEY_SCOPES, KEY_LIMITS, NOT_ADMINISTRATOR, RESTRICTED } from "./rules.ts";
+import { generateApiKey, KEY_START_LENGTH } from "./token.ts";
+import { auditInsert, textList, utc } from "./trail.ts";
+
+type Verdict = "done" | "tenant" | "owner" | "admin" | "full";
+
+/**
+ * Makes a key that can do no more than the actor, in a tenant of theirs; the key is in this answer and nowhere else. One request to
+ * Postgres, with the owner's row locked: keys that are made at once do not pass the limit together.
+ */
+export async function createKey(
+  { db }: Pick<KeyCommandDeps, "db">,
+  actor: KeyActor,
+  input: NewKey,
+  now: number,
+): Promise<KeyMade | KeyRefusal> {
+  if (actor.restricted) return RESTRICTED;
+  const wished = input.scopes ?? DEFAULT_KEY_SCOPES.filter((scope) => actor.scopes.has(scope));
+  const checked = checkKeyFields({ ...input, scopes: wished }, now);
+  if ("problems" in checked) return { state: "refused", problems: checked.problems };
+  const beyond = beyondActor(actor, wished);
+  if (beyond) return beyond;
+
+  const { userId } = actor;
+  const { name, scopes, expiresAt, servers, tools, addresses, rate, quota, owner = "user" } = checked.fields;
+  const tenantId = input.tenantId ?? actor.tenantId ?? personalTenantId(userId);
+  if (actor.tenantId !== undefined && tenantId !== actor.tenantId) return NO_TENANT;
+  const ofTeam = owner === "organization";
+  const [configId, referenceId] = ofTeam ? ["organization", tenantId] : ["default", userId];
+  const [key, id] = [generateApiKey("live"), uuidv7(now)];
+  const permissions = JSON.stringify(scopesToPermissions(scopes));
+
+  const [, { rows }, { rows: made }] = await db.batch([
+    db.execute(
+      ofTeam
+        ? sql`select 1 from organization where id = ${tenantId} for no key update`
+        : sql`select 1 from "user" where id = ${userId} for no key update`,
+    ),
+    db.execute<{ verdict: Verdict }>(sql`
+      with standing as (
+        select case
+          when not (${tenantId} = 'personal-' || u.id or m.id is not null) then 'tenant'
+          when ${ofTeam}::boolean and (${tenantId} like 'personal-%' or m.role not in ('owner', 'admin')) then 'owner'
+          when ${scopes.includes("admin")}::boolean and (${ofTeam}::boolean or u.role is distinct from 'admin') then 'admin'
+          when (
+            select count(*) from apikey k join api_key_policy p on p.key_id = k.id
+            where k.reference_id = ${referenceId} and k.config_id = ${configId} and p.revoked_at is null
+              and (k.expires_at is null or k.expires_at > ${utc(now)})) >= ${KEY_LIMITS.live} then 'full'
+          else 'done' end as verdict
+        from "user" u left join member m on m.organization_id = ${tenantId} and m.user_id = u.id
+        where u.id = ${userId} and u.banned is not true
+      ), made as (
+        insert into apikey (id, config_id, name, start, reference_id, key, enabled, rate_limit_enabled, request_count, expires_at,
+          created_at, updated_at, permissions)
+        select ${id}, ${configId}, ${name}, ${key.slice(0, KEY_START_LENGTH)}, ${referenceId}, ${await sha256(key)}, true, false, 0,
+          ${expiresAt ? utc(expiresAt.getTime()) : null}::timestamp, ${utc(now)}, ${utc(now)}, ${permissions}
+        from standing where verdict = 'done' returning id
+      ), policy as (
+        insert into api_key_policy (key_id, tenant_id, chain_id, created_by, servers, tools, addresses, per_minute, burst, quota_max,
+          quota_period)
+        select id, ${tenantId}, id, ${userId}, ${textList(servers)}, ${textList(tools)}, ${textList(addresses)},
+          ${rate?.perMinute ?? null}::int, ${rate?.burst ?? null}::int, ${quota?.max ?? null}::bigint, ${quota?.period ?? null}
+        from made returning key_id as id, tenant_id
+      ), entry as (${auditInsert({ event: "key.created", from: sql`policy`, userId, trail: actor.trail, detail: { owner, scopes: scopes.join(" ") }, now })})
+      select verdict from standing`),
+    db.execute<KeyRow>(selectKey(actor, id, now)),
+  ]);
+  const info = keyOf(made, now);
+  return info ? { state: "done", key, info } : refusalFor(rows[0]?.verdict);
+}
+
+const NO_TENANT: KeyRefusal = {
+  state: "forbidden",
+  problem: "Keys act in an organization of yours, and only in the one that your credential acts in.",
+};
+
+function refusalFor(verdict: Verdict | undefined): KeyRefusal {
+  switch (verdict) {
+    case "tenant":
+      return NO_TENANT;
+    case "owner":
+      return {
+        state: "forbidden",
+        problem:
+          "Keys that belong to an organization are made by its owners and administrators, and personal ones have none.",
+      };
+    case "admin":
+      return NOT_ADMINISTRATOR;
+    case "full":
+      return { state: "conflict", problem: `There are ${KEY_LIMITS.live} keys in use. Revoke one that is not needed.` };
+    case undefined:
+      return { state: "forbidden", problem: "Only people make keys: this credential acts for nobody." };
+    case "done":
+      throw new Error("a key that was made is not there");
+    default:
+      return verdict satisfies never;
+  }
+}

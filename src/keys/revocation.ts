@@ -1,0 +1,90 @@
+import { sql } from "drizzle-orm";
+import { linkMail, type Mail, type SendMail } from "../auth/mail.ts";
+import { sha256 } from "../platform/crypto.ts";
+import { lockKey } from "./changes.ts";
+import { isManagedBy, keyOf, selectKey } from "./keys.ts";
+import type { KeyActor, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow, KeyTrail } from "./keys.ts";
+import { isApiKey } from "./token.ts";
+import { auditInsert, utc } from "./trail.ts";
+
+/** Ends a key for good, in one request to Postgres, and before this resolves. Done also when it had ended before: then nothing changes. */
+export async function revokeKey(
+  { db, publish }: KeyCommandDeps,
+  actor: KeyActor,
+  id: string,
+  now: number,
+): Promise<KeyDone | KeyRefusal> {
+  const [, , { rows }] = await db.batch([
+    db.execute(lockKey(id)),
+    db.execute(sql`
+      with ending as (
+        select k.id, p.tenant_id from apikey k join api_key_policy p on p.key_id = k.id
+        where k.id = ${id} and p.revoked_at is null and ${isManagedBy(actor)}
+      ), ${ended("revoked", now)}, entry as (
+        ${auditInsert({ event: "key.revoked", from: sql`ending`, userId: actor.userId, trail: actor.trail, detail: {}, now })}
+      )
+      select id from ending`),
+    db.execute<KeyRow>(selectKey(actor, id, now)),
+  ]);
+  const info = keyOf(rows, now);
+  if (!info) return { state: "unknown" };
+  await publish();
+  return { state: "done", info };
+}
+
+export interface LeakDeps extends KeyCommandDeps {
+  sendMail: SendMail;
+  /** Work that goes on after the answer. */
+  background: (work: Promise<unknown>) => void;
+  /** Where the dashboard is. */
+  origin: string;
+}
+
+/**
+ * Ends a key for good because somebody else holds it: the whole key proves that. Its owner, or the owners of its organization, get a mail the
+ * first time. `unknown` for keys that we never made or that are gone; without any I/O for what is no key.
+ */
+export async function reportLeak(
+  { db, publish, sendMail, background, origin }: LeakDeps,
+  key: string,
+  trail: KeyTrail,
+  now: number,
+): Promise<{ state: "done" } | Extract<KeyRefusal, { state: "unknown" }> | { state: "malformed" }> {
+  if (!isApiKey(key)) return { state: "malformed" };
+  const hash = await sha256(key);
+  const [{ rows: found }, { rows: told }] = await db.batch([
+    db.execute(sql`select 1 from apikey where key = ${hash} for no key update`),
+    db.execute<{ email: string; start: string | null }>(sql`
+      with ending as (
+        select k.id, k.config_id, k.reference_id, k.start, p.tenant_id from apikey k join api_key_policy p on p.key_id = k.id
+        where k.key = ${hash} and p.revoked_at is null
+      ), ${ended("leaked", now)}, entry as (
+        ${auditInsert({ event: "key.leaked", from: sql`ending`, userId: null, trail, detail: {}, now })}
+      )
+      select u.email, ending.start from ending join "user" u on case ending.config_id when 'default' then u.id = ending.reference_id
+        else exists (select 1 from member where organization_id = ending.reference_id and user_id = u.id and role = 'owner') end`),
+  ]);
+  if (found.length === 0) return { state: "unknown" };
+  for (const { email, start } of told) background(sendMail(leakMail(email, start ?? "", origin)));
+  await publish();
+  return { state: "done" };
+}
+
+const ended = (reason: "revoked" | "leaked", now: number) => sql`disabled as (
+    update apikey set enabled = false, updated_at = ${utc(now)} from ending where apikey.id = ending.id
+  ), revoked as (
+    update api_key_policy set revoked_at = ${new Date(now).toISOString()}::timestamptz, revoked_reason = ${reason}
+    from ending where key_id = ending.id
+  )`;
+
+/** The key's name is left out: mails are HTML, and whoever makes a key chooses its name. */
+const leakMail = (to: string, start: string, origin: string): Mail =>
+  linkMail({
+    to,
+    subject: "One of your API keys was reported as leaked and is revoked",
+    intro: `Somebody who holds the whole API key that begins with ${start.replace(/[^\w-]/g, "")} has reported it as leaked. It works no more.`,
+    action: "See your keys",
+    url: `${origin}/dashboard/keys`,
+    outro:
+      "Make another key where you still need one, and find out how this one got out: the audit log says what it was used for.",
+  });

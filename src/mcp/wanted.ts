@@ -1,0 +1,31 @@
+import type { Wanted } from "../access/policy.ts";
+import type { Scope } from "../auth/scopes.ts";
+import { builtinToolNamed } from "../upstreams/catalog.ts";
+import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
+import type { Envelope } from "./envelope.ts";
+
+const OF_SERVERS = /^(tools|prompts|resources|completion)\//;
+
+/** What a request wants, in the terms of the rules about credentials: from the body alone, and a tool by the name that `/mcp` shows. */
+export async function wantedOf(envelope: Envelope, slug: string | null, address: string | null): Promise<Wanted> {
+  const { method, target } = envelope;
+  const isCall = method === "tools/call" && target !== null;
+  const tool = isCall ? (slug === null ? target : await exposedName(slug, target)) : null;
+  const server = slug ?? (tool === null || builtinToolNamed(tool) ? null : (splitExposedName(tool)?.slug ?? null));
+  const beyondTools = OF_SERVERS.test(method) && !method.startsWith("tools/");
+  return { address, scopes: requiredScopes(envelope, slug), server, tool, beyondTools };
+}
+
+/** Scopes that a request needs: a built-in tool states its own, everything else that shows or does something needs `mcp:tools`. */
+export function requiredScopes({ method, target }: Envelope, slug: string | null): readonly Scope[] {
+  if (!OF_SERVERS.test(method)) return [];
+  const builtin = slug === null && method === "tools/call" && target !== null ? builtinToolNamed(target) : undefined;
+  return builtin ? builtin.scopes : ["mcp:tools"];
+}
+
+/** Whether a request can do no harm and needs no store: it negotiates, or calls a built-in tool that only tells. */
+export function isHarmless({ method, target }: Envelope, slug: string | null): boolean {
+  if (!OF_SERVERS.test(method)) return true;
+  if (slug !== null || method !== "tools/call" || target === null) return false;
+  return builtinToolNamed(target)?.definition().annotations?.readOnlyHint === true;
+}
