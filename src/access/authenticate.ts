@@ -54,12 +54,15 @@ export async function authenticate(
   return checked;
 }
 
+/** Whether it is worth a look whether a key exists: its form and checksum are right, or it may be of the old system. No I/O. */
+export const mayBeApiKey = (key: string, acceptsLegacyKeys: boolean): boolean =>
+  looksLikeApiKey(key) ? isApiKey(key) : acceptsLegacyKeys && LEGACY_KEY.test(key);
+
 async function apiKey(
   { acceptsLegacyKeys }: AuthenticateDeps,
   key: string,
 ): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
-  const mayExist = looksLikeApiKey(key) ? isApiKey(key) : acceptsLegacyKeys && LEGACY_KEY.test(key);
-  if (!mayExist) return refuse("api_key", "wrong form or checksum");
+  if (!mayBeApiKey(key, acceptsLegacyKeys)) return refuse("api_key", "wrong form or checksum");
   return { claim: { kind: "api_key", key, hash: await sha256(key) } };
 }
 

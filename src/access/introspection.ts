@@ -2,13 +2,16 @@ import { sql } from "drizzle-orm";
 import { decodeJwt, type JWTPayload } from "jose";
 import type { AuthenticatedClient } from "../auth/authenticated-client.ts";
 import { tenantOfReference } from "../auth/consent-reference.ts";
-import { isResource } from "../auth/resources.ts";
+import { isResource, resourceOf } from "../auth/resources.ts";
 import { personalTenantId } from "../auth/tenants.ts";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
+import { looksLikeApiKey } from "../keys/token.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import type { VerifyAccessToken } from "./access-token.ts";
 import { tokenHasEnded } from "./authenticate.ts";
+import { keyUserId } from "./fill.ts";
+import { checkKey } from "./key-check.ts";
 import { machineUserId, type Principal } from "./principal.ts";
 
 export interface IntrospectionDeps {
@@ -17,6 +20,16 @@ export interface IntrospectionDeps {
   verifyAccessToken: VerifyAccessToken;
   /** The issuer. */
   origin: string;
+  acceptsLegacyKeys: boolean;
+}
+
+/** What a client asks about. `now` is in milliseconds. */
+interface TokenQuestion {
+  token: string;
+  /** Where the token was presented from, as far as the client says; it counts for API keys that are held to some addresses. */
+  address: string | null;
+  client: AuthenticatedClient;
+  now: number;
 }
 
 /** What a client is told of a token (RFC 7662 §2.2). Times are seconds since the epoch. */
@@ -27,16 +40,42 @@ const MAX_LENGTH = 8_192;
 
 /**
  * The state of a token now, for a client that has authenticated: of an access token to the client that holds it and those that serve its
- * resource, of a refresh token to its holder alone. All that is not active, or not theirs to know, is the same answer. An error of a
- * store is the caller's 503. `now` is in milliseconds.
+ * resource, of a refresh token to its holder alone, of an API key to those that serve a resource in the key's tenant. All that is not active,
+ * or not theirs to know, is the same answer. An error of a store is the caller's 503.
  */
-export async function introspectToken(
-  deps: IntrospectionDeps,
-  { token, client, now }: { token: string; client: AuthenticatedClient; now: number },
-): Promise<TokenState> {
+export async function introspectToken(deps: IntrospectionDeps, question: TokenQuestion): Promise<TokenState> {
+  const { token, client, now } = question;
   if (token.length > MAX_LENGTH) return INACTIVE;
+  if (looksLikeApiKey(token)) return apiKey(deps, question);
   const claims = unverifiedClaims(token);
-  return claims ? accessToken(deps, token, claims, client, now) : refreshToken(deps, token, client, now);
+  if (claims) return accessToken(deps, token, claims, client, now);
+  const state = await refreshToken(deps, token, client, now);
+  return state.active ? state : apiKey(deps, question);
+}
+
+/**
+ * Only an administrator makes a client that has both a tenant and resources: no stranger's client is told of a key. The answer has no words for
+ * lists of servers and tools, and whoever asks would let the key do everything: a key is good where every resource of the client is on
+ * its list of servers, and one with a list of tools is not.
+ */
+async function apiKey(deps: IntrospectionDeps, { token, address, client, now }: TokenQuestion): Promise<TokenState> {
+  const { tenantId, resources } = client;
+  if (tenantId === null || resources.length === 0) return INACTIVE;
+  const key = await checkKey(deps, { key: token, tenantId, scopes: [], address }, now);
+  if (!key) return INACTIVE;
+  const { servers, tools, expiresAt } = key;
+  const open = servers?.map((slug) => resourceOf(deps.origin, slug));
+  if (tools !== null || (open && !resources.every((resource) => open.includes(resource)))) return INACTIVE;
+  return {
+    active: true,
+    scope: key.scopes.join(" "),
+    sub: key.userId ?? keyUserId(key.keyId),
+    iss: deps.origin,
+    ...(expiresAt !== null && { exp: Math.floor(expiresAt / 1000) }),
+    jti: key.keyId,
+    tenant: tenantId,
+    token_type: "api_key",
+  };
 }
 
 async function accessToken(

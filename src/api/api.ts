@@ -32,7 +32,9 @@ import {
   revokeApiKey,
   rotateApiKey,
 } from "./keys.ts";
+import { deleteTenantLimits, getLimits, getTenantLimits, putTenantLimits } from "./limits.ts";
 import { listServers } from "./servers.ts";
+import { verifyApiKey } from "./verify.ts";
 
 const openApi = route({
   method: "get",
@@ -55,6 +57,7 @@ export const routes: readonly Route<ApiDeps, Principal>[] = [
   listApiKeys,
   createApiKey,
   reportApiKeyLeak,
+  verifyApiKey,
   getApiKey,
   changeApiKey,
   deleteApiKey,
@@ -66,6 +69,10 @@ export const routes: readonly Route<ApiDeps, Principal>[] = [
   changeManagedClient,
   deleteManagedClient,
   rotateManagedClientSecret,
+  getLimits,
+  getTenantLimits,
+  putTenantLimits,
+  deleteTenantLimits,
 ];
 
 /** The management plane: health and `/api/v1`. */
@@ -98,11 +105,7 @@ async function principalOf(c: Context<HttpEnv>, deps: ApiDeps, scopes: readonly 
   if ("refusal" in authenticated) throw refuse(authenticated.refusal);
   const required = scopes.filter(isScope);
   const wanted = { address, scopes: required, server: null, tool: null, beyondTools: false };
-  const admission = await deps.admit(
-    authenticated.claim,
-    { eventId: uuidv7(now), wanted, isHarmless: false },
-    now,
-  );
+  const admission = await deps.admit(authenticated.claim, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
   if ("refusal" in admission) {
     if (!admission.principal) deps.strangers.failed(address, now);
     throw refuse(admission.refusal);

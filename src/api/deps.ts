@@ -13,7 +13,7 @@ import { routesFor } from "../platform/route.ts";
 
 /** What the management API runs on. */
 export interface ApiDeps extends AuthenticateDeps {
-  config: Pick<Config, "BASE_URL" | "SCOPES" | "REQUIRE_PKCE">;
+  config: Pick<Config, "BASE_URL" | "LIMITS" | "SCOPES" | "REQUIRE_PKCE">;
   admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
   journal: Pick<Journal, "record" | "used">;
   grants: GrantDeps;

@@ -9,7 +9,8 @@ export type AuditEventName =
   | "key.changed"
   | "key.rotated"
   | "key.revoked"
-  | "key.leaked";
+  | "key.leaked"
+  | "limits.changed";
 
 /** Who did it, as far as known. Ids only: names change and are looked up when the log is read. */
 export interface AuditActor {

@@ -118,7 +118,8 @@ export function createJournal(deps: JournalDeps): Journal {
     try {
       const entries = events.map(({ row, entry }) => [entry?.shard ?? 0, JSON.stringify(row)] as const);
       if (entries.length > 0) await runScript(APPEND, ...byShard(entries));
-    } catch {
+    } catch (error) {
+      log("warn", "audit.waiting", { events: events.length, ...errorFields(error) });
       waiting = [...events, ...waiting];
       const given = waiting.length - MAX_WAITING;
       if (given > 0) {

@@ -29,8 +29,8 @@ export function clientAuthentication(limit: { window: number; max: number }): Be
           if (!provider) throw new APIError("INTERNAL_SERVER_ERROR");
           const api = getOAuthProviderApi({ ...ctx, path: ASSERTION_ENDPOINT }, provider.options);
           const { client } = await api.authenticateClient({ requireCredentials: true });
-          const resources = managedRegistration(client)?.resources ?? [];
-          return ctx.json({ clientId: client.clientId, resources } satisfies AuthenticatedClient);
+          const { resources = [], tenantId = null } = managedRegistration(client) ?? {};
+          return ctx.json({ clientId: client.clientId, resources, tenantId } satisfies AuthenticatedClient);
         },
       ),
     },

@@ -70,7 +70,8 @@ const REFUSALS: Record<Exclude<Verdict, "done">, KeyRefusal> = {
 const fieldsOf = (change: KeyChange) =>
   Object.entries(change)
     .filter(([, value]) => value !== undefined)
-    .map(([name]) => name);
+    .map(([name]) => name)
+    .toSorted((a, b) => a.localeCompare(b));
 
 /** Another name, or an end: what a credential with limits may do to a key without. */
 const narrowsOnly = (change: KeyChange) =>

@@ -41,7 +41,7 @@ const MIGRATE = "npm run db:migrate";
 
 /**
  * The key tables' checklist (R5): each of the three tables is what it should be, nothing of the old state is left, keys and policies belong
- * together, triggers and rights are in place, and Redis hears of changes. Five statements at most; changes nothing; reads no key's secret.
+ * together, triggers and rights are in place, and Redis hears of changes. Six statements at most; changes nothing; reads no key's secret.
  */
 export async function keyTableChecklist(run: RunStatement): Promise<ChecklistItem[]> {
   const columns = await columnsOf(run);
@@ -73,7 +73,14 @@ function shape(columns: Map<string, string[]>, name: string, table: PgTable, tod
   const missing = expected.filter((column) => !there.includes(column));
   const extra = there.filter((column) => !expected.includes(column));
   const differences = [...listed("lacks", missing), ...listed("has too", extra)];
-  const found = there.length === 0 ? "no such table" : differences.join("; ") || `${expected.length} columns`;
+  if (there.length === 0)
+    return item(
+      `${name} has exactly its own columns`,
+      false,
+      "no such table",
+      `${MIGRATE}, or for an old database first ${IMPORT}`,
+    );
+  const found = differences.join("; ") || `${expected.length} columns`;
   return item(`${name} has exactly its own columns`, missing.length + extra.length === 0, found, todo);
 }
 

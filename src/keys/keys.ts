@@ -121,17 +121,19 @@ export interface KeyPosition {
 
 const MAX_PAGE = 200;
 
-/** The actor's keys, and those that belong to teams of which they are owner or administrator; newest first, at most `limit` (200). */
+/**
+ * The actor's keys, and those that belong to teams of which they are owner or administrator; newest first, at most `limit` (200). For a
+ * credential those that act in its tenant.
+ */
 export async function listKeys(
   db: Pick<Db, "execute">,
   actor: Pick<KeyActor, "userId" | "tenantId">,
   { now, limit = MAX_PAGE, before }: { now: number; limit?: number; before?: KeyPosition | undefined },
 ): Promise<KeyInfo[]> {
   const older =
-    before &&
-    sql` and (k.created_at, k.id) < (${before.at.toISOString()}::timestamptz at time zone 'utc', ${before.id})`;
+    before && sql` and (${created}, k.id) < (${before.at.toISOString()}::timestamptz at time zone 'utc', ${before.id})`;
   const { rows } = await db.execute<KeyRow>(
-    sql`${selectKeys(actor, now)}${older} order by k.created_at desc, k.id desc limit ${limit}`,
+    sql`${selectKeys(actor, now)}${older} order by ${created} desc, k.id desc limit ${limit}`,
   );
   return rows.map((row) => toInfo(row, now));
 }
@@ -192,7 +194,10 @@ const selectKeys = (actor: Pick<KeyActor, "userId" | "tenantId">, now: number) =
       and q.period = case p.quota_period when 'month' then ${new Date(now).toISOString().slice(0, 7)} else 'total' end
   where ${isManagedBy(actor)}`;
 
-const milliseconds = (column: SQL) => sql`extract(epoch from ${column})::float8 * 1000`;
+/** Columns that Postgres filled have microseconds: cut, so that a place in the list is the same as text and in the table. */
+const cut = (column: SQL) => sql`date_trunc('milliseconds', ${column})`;
+const created = cut(sql`k.created_at`);
+const milliseconds = (column: SQL) => sql`extract(epoch from ${cut(column)})::float8 * 1000`;
 const dateOf = (time: number | null) => (time === null ? null : new Date(Math.round(time)));
 
 /** The one key of these rows, or null. */

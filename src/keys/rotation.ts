@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { KEY_SCOPES, scopesToPermissions } from "../auth/scopes.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { uuidv7 } from "../platform/ids.ts";
@@ -44,8 +44,9 @@ export async function rotateKey(
           when p.rotated_to is not null then 'rotated'
           when k.expires_at <= ${utc(now)} then 'expired'
           when exists (
-            select 1 from jsonb_each(k.permissions::jsonb) r, jsonb_array_elements_text(r.value) action
-            where r.key || ':' || action = any(${sql.param(lacking.flatMap((scope) => permissionsOf(scope)))}::text[])) then 'wider'
+            select 1 from jsonb_each(${ofType(sql`k.permissions::jsonb`, "object")}) r,
+              jsonb_array_elements_text(${ofType(sql`r.value`, "array")}) action
+            where r.key || ':' || action = any(${sql.param(lacking.flatMap(permissionsOf))}::text[])) then 'wider'
           when (
             select count(*) from apikey o join api_key_policy op on op.key_id = o.id
             where o.reference_id = k.reference_id and o.config_id = k.config_id and op.revoked_at is null
@@ -83,6 +84,10 @@ export async function rotateKey(
   await publish();
   return { state: "done", key, info };
 }
+
+/** A JSON value, or null when it is of another type: what is no list of permissions gives none. */
+const ofType = (value: SQL, type: "object" | "array") =>
+  sql`case jsonb_typeof(${value}) when ${type} then ${value} end`;
 
 /** A scope as `resource:action`, as far as {@link scopesToPermissions} goes: `admin` is `admin:*`. */
 const permissionsOf = (scope: (typeof KEY_SCOPES)[number]) =>

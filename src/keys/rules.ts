@@ -5,7 +5,7 @@ import type { KeyActor, KeyChange, KeyProblems, KeyQuota, KeyRate, KeyRefusal } 
 /** Scopes of a key whose maker does not say which. */
 export const DEFAULT_KEY_SCOPES = ["mcp:tools", "mcp-registry:read"] as const satisfies readonly Scope[];
 
-/** What a key can have at most. Also the texts of forms and of the API's description are made of these. */
+/** What a key can have at most, in entries, characters, days, calls a minute and calls. */
 export const KEY_LIMITS = {
   name: 100,
   days: 365,

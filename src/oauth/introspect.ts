@@ -10,8 +10,9 @@ type Authenticate = (form: string) => Promise<Response>;
 const CREDENTIALS = ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
 
 /**
- * Introspection (RFC 7662) for confidential clients: the one that a token was issued to, and those that serve its resource. Everybody
- * else learns the same of every token: nothing. `now` is in milliseconds.
+ * Introspection (RFC 7662) for confidential clients: the one that a token was issued to, and those that serve its resource; API keys are for
+ * those of their tenant. Everybody else learns the same of every token: nothing. A parameter of ours, `address`, says where the token was
+ * presented from (RFC 7662 §2.1 has room for it). `now` is in milliseconds.
  */
 export async function introspect(
   deps: IntrospectionDeps,
@@ -28,7 +29,7 @@ export async function introspect(
   const client = await answer.json<AuthenticatedClient>();
   const token = form.get("token") ?? "";
   if (token === "") return oauthError(400, "invalid_request", "Send the token to ask about as token (RFC 7662 §2.1).");
-  return Response.json(await introspectToken(deps, { token, client, now }), {
+  return Response.json(await introspectToken(deps, { token, address: form.get("address"), client, now }), {
     headers: { "cache-control": "no-store" },
   });
 }

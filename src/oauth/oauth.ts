@@ -39,6 +39,7 @@ export interface OAuthDeps {
   db: Pick<Db, "execute">;
   grants: GrantDeps & RedeemDeps;
   verifyAccessToken: VerifyAccessToken;
+  acceptsLegacyKeys: boolean;
   now: () => number;
   log: Log;
 }

@@ -94,14 +94,9 @@ async function change(
   if (Object.keys(problems).length > 0) return keyPage(c, deps, asked, { entries, problems, status: 400 });
   if (Object.keys(wished).length === 0) return back(c, asked.info, done);
   const outcome = await orPending(updateKey(keyDeps(deps), asked.actor, asked.info.id, wished, now));
-  switch (outcome.state) {
-    case "done":
-      return back(c, asked.info, done);
-    case "pending":
-      return pendingPage(c, deps, asked, DONE[done]);
-    default:
-      return refusal(c, deps, asked, outcome, entries);
-  }
+  if (outcome.state === "done") return back(c, asked.info, done);
+  if (outcome.state === "pending") return pendingPage(c, deps, asked, DONE[done]);
+  return refusal(c, deps, asked, outcome, entries);
 }
 
 /** `POST …/rotate`: answers with the page that shows the new key. A key is rotated once, so sending the form again shows nothing. */
@@ -113,24 +108,22 @@ export function postRotate(deps: WebDeps) {
     const now = Date.now();
     const options = { overlapSeconds: overlap.seconds };
     const outcome = await orPending(rotateKey(keyDeps(deps), actor, info.id, options, now));
-    switch (outcome.state) {
-      case "done": {
-        const end = new Date(Math.min(now + overlap.seconds * 1000, info.expiresAt?.getTime() ?? Infinity));
-        const also =
-          overlap.seconds === 0 ? (
-            <p>The old key has ended.</p>
-          ) : (
-            <p>
-              The old key works until <Time at={end} />.
-            </p>
-          );
-        return keyShownPage(c, deps, person, { ...outcome, also });
-      }
-      case "pending":
-        return pendingPage(c, deps, asked, "A new key is made, but it cannot be shown. Rotate that one: see below.");
-      default:
-        return refusal(c, deps, asked, outcome);
-    }
+    if (outcome.state === "pending")
+      return pendingPage(c, deps, asked, "A new key is made, but it cannot be shown. Rotate that one: see below.");
+    if (outcome.state !== "done") return refusal(c, deps, asked, outcome);
+    const end = new Date(Math.min(now + overlap.seconds * 1000, info.expiresAt?.getTime() ?? Infinity));
+    const also = (
+      <p>
+        {overlap.seconds === 0 ? (
+          "The old key has ended."
+        ) : (
+          <>
+            The old key works until <Time at={end} />.
+          </>
+        )}
+      </p>
+    );
+    return keyShownPage(c, deps, person, { ...outcome, also });
   });
 }
 
@@ -145,14 +138,9 @@ export function askRevoke(deps: WebDeps) {
 export function postRevoke(deps: WebDeps) {
   return forKey(deps, async (c, asked) => {
     const outcome = await orPending(revokeKey(keyDeps(deps), asked.actor, asked.info.id, Date.now()));
-    switch (outcome.state) {
-      case "done":
-        return back(c, asked.info, "revoked");
-      case "pending":
-        return pendingPage(c, deps, asked, DONE.revoked);
-      default:
-        return refusal(c, deps, asked, outcome);
-    }
+    if (outcome.state === "done") return back(c, asked.info, "revoked");
+    if (outcome.state === "pending") return pendingPage(c, deps, asked, DONE.revoked);
+    return refusal(c, deps, asked, outcome);
   });
 }
 

@@ -10,7 +10,7 @@ interface OptionalFieldProps {
   problem?: string | undefined;
 }
 
-/** What is said under an input, bound to it by {@link describers}. */
+/** What is said under an input, bound to it by {@link described}. */
 const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = ({ name, hint, problem }) => (
   <>
     {hint && (
@@ -26,10 +26,15 @@ const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = ({ name,
   </>
 );
 
-function describers({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "hint" | "problem">) {
+function described({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "hint" | "problem">) {
   const ids = [problem && `${name}-problem`, hint && `${name}-hint`].filter(Boolean).join(" ");
   return { "aria-describedby": ids === "" ? undefined : ids, "aria-invalid": problem ? ("true" as const) : undefined };
 }
+
+/** As {@link described}, for a group of inputs: what is wrong with it is no property of the group (WAI-ARIA 1.2 §6.6). */
+const describedGroup = (name: string, problem: string | undefined) => ({
+  "aria-describedby": problem ? `${name}-problem` : undefined,
+});
 
 /** A number that may be left out. */
 const NumberField: FC<OptionalFieldProps> = (props) => (
@@ -43,7 +48,7 @@ const NumberField: FC<OptionalFieldProps> = (props) => (
       value={props.value}
       autocomplete="off"
       maxlength={13}
-      {...describers(props)}
+      {...described(props)}
     />
     <Said {...props} />
   </div>
@@ -53,7 +58,7 @@ const NumberField: FC<OptionalFieldProps> = (props) => (
 const LinesField: FC<OptionalFieldProps> = (props) => (
   <div class="field">
     <label for={props.name}>{props.label}</label>
-    <textarea id={props.name} name={props.name} rows={3} spellcheck={false} autocomplete="off" {...describers(props)}>
+    <textarea id={props.name} name={props.name} rows={3} spellcheck={false} autocomplete="off" {...described(props)}>
       {props.value}
     </textarea>
     <Said {...props} />
@@ -66,7 +71,7 @@ export const Select: FC<OptionalFieldProps & { options: readonly (readonly [valu
 ) => (
   <div class="field">
     <label for={props.name}>{props.label}</label>
-    <select id={props.name} name={props.name} {...describers(props)}>
+    <select id={props.name} name={props.name} {...described(props)}>
       {props.options.map(([value, label]) => (
         <option value={value} selected={value === props.value}>
           {label}
@@ -85,7 +90,7 @@ export const Radios: FC<{
   options: readonly (readonly [value: string, label: Child])[];
   problem?: string | undefined;
 }> = ({ name, legend, value, options, problem }) => (
-  <fieldset class="choices" id={name} {...describers({ name, problem })}>
+  <fieldset class="choices" id={name} {...describedGroup(name, problem)}>
     <legend>{legend}</legend>
     {options.map(([one, label]) => (
       <label>
@@ -103,7 +108,7 @@ export const ScopeChoice: FC<{
   chosen: readonly string[];
   problem?: string | undefined;
 }> = ({ offered, chosen, problem }) => (
-  <fieldset class="choices" id="scope" {...describers({ name: "scope", problem })}>
+  <fieldset class="choices" id="scope" {...describedGroup("scope", problem)}>
     <legend>May</legend>
     {offered.map((scope) => (
       <label>

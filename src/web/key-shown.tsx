@@ -29,7 +29,7 @@ export const keyShownPage = (
       <Notice tone="warning">
         <p>
           <strong>This is the only time that the key is shown.</strong> Copy it now to where the program reads it.
-          Whoever has it can do what it may do.
+          Whoever has it can use it.
         </p>
       </Notice>
       {also}

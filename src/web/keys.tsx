@@ -126,7 +126,7 @@ export const KeyFacts: FC<{ info: KeyInfo; memberships: readonly Membership[] }>
 );
 
 /** The organization that a key acts in, by its name. */
-export const ActsIn: FC<{ tenantId: string; memberships: readonly Membership[] }> = ({ tenantId, memberships }) => {
+const ActsIn: FC<{ tenantId: string; memberships: readonly Membership[] }> = ({ tenantId, memberships }) => {
   const membership = memberships.find((one) => one.tenantId === tenantId);
   return membership ? <TenantName of={membership} /> : <>An organization that you are not in</>;
 };

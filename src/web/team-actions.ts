@@ -1,3 +1,4 @@
+import { RECORD_SECONDS } from "../access/admission-script.ts";
 import { cancelInvitation, invitationMail, invite } from "../auth/invitations.ts";
 import { changeRole, findTeam, isRole, removeMember, type Team, type TeamChange } from "../auth/teams.ts";
 import { actsIn } from "../auth/tenants.ts";
@@ -55,6 +56,7 @@ export function postRole(deps: WebDeps) {
     if (!isRole(role)) return refusal(c, deps, { team, person }, "not_allowed");
     const change = { actorId: person.userId, teamId: team.id, userId: form.get("member") ?? "", role };
     const outcome = await changeRole(deps.grants.db, change);
+    if (outcome === "done") await deps.publish();
     return outcome === "done" ? back(c, team, "role") : refusal(c, deps, { team, person }, outcome);
   });
 }
@@ -77,12 +79,15 @@ export function postRemove(deps: WebDeps) {
   return forMember(deps, remove, finishLeaving);
 }
 
+/** Who has left is out at the next call, by key and by token, once Redis has heard of it; then what apps were granted is taken back for good. */
 async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }): Promise<void> {
   try {
+    await deps.publish();
     await leaveTenant(deps.grants, left);
   } catch (error) {
-    if (!isUnavailable(error)) throw error;
-    const wait = inWords(deps.grants.accessTokenSeconds);
+    const isPending = error instanceof AppError && error.code === "revocation_pending";
+    if (!isPending && !isUnavailable(error)) throw error;
+    const wait = inWords(RECORD_SECONDS);
     throw new AppError("unavailable", `Apps may keep their access for up to ${wait}. Reload this page to end it now.`, {
       internal: JSON.stringify(errorFields(error)),
       headers: { "retry-after": "5" },

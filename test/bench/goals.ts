@@ -17,6 +17,26 @@ const LIMITS = { cpu: 1.7, cpuWithOutcome: 2.1, throughput: 0.6, throughputWithO
 const OF_RIVAL = { latency: 1 / 4, cpu: 1 / 3 };
 const AFTER = { redis: 0.2, sql: 0.1 };
 
+const CONTROL = "bare again";
+const CONTROL_OFF = { times: 0.15, latencyMs: NOISE_MS / 2 };
+
+/** Why figures of these settings are not to be trusted: the control, a second process of the bare bundle, was not like the first. */
+export function disturbances(settings: readonly Setting[]): string[] {
+  return settings.flatMap(({ latency, compared }) => {
+    const control = compared[CONTROL];
+    const off = (times: number | undefined) => times === undefined || Math.abs(times - 1) > CONTROL_OFF.times;
+    const added = control?.addedLatencyMs.median ?? Number.NaN;
+    const wrong = [
+      ...(Math.abs(added) <= CONTROL_OFF.latencyMs ? [] : [`${added.toFixed(2)} ms slower`]),
+      ...(off(control?.throughputTimes.median)
+        ? [`throughput ×${control?.throughputTimes.median.toFixed(2) ?? "?"}`]
+        : []),
+      ...(off(control?.cpuTimes.median) ? [`CPU ×${control?.cpuTimes.median.toFixed(2) ?? "?"}`] : []),
+    ];
+    return wrong.length === 0 ? [] : [`Redis +${latency.redis} ms: the same bundle again had ${wrong.join(", ")}`];
+  });
+}
+
 /** What an admitted and audited call may cost, each with the figure that was measured; a figure that is missing is not reached. */
 export function goals(results: Pick<Results, "settings" | "trips">): Goal[] {
   return [...tripGoals(results), ...results.settings.flatMap(settingGoals)];

@@ -92,6 +92,7 @@ const used = ({ process, caller }: Running) => ({ cpuMs: process.cpuMs() ?? Numb
 
 async function quiet({ caller }: Running, ms: number): Promise<number> {
   await prime(caller);
+  await delay(SETTLE_MS);
   return oneByOne(caller, ms);
 }
 

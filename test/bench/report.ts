@@ -5,7 +5,7 @@ import type { Spread } from "./statistics.ts";
 import type { Trips } from "./trips.ts";
 
 /** Median and quartiles as text: `1.41 [1.36–1.46]`. */
-export const shown = ({ median, low, high }: Spread, digits = 2): string =>
+const shown = ({ median, low, high }: Spread, digits = 2): string =>
   Number.isNaN(median) ? "–" : `${median.toFixed(digits)} [${low.toFixed(digits)}–${high.toFixed(digits)}]`;
 
 const requests = ({ redis, sql, kv }: Trips, digits: number) =>

@@ -22,7 +22,7 @@ export interface CountedTrips {
 }
 
 /** Calls a second while the work after the answers is counted: some of it is done for several calls at once. */
-export const PACE = 50;
+const PACE = 50;
 
 const SINGLE_CALLS = 5;
 const SLOW_MS = 60;

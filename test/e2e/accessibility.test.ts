@@ -119,6 +119,31 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     await page.close();
   });
 
+  it("the pages of a key can be used by everybody, from the form to the question before its end", async () => {
+    const page = await person.newPage();
+    await page.goto(`${system.url}/dashboard/keys/new`);
+    await page.getByRole("textbox", { name: "Name" }).fill("Accessibility story");
+    await page.getByRole("checkbox", { name: "List and call MCP tools" }).uncheck();
+    await page.getByText("Limits", { exact: true }).click();
+    await page.getByLabel("Addresses").fill("nowhere");
+    await page.getByRole("button", { name: "Make key" }).click();
+    expect(await page.getByRole("alert").count()).toBe(3);
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole("checkbox", { name: "List and call MCP tools" }).check();
+    await page.getByLabel("Addresses").fill("192.0.2.7");
+    await page.getByRole("button", { name: "Make key" }).click();
+    expect(await page.getByRole("textbox", { name: "Key" }).inputValue()).toMatch(/^mrg_live_/);
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole("link", { name: "Details of the key" }).click();
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole("link", { name: "Revoke this key" }).click();
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByRole("button", { name: "Revoke the key" }).click();
+    await page.getByText("It never works again").waitFor();
+    expect(await problemsOf(page)).toEqual([]);
+    await page.close();
+  });
+
   it("a form that was filled in wrongly can be used by everybody", async () => {
     const page = await stranger.newPage();
     await page.goto(`${system.url}/sign-in`);

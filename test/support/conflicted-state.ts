@@ -81,7 +81,10 @@ const HASHES = {
 };
 
 /** What can be special about a Better Auth key, and whether such a key worked. `expires_at` is as milliseconds: the tables differ in type. */
-const KEY_STATES: Record<string, { worked: boolean; row?: Row; expires?: number | "infinity" | "-infinity"; revoked?: true }> = {
+const KEY_STATES: Record<
+  string,
+  { worked: boolean; row?: Row; expires?: number | "infinity" | "-infinity"; revoked?: true }
+> = {
   plain: { worked: true },
   "enabled unknown": { worked: true, row: { enabled: null } },
   disabled: { worked: false, row: { enabled: false } },
@@ -106,11 +109,20 @@ const KEY_STATES: Record<string, { worked: boolean; row?: Row; expires?: number 
     row: { remaining: 0, refill_amount: 10, refill_interval: 2 * DAY, last_refill_at: utc(PAST) },
   },
   "refill without a count": { worked: true, row: { refill_amount: 10, refill_interval: DAY } },
-  "limited by the day": { worked: true, row: { rate_limit_enabled: true, rate_limit_max: 10, rate_limit_time_window: DAY } },
+  "limited by the day": {
+    worked: true,
+    row: { rate_limit_enabled: true, rate_limit_max: 10, rate_limit_time_window: DAY },
+  },
   "limited by the second": { worked: true, row: { rate_limit_max: 2_000_000_000, rate_limit_time_window: 1 } },
   "limited to nothing": { worked: true, row: { rate_limit_max: 0, rate_limit_time_window: 60_000 } },
-  "not limited": { worked: true, row: { rate_limit_enabled: false, rate_limit_max: 1, rate_limit_time_window: 60_000 } },
-  "window of nothing": { worked: true, row: { rate_limit_enabled: true, rate_limit_max: 1, rate_limit_time_window: 0 } },
+  "not limited": {
+    worked: true,
+    row: { rate_limit_enabled: false, rate_limit_max: 1, rate_limit_time_window: 60_000 },
+  },
+  "window of nothing": {
+    worked: true,
+    row: { rate_limit_enabled: true, rate_limit_max: 1, rate_limit_time_window: 0 },
+  },
 };
 
 const PERMISSIONS = [
@@ -143,7 +155,10 @@ const ENHANCED_STATES: Record<string, { worked: boolean; row?: Row }> = {
 
 /** Every kind of row that the old design could leave behind, hundreds of them, always the same. */
 export function conflictedRows(): ConflictedRows {
-  const rows: ConflictedRows = { tables: { user: users(), api_token: [], apiKey: [], enhanced_api_keys: [] }, secrets: [] };
+  const rows: ConflictedRows = {
+    tables: { user: users(), api_token: [], apiKey: [], enhanced_api_keys: [] },
+    secrets: [],
+  };
   addKeys(rows);
   addTokens(rows);
   addDuplicates(rows);
@@ -152,19 +167,29 @@ export function conflictedRows(): ConflictedRows {
   return rows;
 }
 
+/** Two addresses differ but for their case, and so do two ids. */
+const PEOPLE = {
+  ada: "ada@example.com",
+  ADA: "ADA@Example.com",
+  bo: "Bo@Example.com",
+  cy: "cy@example.com",
+  dee: "dee@example.com",
+  eve: "eve@example.com",
+  fay: "fay@example.com",
+};
+
 const users = (): Row[] =>
-  ["ada", "ADA", "bo", "cy", "dee", "eve", "fay"].map((id, i) => ({
+  Object.entries(PEOPLE).map(([id, email], i) => ({
     id,
     name: `Person ${i}`,
-    // The first two differ but for their case, the third can be lower case.
-    email: `${i < 3 ? id.toUpperCase().slice(0, i === 1 ? 1 : 9) + id.slice(i === 1 ? 1 : 9) : id}@Example.com`,
+    email,
     email_verified: i % 2 === 0,
     image: i === 3 ? "https://example.com/cy.png" : null,
     created_at: utc(PAST - i * DAY),
     updated_at: utc(PAST),
   }));
 
-const userOf = (i: number) => ["ada", "ADA", "bo", "cy", "dee", "eve", "fay"][i % 7];
+const userOf = (i: number) => Object.keys(PEOPLE)[i % 7];
 
 function addKeys({ tables, secrets }: ConflictedRows): void {
   let i = 0;
@@ -175,9 +200,20 @@ function addKeys({ tables, secrets }: ConflictedRows): void {
         i += 1;
         const label = `${table} ${form} ${state}`;
         const secret = `old_${i}_${"k".repeat(40)}`;
-        tables[table].push({ ...keyRow(table, `key${i}`, hash(secret), i), ...row, ...expiry(table, expires), ...(revoked && { revoked_at: iso(PAST) }) });
+        tables[table].push({
+          ...keyRow(table, `key${i}`, hash(secret), i),
+          ...row,
+          ...expiry(table, expires),
+          ...(revoked && { revoked_at: iso(PAST) }),
+        });
         const live = expires === undefined || expires === "infinity" || expires === FUTURE;
-        secrets.push({ label, secret, worked, published: table === "api_token" && form === "hex" && live && !revoked, salted: false });
+        secrets.push({
+          label,
+          secret,
+          worked,
+          published: table === "api_token" && form === "hex" && live && !revoked,
+          salted: false,
+        });
       }
     }
   }
@@ -218,7 +254,15 @@ function addTokens({ tables, secrets }: ConflictedRows): void {
   for (let i = 0; i < 20; i++) {
     const [state, row, published] = states[i % states.length] ?? ["", {}, false];
     const secret = `token_${i}_${"t".repeat(40)}`;
-    tables.api_token.push({ id: `token${i}`, user_id: userOf(i), name: `Token ${i}`, token_hash: HASHES.hex(secret), scopes: ["publish", `s${i}`], created_at: iso(PAST), ...row });
+    tables.api_token.push({
+      id: `token${i}`,
+      user_id: userOf(i),
+      name: `Token ${i}`,
+      token_hash: HASHES.hex(secret),
+      scopes: ["publish", `s${i}`],
+      created_at: iso(PAST),
+      ...row,
+    });
     secrets.push({ label: `token ${state}`, secret, worked: false, published, salted: false });
   }
 }
@@ -234,14 +278,25 @@ function addDuplicates({ tables, secrets }: ConflictedRows): void {
     ["one revoked", {}, { revoked_at: iso(PAST) }, false],
     ["two quotas", { remaining: 9 }, { remaining: 4 }, true],
     ["two owners", { user_id: "bo" }, { user_id: "cy" }, true],
-    ["two rates", { rate_limit_max: 60, rate_limit_time_window: 60_000 }, { rate_limit_max: 6, rate_limit_time_window: 60_000 }, true],
-    ["two permissions", { permissions: '{"mcp":["tools"],"keys":["read"]}' }, { permissions: '{"keys":["read"]}' }, true],
+    [
+      "two rates",
+      { rate_limit_max: 60, rate_limit_time_window: 60_000 },
+      { rate_limit_max: 6, rate_limit_time_window: 60_000 },
+      true,
+    ],
+    [
+      "two permissions",
+      { permissions: '{"mcp":["tools"],"keys":["read"]}' },
+      { permissions: '{"keys":["read"]}' },
+      true,
+    ],
     ["one id", { id: "one-id" }, { id: "one-id" }, true],
   ];
   for (const [i, [label, own, mixed, worked]] of kinds.entries()) {
     const secret = `twice_${i}_${"d".repeat(40)}`;
     tables.apiKey.push({ ...keyRow("apiKey", `own${i}`, HASHES.base64url(secret), 2), ...own });
-    if (i % 3 === 0) tables.apiKey.push({ ...keyRow("apiKey", `again${i}`, HASHES.hex(secret), 2), ...own, id: `again${i}` });
+    if (i % 3 === 0)
+      tables.apiKey.push({ ...keyRow("apiKey", `again${i}`, HASHES.hex(secret), 2), ...own, id: `again${i}` });
     tables.api_token.push({ ...keyRow("api_token", `mixed${i}`, HASHES.hex(secret), 2), ...mixed });
     const published = mixed["revoked_at"] === undefined && mixed["expires_at"] === undefined;
     secrets.push({ label: `twice: ${label}`, secret, worked, published, salted: false });
@@ -249,12 +304,18 @@ function addDuplicates({ tables, secrets }: ConflictedRows): void {
   const [first, second] = [`clash_1_${"c".repeat(40)}`, `clash_2_${"c".repeat(40)}`];
   tables.apiKey.push(keyRow("apiKey", "clash", HASHES.base64url(first), 2));
   tables.api_token.push(keyRow("api_token", "clash", HASHES.base64url(second), 2));
-  for (const secret of [first, second]) secrets.push({ label: "an id used twice", secret, worked: true, published: false, salted: false });
+  for (const secret of [first, second])
+    secrets.push({ label: "an id used twice", secret, worked: true, published: false, salted: false });
 }
 
 /** Rows that no key could ever have matched. */
 function addUnusable({ tables, secrets }: ConflictedRows): void {
-  for (const [i, hash] of ["plain-text-key", "$2b$10$abcdefghijklmnopqrstuv", `${"A".repeat(43)}=`, "ab".repeat(31)].entries()) {
+  for (const [i, hash] of [
+    "plain-text-key",
+    "$2b$10$abcdefghijklmnopqrstuv",
+    `${"A".repeat(43)}=`,
+    "ab".repeat(31),
+  ].entries()) {
     tables.apiKey.push(keyRow("apiKey", `unusable${i}`, hash, i));
     tables.api_token.push(keyRow("api_token", `unusable-token${i}`, hash, i));
     secrets.push({ label: "its own hash", secret: hash, worked: false, published: false, salted: false });
@@ -277,8 +338,19 @@ function addSalted({ tables, secrets }: ConflictedRows): void {
         const keyHash = hash.update(secret).digest("hex");
         // The first one has the id of a key of another table.
         const id = i === 1 ? "key1" : `salted${i}`;
-        tables.enhanced_api_keys.push({ ...saltedRow(id, secret, salt, i), key_hash: keyHash, hash_algo: algorithm, ...row });
-        secrets.push({ label: `salted ${algorithm} ${encoding} ${state}`, secret, worked, published: false, salted: true });
+        tables.enhanced_api_keys.push({
+          ...saltedRow(id, secret, salt, i),
+          key_hash: keyHash,
+          hash_algo: algorithm,
+          ...row,
+        });
+        secrets.push({
+          label: `salted ${algorithm} ${encoding} ${state}`,
+          secret,
+          worked,
+          published: false,
+          salted: true,
+        });
       }
     }
   }
@@ -304,6 +376,8 @@ const saltedRow = (id: string, secret: string, salt: string, i: number): Row => 
 export async function loadConflictedState(client: Client, { tables }: ConflictedRows): Promise<void> {
   await client.query(CONFLICTED_SCHEMA);
   for (const [table, rows] of Object.entries(tables)) {
-    await client.query(`insert into "${table}" select * from jsonb_populate_recordset(null::"${table}", $1::jsonb)`, [JSON.stringify(rows)]);
+    await client.query(`insert into "${table}" select * from jsonb_populate_recordset(null::"${table}", $1::jsonb)`, [
+      JSON.stringify(rows),
+    ]);
   }
 }

@@ -1,6 +1,7 @@
 // API keys as the management API makes them, and teams for them to belong to.
 import { sql } from "drizzle-orm";
 import type { Scope } from "../../src/auth/scopes.ts";
+import type { KeyTrail } from "../../src/keys/keys.ts";
 import { db, newKey, newUser } from "./gateway.ts";
 import { managing, type Manage } from "./managed-clients.ts";
 
@@ -21,6 +22,16 @@ export interface Manager {
   id: string;
   api: Manage;
 }
+
+/** For actors that the audit log needs to know nothing of. */
+export const NO_TRAIL: KeyTrail = {
+  requestId: "test",
+  ip: null,
+  userAgent: null,
+  credentialKind: null,
+  credentialId: null,
+  clientId: null,
+};
 
 const USUAL: readonly Scope[] = ["mcp:tools", "mcp-registry:read", "keys:read", "keys:write"];
 

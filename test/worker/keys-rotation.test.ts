@@ -85,6 +85,31 @@ describe("a rotated key", () => {
     expect(rows).toHaveLength(2);
   });
 
+  it("R9: is rotated, changed, reported and revoked at the same time: it ends revoked, with one successor or none", async () => {
+    for (let round = 0; round < 10; round++) {
+      const manager = await newManager();
+      const { id, key } = await makeKey(manager);
+      const at = `${KEYS}/${id}`;
+      const tries: [string, string, unknown?][] = [
+        ["POST", `${at}/rotate`, {}],
+        ["PATCH", at, { servers: ["notes"], enabled: true }],
+        ["POST", `${at}/rotate`, { overlapSeconds: 0 }],
+        ["POST", `${KEYS}/report-leak`, { key }],
+        ["PATCH", at, { name: "Desk" }],
+        ["DELETE", at],
+      ];
+      const shuffled = [...tries.slice(round % tries.length), ...tries.slice(0, round % tries.length)];
+      const answers = await Promise.all(shuffled.map((asked) => manager.api(...asked)));
+      for (const { status } of answers) expect([200, 201, 409]).toContain(status);
+      const rotated = answers.filter(({ status }) => status === 201);
+      expect(rotated.length).toBeLessThanOrEqual(1);
+      const [successor] = await Promise.all(rotated.map((answer) => answer.json<ShownKey>()));
+      expect(await seen(manager, id)).toMatchObject({ status: "revoked", rotatedTo: successor?.id ?? null });
+      const { rows } = await db.execute(sql`select 1 from api_key_policy where chain_id = ${id}`);
+      expect(rows).toHaveLength(1 + rotated.length);
+    }
+  });
+
   it("J15: gets no later end by a change, but can be revoked, and its successor stays", async () => {
     const manager = await newManager();
     const { id } = await makeKey(manager);
@@ -121,6 +146,16 @@ describe("a rotated key", () => {
     expect(await seen(manager, id)).toMatchObject({ rotatedTo: null });
     await rotate(manager, id);
   });
+
+  it.each([null, "null", "[]", "{}", '{"mcp":"tools"}', '{"mcp":null,"strange":["thing"]}'])(
+    "J02: with the permissions %j can do nothing, and is rotated like others",
+    async (permissions) => {
+      const manager = await newManager();
+      const { id } = await makeKey(manager);
+      await db.execute(sql`update apikey set permissions = ${permissions} where id = ${id}`);
+      expect(await rotate(manager, id)).toMatchObject({ scopes: [] });
+    },
+  );
 
   it("J15: keeps its chain in the audit log", async () => {
     const manager = await newManager();

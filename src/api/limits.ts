@@ -1,0 +1,108 @@
+import * as z from "zod";
+import type { Principal } from "../access/principal.ts";
+import { auditText } from "../audit/event.ts";
+import {
+  limitsOf,
+  resetTenantLimits,
+  setTenantLimits,
+  tenantLimits,
+  tenantLimitSettings,
+  type LimitActor,
+} from "../limits/tenants.ts";
+import { TIERS } from "../limits/plan.ts";
+import { AppError } from "../platform/errors.ts";
+import type { RequestOrigin } from "../platform/route.ts";
+import { route } from "./deps.ts";
+
+const limit = {
+  perMinute: z.number().describe("Calls in a minute, in the long run."),
+  burst: z.number().describe("Calls at once."),
+  from: z
+    .enum(["default", "operator", "tenant", "key"])
+    .describe("Built in, the setting LIMITS, what the organization was given, or the API key itself."),
+};
+
+/** What the caller is held to. Whoever calls tools meets these limits, and may know them: `mcp:tools`, not a scope to manage keys. */
+export const getLimits = route({
+  method: "get",
+  path: "/api/v1/limits",
+  summary: "The limits that your credential is held to, and where each comes from",
+  who: { scopes: ["mcp:tools"] },
+  out: z.object({
+    tenantId: z.string(),
+    limits: z.array(z.object({ tier: z.enum(TIERS), ...limit })),
+    tools: z.array(z.object({ tool: z.string(), ...limit })).describe("Tools that have a limit of their own."),
+  }),
+  handle: async ({ deps, caller: { tenantId, credential } }) => {
+    const keyId = credential.kind === "api_key" ? credential.id : null;
+    const held = { db: deps.databases.write, operator: deps.config.LIMITS };
+    const { tiers, tools } = await limitsOf(held, { tenantId, keyId });
+    return { tenantId, limits: tiers, tools };
+  },
+});
+
+const who = { scopes: ["admin"] } as const;
+const path = "/api/v1/tenants/{tenantId}/limits";
+const params = z.object({ tenantId: z.string().regex(/^[\w-]{1,200}$/, "is no id of an organization") });
+const out = z.object({ tenantId: z.string(), limits: tenantLimitSettings });
+
+export const getTenantLimits = route({
+  method: "get",
+  path,
+  summary: "The limits that an organization has been given",
+  who,
+  in: { params },
+  out,
+  handle: async ({ deps, input }) => {
+    const { tenantId } = input.params;
+    const limits = await tenantLimits({ db: deps.databases.write }, tenantId);
+    if (!limits) throw noTenant();
+    return { tenantId, limits };
+  },
+});
+
+/** In force for the next call once this is answered. */
+export const putTenantLimits = route({
+  method: "put",
+  path,
+  summary: "Give an organization limits of its own, in place of those it had; what is absent is as by default",
+  who,
+  in: { params, body: tenantLimitSettings },
+  out,
+  handle: async ({ deps, caller, input: { params: at, body: limits }, from }) => {
+    const { tenantId } = at;
+    const change = { tenantId, limits, actor: actorOf(caller, from) };
+    if (!(await setTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
+    await deps.publish();
+    return { tenantId, limits };
+  },
+});
+
+/** In force for the next call once this is answered. */
+export const deleteTenantLimits = route({
+  method: "delete",
+  path,
+  summary: "Take back the limits that an organization has been given",
+  who,
+  in: { params },
+  out,
+  handle: async ({ deps, caller, input, from }) => {
+    const { tenantId } = input.params;
+    const change = { tenantId, actor: actorOf(caller, from) };
+    if (!(await resetTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
+    await deps.publish();
+    return { tenantId, limits: {} };
+  },
+});
+
+const actorOf = (caller: Principal, { requestId, ip, userAgent }: RequestOrigin): LimitActor => ({
+  userId: caller.userId,
+  credentialKind: caller.credential.kind,
+  credentialId: caller.credential.id,
+  clientId: caller.clientId,
+  requestId,
+  ip: auditText(ip),
+  userAgent: auditText(userAgent),
+});
+
+const noTenant = () => new AppError("not_found", "There is no organization of this id.");

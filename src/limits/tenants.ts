@@ -1,0 +1,159 @@
+import { sql, type SQL } from "drizzle-orm";
+import { z } from "zod";
+import type { Db } from "../platform/db.ts";
+import { uuidv7 } from "../platform/ids.ts";
+import { limitSettings, type LimitSettings } from "../platform/limit-settings.ts";
+import type { Limit } from "./bucket.ts";
+import { gatewayPart, planOf, TIERS, type Plan, type Tier } from "./plan.ts";
+
+/** Every record of a credential carries them. */
+const MAX_TOOLS = 100;
+
+/** What a tenant can be given: the form of the setting `LIMITS` without what all tenants share. */
+export const tenantLimitSettings = limitSettings
+  .omit({ gateway: true, address: true, guess: true })
+  .refine(({ tools = {} }) => Object.keys(tools).length <= MAX_TOOLS, {
+    path: ["tools"],
+    message: `must have at most ${MAX_TOOLS} tools`,
+  });
+
+export type TenantLimits = z.infer<typeof tenantLimitSettings>;
+
+/** Who changes limits, as the audit log keeps it; texts are as they may be kept. */
+export interface LimitActor {
+  userId: string;
+  credentialKind: string;
+  credentialId: string;
+  clientId: string | null;
+  requestId: string;
+  ip: string | null;
+  userAgent: string | null;
+}
+
+interface TenantChange {
+  tenantId: string;
+  actor: LimitActor;
+}
+
+type WriteDeps = { db: Pick<Db, "execute"> };
+
+/** What a tenant has been given instead of the default plan; null when there is no such tenant. */
+export async function tenantLimits({ db }: WriteDeps, tenantId: string): Promise<TenantLimits | null> {
+  const { rows } = await db.execute<{ limits: unknown }>(sql`
+    select tp.limits from organization o left join tenant_policy tp on tp.tenant_id = o.id where o.id = ${tenantId}`);
+  return rows[0] ? parsed(rows[0].limits) : null;
+}
+
+/**
+ * Gives a tenant limits of its own, with the audit entry in the same statement; tiers that are absent are as by default. False when there is
+ * no such tenant. In force once the change is published. `now` is in epoch milliseconds.
+ */
+export async function setTenantLimits(
+  { db }: WriteDeps,
+  { tenantId, limits, actor }: TenantChange & { limits: TenantLimits },
+  now: number,
+): Promise<boolean> {
+  const { rows } = await db.execute(sql`
+    with tenant as (
+      select id from organization where id = ${tenantId} for key share
+    ), changed as (
+      insert into tenant_policy (tenant_id, limits) select id, ${JSON.stringify(limits)}::jsonb from tenant
+      on conflict (tenant_id) do update set limits = excluded.limits
+      returning tenant_id
+    ), entry as (${auditInsert(actor, detailOf(limits), now)})
+    select id from tenant`);
+  return rows.length > 0;
+}
+
+/** Takes back what {@link setTenantLimits} gave. False when there is no such tenant. `now` is in epoch milliseconds. */
+export async function resetTenantLimits(
+  { db }: WriteDeps,
+  { tenantId, actor }: TenantChange,
+  now: number,
+): Promise<boolean> {
+  const { rows } = await db.execute(sql`
+    with tenant as (
+      select id from organization where id = ${tenantId} for key share
+    ), changed as (
+      update tenant_policy set limits = '{}' from tenant where tenant_id = tenant.id and limits <> '{}'
+      returning tenant_id
+    ), entry as (${auditInsert(actor, {}, now)})
+    select id from tenant`);
+  return rows.length > 0;
+}
+
+const auditInsert = (actor: LimitActor, detail: Readonly<Record<string, string | number>>, now: number): SQL => sql`
+  insert into audit_log (id, at, event, outcome, tenant_id, user_id, credential_kind, credential_id, client_id, target, request_id, ip,
+    user_agent, detail)
+  select ${uuidv7(now)}::uuid, ${new Date(now).toISOString()}::timestamptz, 'limits.changed', 'ok', tenant_id, ${actor.userId},
+    ${actor.credentialKind}, ${actor.credentialId}, ${actor.clientId}, tenant_id, ${actor.requestId}, ${actor.ip}, ${actor.userAgent},
+    ${JSON.stringify(detail)}::jsonb
+  from changed`;
+
+/** `{"user": "600/min, 100 at once", "tools": 2}`. */
+function detailOf({ tools = {}, ...tiers }: TenantLimits): Record<string, string | number> {
+  const told = Object.entries(tiers).map(([tier, { perMinute, burst }]) => [
+    tier,
+    `${perMinute}/min, ${burst} at once`,
+  ]);
+  return { ...Object.fromEntries(told), tools: Object.keys(tools).length };
+}
+
+/** Where a limit comes from: built in, the setting `LIMITS`, what the tenant was given, or the API key itself. */
+type LimitOrigin = "default" | "operator" | "tenant" | "key";
+
+/** The limits that one caller is held to. */
+export interface CallerLimits {
+  /** Of the gateway's, the part that the caller's tenant shares with some others. */
+  tiers: (Limit & { tier: Tier; from: LimitOrigin })[];
+  /** Tools that have a limit of their own instead of the tier `tool`. */
+  tools: (Limit & { tool: string; from: LimitOrigin })[];
+}
+
+/** The limits in force for a credential of a tenant; `keyId` is null for what is no API key. One statement. */
+export async function limitsOf(
+  { db, operator }: WriteDeps & { operator: LimitSettings },
+  { tenantId, keyId }: { tenantId: string; keyId: string | null },
+): Promise<CallerLimits> {
+  const { rows } = await db.execute<{ limits: unknown; per_minute: number | null; burst: number | null }>(sql`
+    select tp.limits, p.per_minute, p.burst from (select 1) one
+      left join tenant_policy tp on tp.tenant_id = ${tenantId}
+      left join api_key_policy p on p.key_id = ${keyId}`);
+  const { limits, per_minute: perMinute = null, burst = null } = rows[0] ?? {};
+  const own = perMinute === null ? null : { perMinute, burst: burst ?? perMinute };
+  return explained(operator, parsed(limits), own);
+}
+
+/** A plan with where each of its limits comes from (pure); see {@link planOf}. */
+export function explained(operator: LimitSettings, tenant: TenantLimits, own: Limit | null): CallerLimits {
+  const plan: Plan = planOf(operator, tenant, own);
+  const given: LimitSettings = tenant;
+  const originOf = (tier: Tier): LimitOrigin => {
+    if (tier === "credential" && own) return "key";
+    if (tier !== "gateway" && given[tier]) return "tenant";
+    return operator[tier] ? "operator" : "default";
+  };
+  return {
+    tiers: TIERS.map((tier) => ({
+      tier,
+      ...(tier === "gateway" ? gatewayPart(plan.gateway) : plan[tier]),
+      from: originOf(tier),
+    })),
+    tools: Object.entries(plan.tools).map(([tool, limit]) => ({
+      tool,
+      ...limit,
+      from: Object.hasOwn(tenant.tools ?? {}, tool) ? "tenant" : "operator",
+    })),
+  };
+}
+
+/** What stands in the table and cannot be read is as good as nothing, as for admission. */
+function parsed(limits: unknown): TenantLimits {
+  const {
+    gateway: _gateway,
+    address: _address,
+    guess: _guess,
+    ...own
+  } = limitSettings.safeParse(limits ?? {}).data ?? {};
+  return own;
+}
