@@ -20,6 +20,8 @@ export async function startEmbeddedRedis(): Promise<{ url: string; stop(): Promi
   const sockets = new Set<Socket>();
   redis.server.on("connection", (socket) => {
     sockets.add(socket);
+    // Answers to a pipeline are written one by one: without this each but the first waits for the client's delayed acknowledgement.
+    socket.setNoDelay();
     socket.once("close", () => sockets.delete(socket));
   });
   redis.server.listen(0, "127.0.0.1");

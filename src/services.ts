@@ -37,6 +37,7 @@ import { formCookieName } from "./web/form.ts";
 export type Services = ReturnType<typeof createServices>;
 
 const OIDC_RETRY_MS = 60_000;
+const PUBLISH_AGAIN_MS = 2_000;
 /** Plain data that an isolate keeps: a few megabytes at most. */
 const MAX_RECORDS = 5_000;
 const MAX_LOCAL_BUCKETS = 20_000;
@@ -62,10 +63,19 @@ export function createServices(config: Config) {
     waitUntil(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
   };
 
+  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   const send = scriptRunner(config);
   const runScript: RunScript = (script, names, args) => guard(() => send(script, names, args));
-  const publish = () => publishChanges({ db, runScript, background });
-  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const bringChanges = () => publishChanges({ db, runScript, background });
+  /** What Redis did not take is tried once more after the answer, then by the next change and each minute. */
+  const publish = async () => {
+    try {
+      await bringChanges();
+    } catch (error) {
+      background(wait(PUBLISH_AGAIN_MS).then(bringChanges));
+      throw error;
+    }
+  };
   const journal = createJournal({ db, runScript, background, wait, now, log });
 
   const memory = recordMemory(MAX_RECORDS);

@@ -58,7 +58,7 @@ export interface NewKey {
 }
 
 /** What a key may do whose old row names nothing that this gateway knows: call tools and read the registry. */
-export const DEFAULT_SCOPES = ["mcp:tools", "mcp-registry:read"] as const satisfies readonly Scope[];
+const DEFAULT_SCOPES = ["mcp:tools", "mcp-registry:read"] as const satisfies readonly Scope[];
 
 const MONTH_MS = 30 * 24 * 3_600_000;
 const INT4_MAX = 2_147_483_647;

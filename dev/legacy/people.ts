@@ -23,7 +23,7 @@ export async function importPeople(sql: Sql): Promise<void> {
 }
 
 /** The rows of the old `api_token` that are registry tokens: those that were never mixed with, and those whose hash is a token's. */
-export const IS_TOKEN = `(start is null)`;
+export const IS_TOKEN = `(start is null or token_hash ~ '^[0-9a-f]{64}$')`;
 
 /** Registry tokens with their original columns, and a line of the report for each row. `now` is in epoch milliseconds. */
 export async function importTokens(sql: Sql, now: number): Promise<void> {

@@ -1,10 +1,8 @@
-import { EPOCH_SECONDS } from "../platform/changes.ts";
+import { EPOCH_SECONDS, RECORD_SECONDS } from "../platform/changes.ts";
 import { redisScript } from "../platform/redis-script.ts";
 import { UNITS } from "../limits/bucket.ts";
 
-/** The stated bound: a change that Redis never heard of is in force after this many seconds. */
-export const RECORD_SECONDS = 30;
-export const UNKNOWN_SECONDS = 5;
+const UNKNOWN_SECONDS = 5;
 /** A repeat of an event within this time gets the first verdict. */
 const VERDICT_SECONDS = 60;
 const QUOTA_SECONDS = 40 * 86_400;

@@ -28,7 +28,9 @@ export interface Admitted {
   /** The audit entry in its stream, to be trimmed once Postgres has it. */
   entry: { shard: number; id: string } | undefined;
   /** What is to be written down of the use of a key; undefined for a token. */
-  used: { keyId: string; at: number; quota?: { chainId: string; period: string; used: number } | undefined } | undefined;
+  used:
+    | { keyId: string; at: number; quota?: { chainId: string; period: string; used: number } | undefined }
+    | undefined;
   /** Redis did not answer: limits were counted in this isolate. */
   isDegraded: boolean;
 }

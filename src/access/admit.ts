@@ -14,7 +14,7 @@ import {
   type AdmissionRequest,
   type TierBucket,
 } from "./admission.ts";
-import { principalOf, type Claim } from "./authenticate.ts";
+import { principalOf, withoutLostRole, type Claim } from "./authenticate.ts";
 import { admitDegraded, type DegradedDeps } from "./degraded.ts";
 import { grantRecord, keyRecord, type FillDeps } from "./fill.ts";
 import { refusalOf } from "./policy.ts";
@@ -38,12 +38,7 @@ const MAX_ROUNDS = 6;
  * change came in between: see {@link ADMIT}. Known to Redis only: one more. Known to neither: one SQL statement more. While Redis does not
  * answer, {@link admitDegraded} decides. Throws when nobody can: the caller's 503, never a pass. `now` is in milliseconds.
  */
-export async function admit(
-  deps: AdmitDeps,
-  claim: Claim,
-  request: AdmissionRequest,
-  now: number,
-): Promise<Admission> {
+export async function admit(deps: AdmitDeps, claim: Claim, request: AdmissionRequest, now: number): Promise<Admission> {
   try {
     return await admitByRedis(deps, claim, request, now);
   } catch (error) {
@@ -68,8 +63,9 @@ async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionReq
       if ("refusal" in filled) return filled;
       [held, isFresh] = [filled, true];
     }
-    const principal = held && principalOf(claim, held.record);
-    const refusal = held && principal && refusalOf(held.record, principal, request.wanted, now);
+    const caller = held && principalOf(claim, held.record);
+    const refusal = held && caller && refusalOf(held.record, caller, request.wanted, now);
+    const principal = held && caller && withoutLostRole(caller, held.record);
     const buckets: readonly TierBucket[] = held && !refusal ? bucketsOf(held, request.wanted.tool) : [];
     const entry = principal && !refusal ? (request.entry?.(principal) ?? "") : "";
     const question = questionOf({ eventId: request.eventId, claim, held, isFresh, refusal, buckets, entry });
@@ -171,10 +167,7 @@ interface Settled {
   now: number;
 }
 
-function answered(
-  text: string,
-  { held, principal, buckets, now }: Settled,
-): Admission {
+function answered(text: string, { held, principal, buckets, now }: Settled): Admission {
   const verdict = parseVerdict(text);
   const { quota, tenantId, chainId, id: keyId, kind } = held.record;
   if (verdict?.state === "limited") {

@@ -98,26 +98,28 @@ export async function tokenHasEnded(
   return (await Promise.all(ids.map((id) => hasEnded(grants, id)))).includes(true);
 }
 
-/** Who calls, by a claim and the record that stands behind it. A scope that follows from a role goes with the role. */
+/** Who calls, by a claim and the record that stands behind it. */
 export function principalOf(claim: Claim, record: CredentialRecord): Principal {
-  const isRestricted = [record.addresses, record.servers, record.tools, record.quota].some((rule) => rule !== null);
-  const base: Principal =
-    claim.kind === "access_token"
-      ? claim.verified.principal
-      : {
-          credential: { kind: "api_key", id: record.id, name: record.name },
-          userId: record.userId,
-          tenantId: record.tenantId,
-          scopes: new Set(record.scopes),
-          clientId: null,
-          grantId: null,
-          servers: record.servers,
-          tools: record.tools,
-          restricted: isRestricted,
-        };
-  if (record.isAdministrator || !base.scopes.has("admin")) return base;
-  return { ...base, scopes: new Set([...base.scopes].filter((scope) => scope !== "admin")) };
+  if (claim.kind === "access_token") return claim.verified.principal;
+  const { servers, tools, addresses, quota, hasOwnRate } = record;
+  return {
+    credential: { kind: "api_key", id: record.id, name: record.name },
+    userId: record.userId,
+    tenantId: record.tenantId,
+    scopes: new Set(record.scopes),
+    clientId: null,
+    grantId: null,
+    servers,
+    tools,
+    restricted: hasOwnRate || [servers, tools, addresses, quota].some((rule) => rule !== null),
+  };
 }
+
+/** The same without the scope that follows from a role, when the role is gone. */
+export const withoutLostRole = (principal: Principal, { isAdministrator }: CredentialRecord): Principal =>
+  isAdministrator || !principal.scopes.has("admin")
+    ? principal
+    : { ...principal, scopes: new Set([...principal.scopes].filter((scope) => scope !== "admin")) };
 
 function refuse(presented: "access_token" | "api_key", reason: string, scheme?: "DPoP"): { refusal: AccessRefusal } {
   return { refusal: { kind: "invalid_credential", presented, reason, scheme } };

@@ -96,6 +96,7 @@ export async function keyRecord({ db, limits }: FillDeps, hash: string): Promise
       servers: row.servers,
       tools: row.tools,
       plan: planOf(limits, tenantLimits(row.limits), rateOf(row)),
+      hasOwnRate: row.per_minute !== null,
       quota: quotaOf(row),
     },
   };
@@ -154,6 +155,7 @@ export async function grantRecord({ db, limits }: FillDeps, claims: GrantClaims)
     servers: null,
     tools: null,
     plan: planOf(limits, tenantLimits(row.limits), null),
+    hasOwnRate: false,
     quota: null,
   };
   return { version: 1, tenantEpoch: Number(row.tenant_epoch), userEpoch: Number(row.user_epoch), record };

@@ -40,7 +40,7 @@ const MAX_LENGTH = 8_192;
 
 /**
  * The state of a token now, for a client that has authenticated: of an access token to the client that holds it and those that serve its
- * resource, of a refresh token to its holder alone, of an API key to those that serve a resource in the key's tenant. All that is not active,
+ * resource (in their tenant, if they have one: tenants share the names of resources), of a refresh token to its holder alone, of an API key to those that serve a resource in the key's tenant. All that is not active,
  * or not theirs to know, is the same answer. An error of a store is the caller's 503.
  */
 export async function introspectToken(deps: IntrospectionDeps, question: TokenQuestion): Promise<TokenState> {
@@ -87,7 +87,9 @@ async function accessToken(
 ): Promise<TokenState> {
   const resources = [claims.aud ?? []].flat().filter((audience) => isResource(audience, origin));
   const [resource] = resources;
-  const isTheirs = claims["client_id"] === client.clientId || resources.some((one) => client.resources.includes(one));
+  const serves = (client.tenantId ?? claims["tenant"]) === claims["tenant"];
+  const isTheirs =
+    claims["client_id"] === client.clientId || (serves && resources.some((one) => client.resources.includes(one)));
   if (resource === undefined || !isTheirs || !isAhead(claims.exp, now)) return INACTIVE;
   const verified = await verifyAccessToken(token, resource);
   if ("reason" in verified) return INACTIVE;

@@ -1,7 +1,7 @@
 import type { Scope } from "../auth/scopes.ts";
 import type { Db } from "../platform/db.ts";
 import { sha256 } from "../platform/crypto.ts";
-import { mayBeApiKey, principalOf } from "./authenticate.ts";
+import { mayBeApiKey, principalOf, withoutLostRole } from "./authenticate.ts";
 import { keyRecord, keyUserId } from "./fill.ts";
 import { refusalOf } from "./policy.ts";
 
@@ -51,7 +51,7 @@ export async function checkKey(
   const known = await keyRecord({ db, limits: {} }, hash);
   if (known?.record.tenantId !== tenantId) return undefined;
   const { record } = known;
-  const principal = principalOf({ kind: "api_key", key, hash }, record);
+  const principal = withoutLostRole(principalOf({ kind: "api_key", key, hash }, record), record);
   if (refusalOf(record, principal, { address, scopes, server: null, tool: null, beyondTools: false }, now))
     return undefined;
   return {

@@ -30,7 +30,9 @@ export function refusalOf(
   if (record.expiresAt !== null && now >= record.expiresAt) return refuse(`key ${record.id} has expired`);
   if (record.disabledUntil !== null && now < record.disabledUntil) return refuse(`key ${record.id} is locked`);
   if (!isFrom(record, wanted.address)) return { kind: "address_not_allowed" };
-  if (missingScopes(principal, wanted.scopes).length > 0) return { kind: "insufficient_scope", required: wanted.scopes };
+  if (missingScopes(principal, wanted.scopes).length > 0)
+    return { kind: "insufficient_scope", required: wanted.scopes };
+  if (wanted.scopes.includes("admin") && !record.isAdministrator) return { kind: "not_administrator" };
   if (!allows(record, wanted)) return { kind: "not_on_list" };
   return undefined;
 }

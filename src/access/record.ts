@@ -28,6 +28,8 @@ export interface CredentialRecord {
   servers: string[] | null;
   tools: string[] | null;
   plan: Plan;
+  /** Whether the key has a rate of its own. */
+  hasOwnRate: boolean;
   quota: Quota | null;
 }
 

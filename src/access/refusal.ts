@@ -21,6 +21,8 @@ export type AccessRefusal =
   /** `problem` is for the developer of the client. */
   | { kind: "invalid_dpop_proof"; problem: string }
   | { kind: "insufficient_scope"; required: readonly Scope[] }
+  /** The scope says that they were an administrator once; the role says that they are not. */
+  | { kind: "not_administrator" }
   | { kind: "address_not_allowed" }
   /** The server or tool is not on the credential's list: as good as unknown. */
   | { kind: "not_on_list" }

@@ -10,6 +10,7 @@ import { OVERLAP_SECONDS, rotateKey } from "../keys/rotation.ts";
 import { AppError } from "../platform/errors.ts";
 import type { RequestOrigin } from "../platform/route.ts";
 import { route, type ApiDeps } from "./deps.ts";
+import { toError } from "./refusal.ts";
 
 const reads = { scopes: ["keys:read"] } as const;
 const writes = { scopes: ["keys:write"] } as const;
@@ -131,11 +132,13 @@ export const rotateApiKey = route({
     "Make an API key that takes the place of another, shown in this answer only; both work until the overlap ends",
   who: writes,
   in: { params, body: z.strictObject({ overlapSeconds: z.number().default(OVERLAP_SECONDS.usual) }) },
-  out: withSecret,
+  out: withSecret.extend({
+    pending: z.boolean().describe("True: the old key may work for up to 30 seconds after the overlap."),
+  }),
   status: () => 201,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const made = settled(await rotateKey(commandDeps(deps), actorOf(caller, from), at.id, body, deps.now()));
-    return { ...shown(made.info), key: made.key };
+    return { ...shown(made.info), key: made.key, pending: made.isPending === true };
   },
 });
 
@@ -168,12 +171,15 @@ export const reportApiKeyLeak = route({
   out: z.object({ revoked: z.literal(true) }),
   handle: async ({ deps, input: { body }, from }) => {
     const { databases, publish, sendMail, background, config } = deps;
+    const shutOut = deps.strangers.refusalOf(from.ip, deps.now());
+    if (shutOut) throw toError(shutOut);
     const leak = { db: databases.write, publish, sendMail, background, origin: config.BASE_URL };
     const reported = await reportLeak(leak, body.key, trailOf(undefined, from), deps.now());
     switch (reported.state) {
       case "done":
         return { revoked: true as const };
       case "unknown":
+        deps.strangers.failed(from.ip, deps.now());
         throw new AppError("not_found", "There is no such key here: it was never made, or it has been deleted.");
       case "malformed":
         throw new AppError(

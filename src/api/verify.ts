@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { checkKey } from "../access/key-check.ts";
-import { KEY_SCOPES } from "../auth/scopes.ts";
+import { ALL_SCOPES, KEY_SCOPES } from "../auth/scopes.ts";
 import { route } from "./deps.ts";
 
 const texts = z.array(z.string()).nullable();
@@ -11,7 +11,7 @@ const good = z.object({
   name: z.string().nullable(),
   userId: z.string().nullable().describe("Null: the key belongs to the organization."),
   tenantId: z.string(),
-  scopes: z.array(z.enum(KEY_SCOPES)),
+  scopes: z.array(z.enum(ALL_SCOPES)),
   expiresAt: z.string().nullable(),
   servers: texts.describe("Slugs of the servers that the key may use; null: all of them. To enforce it is yours."),
   tools: texts.describe("Names of tools as `/mcp` shows them; null: all of them. To enforce it is yours."),
@@ -45,12 +45,7 @@ export const verifyApiKey = route({
     const known = await checkKey(check, { key, scopes, address, tenantId: caller.tenantId }, now);
     if (!known) return { active: false as const };
     deps.journal.used({ keyId: known.keyId, at: now });
-    const { expiresAt, scopes: held, ...rest } = known;
-    return {
-      active: true as const,
-      ...rest,
-      scopes: held.filter((scope) => KEY_SCOPES.includes(scope)),
-      expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
-    };
+    const { expiresAt, ...rest } = known;
+    return { active: true as const, ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString() };
   },
 });

@@ -78,21 +78,32 @@ export function createJournal(deps: JournalDeps): Journal {
   }
 
   async function flush(): Promise<void> {
-    while (waiting.length > 0 || used.size > 0 || quotas.size > 0) {
-      const events = waiting.slice(0, BATCH);
-      waiting = waiting.slice(BATCH);
+    // From here on, who has something to write asks for a time of its own: what comes in meanwhile goes with the next batch.
+    flushAt = 0;
+    const all = waiting;
+    waiting = [];
+    for (let at = 0; at < all.length || (at === 0 && used.size + quotas.size > 0); at += BATCH) {
+      const events = all.slice(at, at + BATCH);
       const [keys, spent] = [used, quotas];
       [used, quotas] = [new Map(), new Map()];
       try {
         await write(events, keys, spent);
       } catch (error) {
-        log("warn", "audit.delayed", { events: events.length, ...errorFields(error) });
+        log("warn", "audit.delayed", { events: all.length - at, ...errorFields(error) });
         for (const [id, quota] of spent) if ((quotas.get(id)?.used ?? 0) < quota.used) quotas.set(id, quota);
-        await keep(events);
-        return;
+        return keep(all.slice(at));
       }
-      const entries = events.flatMap(({ entry }) => entry ?? []);
-      if (entries.length > 0) await runScript(TRIM, ...byShard(entries.map(({ shard, id }) => [shard, id])));
+      await trim(events.flatMap(({ entry }) => entry ?? []));
+    }
+  }
+
+  /** What is not trimmed now is found by the drain, which sees that Postgres has it. */
+  async function trim(entries: StreamEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    try {
+      await runScript(TRIM, ...byShard(entries.map(({ shard, id }) => [shard, id])));
+    } catch (error) {
+      log("warn", "audit.untrimmed", { entries: entries.length, ...errorFields(error) });
     }
   }
 
@@ -115,18 +126,22 @@ export function createJournal(deps: JournalDeps): Journal {
 
   /** Postgres does not answer: the stream keeps the outcomes, and if Redis does not either, this isolate. */
   async function keep(events: Waiting[]): Promise<void> {
-    try {
-      const entries = events.map(({ row, entry }) => [entry?.shard ?? 0, JSON.stringify(row)] as const);
-      if (entries.length > 0) await runScript(APPEND, ...byShard(entries));
-    } catch (error) {
-      log("warn", "audit.waiting", { events: events.length, ...errorFields(error) });
-      waiting = [...events, ...waiting];
-      const given = waiting.length - MAX_WAITING;
-      if (given > 0) {
-        waiting = waiting.slice(given);
-        log("error", "audit.given_up", { events: given });
+    for (let at = 0; at < events.length; at += BATCH) {
+      const entries = events
+        .slice(at, at + BATCH)
+        .map(({ row, entry }) => [entry?.shard ?? 0, JSON.stringify(row)] as const);
+      try {
+        await runScript(APPEND, ...byShard(entries));
+      } catch (error) {
+        log("warn", "audit.waiting", { events: events.length - at, ...errorFields(error) });
+        waiting = [...events.slice(at), ...waiting];
+        break;
       }
     }
+    const given = waiting.length - MAX_WAITING;
+    if (given <= 0) return;
+    waiting = waiting.slice(given);
+    log("error", "audit.given_up", { events: given });
   }
 
   return {

@@ -13,7 +13,7 @@ export interface OpenSession {
 
 const MAX_SESSIONS = 100;
 
-/** The sessions of a person that are good, the one used last first. From Postgres: the framework's list lives in Redis, where entries get lost. */
+/** The sessions of a person that are good, the one used last first. The framework's own list would hold their tokens. */
 export async function openSessions(db: Pick<Db, "execute">, userId: string): Promise<OpenSession[]> {
   const { rows } = await db.execute<{
     id: string;

@@ -29,20 +29,21 @@ interface Row extends Record<string, unknown> {
 
 /** Signing keys in table `jwks`; one read per isolate and five minutes, so that a token costs no round trip to verify. */
 export function signingKeys(db: Pick<Db, "execute">, now: () => number = Date.now): SigningKeys {
-  let cached: { keys: Jwk[]; at: number } | undefined;
+  let cached: { keys: Jwk[]; publicKeys: JWK[]; at: number } | undefined;
 
-  async function keys(maxAgeMs: number): Promise<Jwk[]> {
-    if (cached && cached.keys.length > 0 && now() - cached.at < maxAgeMs) return cached.keys;
+  async function read(maxAgeMs: number): Promise<{ keys: Jwk[]; publicKeys: JWK[] }> {
+    if (cached && cached.keys.length > 0 && now() - cached.at < maxAgeMs) return cached;
     const { rows } = await db.execute<Row>(
       sql`select id, public_key, private_key, created_at, expires_at, alg, crv from jwks order by created_at`,
     );
-    cached = { keys: rows.map(toJwk), at: now() };
-    return cached.keys;
+    const keys = rows.map(toJwk);
+    cached = { keys, publicKeys: keys.map(toPublicJwk), at: now() };
+    return cached;
   }
 
   return {
     adapter: {
-      getJwks: () => keys(FRESH_MS),
+      getJwks: async () => (await read(FRESH_MS)).keys,
       createJwk: async (key) => {
         const id = uuidv7(now());
         await db.execute(sql`insert into jwks (id, public_key, private_key, created_at, expires_at, alg, crv)
@@ -52,7 +53,7 @@ export function signingKeys(db: Pick<Db, "execute">, now: () => number = Date.no
         return { ...key, id };
       },
     },
-    publicKeys: async (unknownKid = false) => (await keys(unknownKid ? REFETCH_MS : FRESH_MS)).map(toPublicJwk),
+    publicKeys: async (unknownKid = false) => (await read(unknownKid ? REFETCH_MS : FRESH_MS)).publicKeys,
   };
 }
 

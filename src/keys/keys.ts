@@ -105,6 +105,8 @@ export interface KeyDone {
 /** A key that was made: `key` is here and nowhere else. */
 export interface KeyMade extends KeyDone {
   key: string;
+  /** Redis has yet to hear when the key that this one replaces ends; absent for a first key. */
+  isPending?: boolean;
 }
 
 export interface KeyCommandDeps {

@@ -1,6 +1,8 @@
 import { sql, type SQL } from "drizzle-orm";
 import { KEY_SCOPES, scopesToPermissions } from "../auth/scopes.ts";
+import type { PublishChanges } from "../platform/changes.ts";
 import { sha256 } from "../platform/crypto.ts";
+import { AppError } from "../platform/errors.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { lockKey } from "./changes.ts";
 import { isManagedBy, keyOf, selectKey } from "./keys.ts";
@@ -81,8 +83,18 @@ export async function rotateKey(
   if (verdict !== "done") return REFUSALS[verdict];
   const info = keyOf(made, now);
   if (!info) throw new Error("a key that was made is not there");
-  await publish();
-  return { state: "done", key, info };
+  return { state: "done", key, info, isPending: !(await isPublished(publish)) };
+}
+
+/** The new key is shown in this answer only: that Redis has not heard of the old one's end must not lose it. */
+async function isPublished(publish: PublishChanges): Promise<boolean> {
+  try {
+    await publish();
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "revocation_pending") return false;
+    throw error;
+  }
 }
 
 /** A JSON value, or null when it is of another type: what is no list of permissions gives none. */

@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import { z } from "zod";
+import type * as z from "zod";
 import type { Db } from "../platform/db.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { limitSettings, type LimitSettings } from "../platform/limit-settings.ts";
@@ -77,7 +77,7 @@ export async function resetTenantLimits(
     ), changed as (
       update tenant_policy set limits = '{}' from tenant where tenant_id = tenant.id and limits <> '{}'
       returning tenant_id
-    ), entry as (${auditInsert(actor, {}, now)})
+    ), entry as (${auditInsert(actor, detailOf({}), now)})
     select id from tenant`);
   return rows.length > 0;
 }
@@ -92,11 +92,10 @@ const auditInsert = (actor: LimitActor, detail: Readonly<Record<string, string |
 
 /** `{"user": "600/min, 100 at once", "tools": 2}`. */
 function detailOf({ tools = {}, ...tiers }: TenantLimits): Record<string, string | number> {
-  const told = Object.entries(tiers).map(([tier, { perMinute, burst }]) => [
-    tier,
-    `${perMinute}/min, ${burst} at once`,
-  ]);
-  return { ...Object.fromEntries(told), tools: Object.keys(tools).length };
+  const detail: Record<string, string | number> = { tools: Object.keys(tools).length };
+  for (const [tier, limit] of Object.entries(tiers))
+    if (limit) detail[tier] = `${limit.perMinute}/min, ${limit.burst} at once`;
+  return detail;
 }
 
 /** Where a limit comes from: built in, the setting `LIMITS`, what the tenant was given, or the API key itself. */

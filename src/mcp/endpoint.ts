@@ -33,6 +33,7 @@ export interface McpDeps extends AuthenticateDeps, ServeDeps {
 /** One row for a caller that keeps running into a limit, per this time, in each isolate. */
 const LIMITED_ROW_MS = 10_000;
 const MAX_LIMITED = 5_000;
+const NO_QUERY = new URLSearchParams();
 
 type Refused = { refusal: Refusal };
 /** What is known of a request when it is refused; more of it the later that happens. */
@@ -66,7 +67,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     if (request.method === "OPTIONS")
       return preflightResponse(origin ?? deps.config.BASE_URL, request.headers.get("access-control-request-headers"));
     if (request.method !== "POST") return refuse({ refusal: { kind: "method_not_allowed" } });
-    const presented = readCredential(...credentialPlaces(c));
+    const presented = readCredential(...credentialPlaces(c, slug));
     if ("refusal" in presented) return refuse(stranger(presented, address, startedAt));
 
     // authenticate: form and checksum, or signature; no I/O
@@ -118,17 +119,11 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return shutOut ? { refusal: shutOut } : refusedAs;
   }
 
-  function credentialPlaces(c: Context<HttpEnv>): Parameters<typeof readCredential> {
-    const url = new URL(c.req.url);
-    const proof = {
-      jwt: c.req.header("dpop"),
-      method: c.req.method,
-      url: `${deps.config.BASE_URL}${url.pathname}`,
-    };
-    return [
-      { authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key"), proof },
-      url.searchParams,
-    ];
+  function credentialPlaces(c: Context<HttpEnv>, slug: string | null): Parameters<typeof readCredential> {
+    const path = slug === null ? "/mcp" : `/mcp/${slug}`;
+    const proof = { jwt: c.req.header("dpop"), method: c.req.method, url: `${deps.config.BASE_URL}${path}` };
+    const query = c.req.url.includes("?") ? new URL(c.req.url).searchParams : NO_QUERY;
+    return [{ authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key"), proof }, query];
   }
 
   /** Opens the upstream of `/mcp/{slug}`; the aggregated endpoint connects when a tool of an upstream is called. */

@@ -19,7 +19,9 @@ export const refusalHeaders = (limits: readonly LimitState[], retrySeconds: numb
 
 function headersOf(limits: readonly LimitState[], quotaLeft: number | undefined): LimitHeaders {
   if (limits.length === 0) return {};
-  const states = limits.map(({ tier, limit, remaining }) => `"${tier}";r=${remaining};t=${secondsToFull(limit, remaining)}`);
+  const states = limits.map(
+    ({ tier, limit, remaining }) => `"${tier}";r=${remaining};t=${secondsToFull(limit, remaining)}`,
+  );
   const policies = limits.map(({ tier, limit }) => `"${tier}";q=${limit.burst};w=${windowSeconds(limit)}`);
   if (quotaLeft !== undefined) states.push(`"quota";r=${quotaLeft}`);
   return { ratelimit: states.join(", "), "ratelimit-policy": policies.join(", ") };

@@ -88,6 +88,8 @@ function answer(refusal: Refusal): Answer {
         challengeScopes: refusal.required,
         data: { requiredScopes: refusal.required },
       };
+    case "not_administrator":
+      return { status: 403, code: 403, message: "This is for administrators of this gateway." };
     case "address_not_allowed":
       return {
         status: 403,
@@ -104,7 +106,8 @@ function answer(refusal: Refusal): Answer {
       return limited(refusal);
     case "quota_used_up": {
       const { max, period, endsAt } = refusal.quota;
-      const until = endsAt === null ? "Ask its owner for more." : `It starts again at ${new Date(endsAt).toISOString()}.`;
+      const until =
+        endsAt === null ? "Ask its owner for more." : `It starts again at ${new Date(endsAt).toISOString()}.`;
       return {
         status: 429,
         code: 429,

@@ -16,6 +16,7 @@ import type { Db } from "../platform/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { Call, Outcome } from "./call.ts";
 import { acceptingBoth, acceptsEvents, plainJson } from "./plain-json.ts";
+import { mayStream } from "./wanted.ts";
 import { forward, paramsOf, unavailableError, upstreamCaller } from "./forward.ts";
 
 export interface ServeDeps {
@@ -56,9 +57,10 @@ export function server(deps: ServeDeps): Serve {
   );
   return async (call, connection) => {
     const { request, principal, envelope } = call;
-    // A subscription is a stream or nothing: it has no final message to wait for.
-    const events = acceptsEvents(request.headers.get("accept")) || envelope.method === "subscriptions/listen";
-    const response = await handler.fetch(events ? request : acceptingBoth(request), {
+    const accepted = acceptsEvents(request.headers.get("accept"));
+    // A subscription is a stream or nothing: it has no final message to wait for. What says nothing before its result is one message.
+    const events = envelope.method === "subscriptions/listen" || (accepted && mayStream(envelope, call.slug));
+    const response = await handler.fetch(accepted ? request : acceptingBoth(request), {
       parsedBody: envelope.message,
       // The handler passes this through; the credential itself goes no further than its check.
       authInfo: { token: "", clientId: principal.clientId ?? "", scopes: [], extra: { call, connection } },
@@ -102,16 +104,17 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
 }
 
 function upstreamServer(deps: ServeDeps, call: Call, connection: UpstreamConnection): Server {
+  const capabilities = servedCapabilities(connection.capabilities, call.principal.tools === null);
   const mcp = new Server(
     { name: `mcp-registry-gateway/${call.slug}`, version: deps.version },
     {
-      capabilities: servedCapabilities(connection.capabilities, call.principal.tools === null),
+      capabilities,
       ...(connection.instructions !== undefined && { instructions: connection.instructions }),
       inputRequired: { legacyShim: false },
     },
   );
   for (const [capability, methods] of Object.entries(UPSTREAM_METHODS)) {
-    if (connection.capabilities[capability as keyof typeof UPSTREAM_METHODS] === undefined) continue;
+    if (capabilities[capability as keyof typeof UPSTREAM_METHODS] === undefined) continue;
     for (const method of methods) {
       answerWith(mcp, method, (upstreamRequest, context) =>
         tracked(deps, call, async () => {

@@ -29,3 +29,7 @@ export function isHarmless({ method, target }: Envelope, slug: string | null): b
   if (slug !== null || method !== "tools/call" || target === null) return false;
   return builtinToolNamed(target)?.definition().annotations?.readOnlyHint === true;
 }
+
+/** Whether something may be told before the result: upstreams report progress, what this gateway answers itself does not. */
+export const mayStream = ({ method, target }: Envelope, slug: string | null): boolean =>
+  slug !== null || (method === "tools/call" && (target === null || !builtinToolNamed(target)));

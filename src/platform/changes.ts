@@ -14,6 +14,8 @@ export interface ChangeDeps {
 /** Tells Redis of every committed change that it has not heard of; throws when it may not have heard. See {@link publishChanges}. */
 export type PublishChanges = () => Promise<void>;
 
+/** The stated bound: a change that Redis never heard of is in force after so many seconds, when the cached records end. */
+export const RECORD_SECONDS = 30;
 const BATCH = 200;
 /** Longer than any record that was filled before the change can live. */
 const KEY_MARK_SECONDS = 600;
@@ -64,7 +66,7 @@ export async function publishChanges({ db, runScript, background }: ChangeDeps):
     } catch (error) {
       throw new AppError(
         "revocation_pending",
-        "The change is made, and may take up to 30 seconds to be in force everywhere.",
+        `The change is made, and may take up to ${RECORD_SECONDS} seconds to be in force everywhere.`,
         { internal: String(error), headers: { "retry-after": "5" } },
       );
     }

@@ -28,7 +28,7 @@ export function home(deps: WebDeps) {
                 Signed in as <bdi>{untrustedText(person.name)}</bdi> (<bdi>{untrustedText(person.email, 254)}</bdi>)
               </p>
               <p>
-                <a href="/dashboard/apps">Connected apps, sessions and account settings</a>
+                <a href="/dashboard/apps">Connected apps, API keys, sessions and account settings</a>
               </p>
               <Form action="/sign-out" token={token}>
                 <div>

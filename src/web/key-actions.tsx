@@ -2,6 +2,7 @@ import { updateKey } from "../keys/changes.ts";
 import { getKey, type KeyActor, type KeyChange, type KeyInfo, type KeyRefusal } from "../keys/keys.ts";
 import { revokeKey } from "../keys/revocation.ts";
 import { rotateKey } from "../keys/rotation.ts";
+import { RECORD_SECONDS } from "../platform/changes.ts";
 import { forPerson } from "./dashboard.tsx";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { keyPage, OVERLAPS, revokeKeyPage, type KeyPageState, type SeenKey } from "./key-page.tsx";
@@ -107,15 +108,17 @@ export function postRotate(deps: WebDeps) {
     if (!overlap) return keyPage(c, deps, asked, danger(400, "Choose how long the old key is to work."));
     const now = Date.now();
     const options = { overlapSeconds: overlap.seconds };
-    const outcome = await orPending(rotateKey(keyDeps(deps), actor, info.id, options, now));
-    if (outcome.state === "pending")
-      return pendingPage(c, deps, asked, "A new key is made, but it cannot be shown. Rotate that one: see below.");
+    const outcome = await rotateKey(keyDeps(deps), actor, info.id, options, now);
     if (outcome.state !== "done") return refusal(c, deps, asked, outcome);
     const end = new Date(Math.min(now + overlap.seconds * 1000, info.expiresAt?.getTime() ?? Infinity));
     const also = (
       <p>
         {overlap.seconds === 0 ? (
-          "The old key has ended."
+          outcome.isPending === true ? (
+            `The old key ends within ${RECORD_SECONDS} seconds.`
+          ) : (
+            "The old key has ended."
+          )
         ) : (
           <>
             The old key works until <Time at={end} />.

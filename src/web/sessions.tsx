@@ -67,7 +67,7 @@ export function revokeSession(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/sessions/revoke-others`: ends every session but this one, also those that the framework's own list has lost. */
+/** `POST /dashboard/sessions/revoke-others`: ends every session but this one, also those that began meanwhile. */
 export function revokeOtherSessions(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, { userId, sessionId }) => {
     succeeded(await requestAuth(c, deps, "/revoke-other-sessions", {}));

@@ -1,8 +1,8 @@
-import { RECORD_SECONDS } from "../access/admission-script.ts";
 import { cancelInvitation, invitationMail, invite } from "../auth/invitations.ts";
 import { changeRole, findTeam, isRole, removeMember, type Team, type TeamChange } from "../auth/teams.ts";
 import { actsIn } from "../auth/tenants.ts";
 import { leaveTenant } from "../grants/connected.ts";
+import { RECORD_SECONDS } from "../platform/changes.ts";
 import { AppError, isUnavailable } from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";
 import { forPerson } from "./dashboard.tsx";

@@ -7,7 +7,7 @@ import { coldStarts } from "./cold-start.ts";
 import { contestants, start, type Name, type Running } from "./contestants.ts";
 import { disturbances, goals } from "./goals.ts";
 import { startKv } from "./kv.ts";
-import { compare, measurePairs, versus, type Effort } from "./pairs.ts";
+import { compare, measurePairs, versus, warmUp, type Effort } from "./pairs.ts";
 import { report, verdict } from "./report.ts";
 import type { Latency, Results, Setting } from "./results.ts";
 import { startBenchStack } from "./stack.ts";
@@ -25,6 +25,7 @@ const STORELESS: readonly Name[] = ["bare", "bare again"];
 const quick = process.argv.includes("--quick");
 const effort: Effort = quick ? { sliceMs: 200, pairs: 2 } : { sliceMs: 600, pairs: 6 };
 const paced = quick ? { seconds: 1, drainMs: 300 } : { seconds: 2, drainMs: 1_500 };
+const warm = quick ? { calls: 1_000, maxMs: 2_000 } : { calls: 3_000, maxMs: 6_000 };
 const starts = quick ? 1 : 5;
 
 const say = (text: string) => console.log(`${Math.round(performance.now() / 1000)} s: ${text}`);
@@ -47,6 +48,8 @@ try {
   for (const one of running.filter(({ name }) => !STORELESS.includes(name)))
     trips.set(one.name, await countTrips(one, { stack, kv, ...paced }));
 
+  say("all are warmed up");
+  await warmUp(running, warm.calls, warm.maxMs);
   const settings: Setting[] = [];
   for (const latency of LATENCIES) {
     say(`pairs are measured with Redis +${latency.redis} ms, Postgres +${latency.postgres} ms`);

@@ -51,8 +51,17 @@ export interface Measured {
 
 /** What a call leaves to do after its answer is done by then, and is counted. */
 const SETTLE_MS = 50;
-const WARM_UP_SLICES = 2;
 const AFTERMATH_MS = 1_000;
+const WARM_UP_STEP_MS = 250;
+
+/** Has every contestant answer so many calls, or as many as it can in `maxMs`: the runtime compiles what runs often, large Workers late. */
+export async function warmUp(all: readonly Running[], calls: number, maxMs: number): Promise<void> {
+  for (const { caller } of all) {
+    const wanted = caller.calls() + calls;
+    const deadline = performance.now() + maxMs;
+    while (caller.calls() < wanted && performance.now() < deadline) await busy(caller, WARM_UP_STEP_MS);
+  }
+}
 
 /**
  * Measures every contestant against the first one, in pairs: the same bundle drifts by a factor of two within minutes on a shared machine, so only what
@@ -62,10 +71,6 @@ export async function measurePairs(
   [bare, ...others]: readonly [Running, ...Running[]],
   { sliceMs, pairs }: Effort,
 ): Promise<Measured> {
-  for (const one of [bare, ...others]) {
-    await prime(one.caller);
-    await busy(one.caller, sliceMs * WARM_UP_SLICES);
-  }
   const before = new Map([bare, ...others].map((one) => [one, used(one)]));
   const measured = new Map<Name, Pair[]>(others.map(({ name }) => [name, []]));
   for (let round = 0; round < pairs; round++) {

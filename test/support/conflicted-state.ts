@@ -2,7 +2,7 @@ import { createHash, createHmac } from "node:crypto";
 import type { Client } from "pg";
 
 /** The tables of a deployment of the old two-system design, which `npm run legacy:import` leads out of. */
-export const CONFLICTED_SCHEMA = `
+const CONFLICTED_SCHEMA = `
 -- Users as Better Auth 1.3 kept them.
 create table "user" (
   id text primary key, name text not null, email text not null unique, email_verified boolean not null default false,

@@ -1,17 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { ProtocolError, type ServerContext } from "@modelcontextprotocol/server";
+import { ADMIT } from "../../src/access/admission-script.ts";
+import { admit, type AdmitDeps } from "../../src/access/admit.ts";
+import type { Claim } from "../../src/access/authenticate.ts";
 import { readCredential } from "../../src/access/credential.ts";
 import { auditText } from "../../src/audit/event.ts";
 import { canonicalResource, isResource } from "../../src/auth/resources.ts";
-import { findKeyRecord, forgetKeyRecord, type KeyDeps } from "../../src/keys/records.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { forward } from "../../src/mcp/forward.ts";
-import { sha256 } from "../../src/platform/crypto.ts";
 import { publicUrlProblem } from "../../src/platform/public-url.ts";
 import { origin, sealingKeys, secrets } from "../../src/platform/settings.ts";
 import { listTools } from "../../src/upstreams/catalog.ts";
+import { KEY, NOW, wanted } from "./access/credentials.ts";
+import { ROW, stores } from "./access/stores.ts";
 import { problemNames, PRODUCTION, without } from "./platform/environment.ts";
 import { CALLER, fakeUpstreams, tool } from "./upstreams/fake-upstreams.ts";
+
+const admitted = (deps: AdmitDeps, claim: Claim) =>
+  admit(deps, claim, { eventId: "event-1", wanted: wanted(), entry: undefined, isHarmless: false }, NOW);
 
 describe("what went wrong once", () => {
   it("R3: a missing setting does not hide what production refuses", () => {
@@ -78,44 +84,46 @@ describe("what went wrong once", () => {
     const failure = await forward(connection as never, "tools/call", {}, context).catch((error: unknown) => error);
     expect(JSON.stringify((failure as ProtocolError).data)).not.toContain("ignore");
   });
-  const row = { id: "k", name: null, user_id: "u", permissions: null, enabled: true as boolean, expires_at: null };
   it.each(["<html>", "{", '"text"', "7", "{}"])("garbage in the cache is a miss: %s", async (garbage) => {
-    const deps = {
-      redis: { get: async () => garbage, set: async () => "OK" },
-      db: { execute: async () => ({ rows: [row] }) },
-    } as unknown as KeyDeps;
-    expect(await findKeyRecord(deps, generateApiKey())).toMatchObject({ id: "k", enabled: true });
+    const redis = [
+      ["record", garbage],
+      ["verdict", "ok|1,1,1,1,1||"],
+    ];
+    const { deps, counts } = stores({ redis, postgres: [[ROW]] });
+    expect(await admitted(deps, KEY)).toMatchObject({ admitted: { principal: { userId: "user-1" } } });
+    expect(counts()).toEqual({ redis: 2, sql: 1, left: 0 });
   });
   it("R9: a record read before a revocation does not come back after it", async () => {
-    const cache = new Map<string, string>();
     const read = Promise.withResolvers<void>();
     const revoked = Promise.withResolvers<void>();
-    let enabled = true;
-    const deps = {
-      redis: {
-        get: async (k: string) => cache.get(k) ?? null,
-        set: async (k: string, v: string, o?: { nx?: boolean }) => {
-          if (!o?.nx || !cache.has(k)) cache.set(k, v);
-        },
-        del: async (k: string) => void cache.delete(k),
-      },
+    const brought: (string | undefined)[] = [];
+    const rows = [
+      { ...ROW, version: "3" },
+      { ...ROW, version: "4", works: false },
+    ];
+    const deps: AdmitDeps = {
+      ...stores().deps,
       db: {
         execute: async () => {
-          const rows = [{ ...row, enabled }];
+          const row = rows.shift();
           read.resolve();
           await revoked.promise;
-          return { rows };
+          return { rows: [row] };
         },
+      } as unknown as AdmitDeps["db"],
+      // Redis keeps the mark of version 4, and compares as the script does.
+      runScript: async (script, _keys, args) => {
+        if (script !== ADMIT) return ["none", ""];
+        brought.push(args[2]?.slice(0, 2));
+        return args[1]?.startsWith("4|") === true ? ["current", ""] : ["stale", ""];
       },
-    } as unknown as KeyDeps;
-    const key = generateApiKey();
-    const call = findKeyRecord(deps, key);
+    };
+    const call = admitted(deps, KEY);
     await read.promise;
-    enabled = false;
-    await forgetKeyRecord(deps, await sha256(key));
     revoked.resolve();
-    await call;
-    expect((await findKeyRecord(deps, key))?.enabled).toBe(false);
+    expect(await call).toMatchObject({ refusal: { kind: "invalid_credential" } });
+    expect(brought).toEqual(["3|", "4|"]);
+    expect(deps.memory.get("mrg1:key:hash-1")?.record.works).toBe(false);
   });
   it.each(["a\u061cb", "a\u200bb", "a\u2060b", "a\ufeffb", "a\u{e0041}b"])(
     "N04: invisible or turning characters in the log: %j",

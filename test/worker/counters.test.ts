@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { callTool, db, eventually, newKey, resetStats, rpc, stats, withFault, type Stats } from "../support/gateway.ts";
+import { journalSettled } from "../support/journal.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
 
 const redisRequests = ({ log }: Stats) => log.filter(({ to }) => to === "upstash").map(({ what }) => what);
@@ -18,6 +19,7 @@ describe("round trips before the answer", () => {
   it("R9: a warm call with a key is one Redis request and no SQL", async () => {
     const { key } = await newKey();
     await callTool("echo", { text: "warm" }, { key });
+    await journalSettled();
     await withoutPostgres(async () => {
       await resetStats();
       const answer = await callTool("echo", { text: "x" }, { key });
@@ -29,6 +31,7 @@ describe("round trips before the answer", () => {
   it("R8: a warm call with a token is one Redis request and no SQL", async () => {
     const { access_token: token } = await tokensFor(await newClient(), await newPerson());
     await callTool("echo", { text: "warm" }, { token });
+    await journalSettled();
     await withoutPostgres(async () => {
       await resetStats();
       expect((await callTool("echo", { text: "x" }, { token })).status).toBe(200);
@@ -39,6 +42,7 @@ describe("round trips before the answer", () => {
   it("R10: a list is counted like a call: one Redis request", async () => {
     const { key } = await newKey();
     await callTool("echo", { text: "warm" }, { key });
+    await journalSettled();
     await resetStats();
     expect((await rpc("prompts/list", {}, { key })).status).toBeLessThan(500);
     expect(redisRequests(await stats())).toEqual([["evalsha"]]);
@@ -46,6 +50,7 @@ describe("round trips before the answer", () => {
 
   it("R9: the first call with a key anywhere costs one statement and one Redis request more", async () => {
     const { key } = await newKey();
+    await journalSettled();
     await resetStats();
     expect((await callTool("echo", { text: "cold" }, { key })).status).toBe(200);
     const counted = await stats();
@@ -55,6 +60,7 @@ describe("round trips before the answer", () => {
 
   it("R8: the first call with a token anywhere costs one statement and one Redis request more", async () => {
     const { access_token: token } = await tokensFor(await newClient(), await newPerson());
+    await journalSettled();
     await resetStats();
     expect((await callTool("echo", { text: "cold" }, { token })).status).toBe(200);
     const counted = await stats();
@@ -63,6 +69,7 @@ describe("round trips before the answer", () => {
   });
 
   it("J05: a key with a wrong checksum costs nothing", async () => {
+    await journalSettled();
     await resetStats();
     const key = `${generateApiKey().slice(0, -1)}!`;
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(401);
@@ -72,6 +79,7 @@ describe("round trips before the answer", () => {
   it("R4: an unknown key costs one statement once, and then one Redis request each time", async () => {
     const key = generateApiKey();
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(401);
+    await journalSettled();
     await withoutPostgres(async () => {
       await resetStats();
       expect((await callTool("echo", { text: "x" }, { key })).status).toBe(401);
@@ -82,12 +90,14 @@ describe("round trips before the answer", () => {
   it("a Redis request whose answer is lost is asked once more, as the same event: it counts once", async () => {
     const { key } = await newKey();
     const before = await callTool("echo", { text: "warm" }, { key });
+    await journalSettled();
     await withFault({ upstash: { mode: "reset-after-commit", nth: 1 } }, async () => {
       await resetStats();
       const answer = await callTool("echo", { text: "x" }, { key });
       expect(answer.status).toBe(200);
       expect((await stats()).redisRequests).toBe(2);
-      const left = (response: Response) => Number(/"tenant";r=(\d+)/.exec(response.headers.get("ratelimit") ?? "")?.[1]);
+      const left = (response: Response) =>
+        Number(/"tenant";r=(\d+)/.exec(response.headers.get("ratelimit") ?? "")?.[1]);
       expect(left(before.response) - left(answer.response)).toBeLessThanOrEqual(1);
     });
   });
@@ -102,12 +112,11 @@ describe("round trips after the answer", () => {
       );
       return found[0]?.n ?? 0;
     };
-    const written = (n: number) => eventually(async () => ((await rows()) === n ? true : undefined));
     await callTool("echo", { text: "warm" }, { key });
-    await written(1);
+    await journalSettled();
     await resetStats();
     for (let at = 0; at < 50; at++) expect((await callTool("echo", { text: "x" }, { key })).status).toBe(200);
-    await written(51);
+    await eventually(async () => ((await rows()) === 51 ? true : undefined));
     const counted = await stats();
     expect(counted.redisRequests - 50).toBeLessThanOrEqual(10);
     const ownQuestions = counted.log.filter(({ what }) => what.join() === "select audit_log").length;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { journalSettled } from "../support/journal.ts";
 import { callTool, db, origin, request, resetStats, rpc, stats, withFault } from "../support/gateway.ts";
 import {
   AUTH,
@@ -210,6 +211,7 @@ describe("a token that is bound to a key (RFC 9449)", () => {
     const unbound = await tokensFor(await newClient(), await newPerson());
     await callBound(tokens.access_token, await proofOf(key, tokens.access_token));
     await callTool("whoami", {}, { token: unbound.access_token });
+    await journalSettled();
     await withFault({ neon: { mode: "down" } }, async () => {
       await resetStats();
       expect((await callBound(tokens.access_token, await proofOf(key, tokens.access_token))).status).toBe(200);

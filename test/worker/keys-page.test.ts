@@ -275,7 +275,6 @@ describe("the page of a key", () => {
   it.each([
     ["enabled", {}, "disabled. It does not work until you enable it.", "Status Disabled"],
     ["revoke", {}, "The key is revoked. It never works again.", "Status Revoked"],
-    ["rotate", { overlap: "0" }, "A new key is made, but it cannot be shown.", "Replaced by its new key"],
   ])("R9: says that a change is made, and when it is in force, if Redis does not hear of it: %s", async (...row) => {
     const [action, fields, done, state] = row;
     const [rehearsal, { path }] = [await madeKey(owner), await madeKey(owner)];
@@ -289,6 +288,18 @@ describe("the page of a key", () => {
     for (const words of [done, "It may take up to 30 seconds until this is so everywhere.", state])
       expect(textOf(page.html)).toContain(words);
     expect(page.html).not.toMatch(KEY_FIELD);
+  });
+
+  it("R9: shows the new key all the same when Redis does not hear of the old one's end, and says when that is", async () => {
+    const [rehearsal, { path }] = [await madeKey(owner), await madeKey(owner)];
+    const [first, form] = [await open(owner, rehearsal.path), await open(owner, path)];
+    const send = (page: Page, key: string) => owner.browser.submit(page, `${key}/rotate`, { overlap: "0" });
+    const nth = await nthOf("upstash", /evalsha/i, () => send(first, rehearsal.path));
+    const fault = { upstash: { mode: "reset-before", nth } };
+    const page = await withFault(fault, async () => pageOf(await send(form, path)));
+    expect(page.status).toBe(200);
+    expect(textOf(page.html)).toContain("The old key ends within 30 seconds.");
+    expect(page.html).toMatch(KEY_FIELD);
   });
 });
 

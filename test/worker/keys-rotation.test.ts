@@ -28,7 +28,8 @@ describe("a rotated key", () => {
     };
     const old = await makeKey(manager, { ...limits, quota: { max: 10, period: "total" } });
     await db.execute(sql`insert into quota_use values (${old.id}, 'total', 4)`);
-    const { key, id, start, createdAt: _at, ...rest } = await rotate(manager, old.id);
+    const { key, id, start, createdAt: _at, pending, ...rest } = await rotate(manager, old.id);
+    expect(pending).toBe(false);
     expect(key).not.toBe(old.key);
     expect(start).toBe(key.slice(0, 13));
     const { key: _key, id: _id, start: _start, createdAt: _createdAt, ...before } = old;

@@ -2,8 +2,6 @@ import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { describe, expect, it, vi } from "vitest";
-import { auditShardOf } from "../../src/access/admission.ts";
-import { personalTenantId } from "../../src/auth/tenants.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
@@ -22,12 +20,12 @@ import {
   upstreams,
   withFault,
 } from "../support/gateway.ts";
+import { auditStream } from "../support/journal.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
 
 const DOWN = { upstash: { mode: "down" } };
 const BOTH_DOWN = { upstash: { mode: "down" }, neon: { mode: "down" } };
 const MODES = ["down", "500", "reset-before", "reset-after-commit", "garbage"];
-const READ_STREAM = "#!lua flags=allow-key-locking\nreturn redis.call('XRANGE', KEYS[1], '-', '+')";
 const LOCAL = "10.9.8.7";
 type Made = Awaited<ReturnType<typeof newKey>>;
 
@@ -157,12 +155,12 @@ describe("/mcp while Postgres is down", () => {
     const { key, id, userId } = await newKey();
     expect(await statusOf(key)).toBe(200);
     await auditedOnce(id, 1);
-    const stream = redisKeys.auditStream(auditShardOf(personalTenantId(userId)));
     await withFault({ neon: { mode: "down" } }, async () => {
       for (let at = 0; at < 3; at++) expect(await statusOf(key)).toBe(200);
       await eventually(async () => {
-        const entries = await connectRedis(config).eval(READ_STREAM, [stream], []);
-        const outcomes = (entries as [string, string[]][]).filter(([, [kind, row = ""]]) => kind === "o" && row.includes(id));
+        const outcomes = (await auditStream(userId)).filter(
+          ({ kind, row }) => kind === "o" && row["credential_id"] === id,
+        );
         return outcomes.length === 3 ? true : undefined;
       });
     });

@@ -70,6 +70,9 @@ describe("R8: an access token of this gateway", () => {
         scopes: new Set(["openid", "mcp:tools", "audit:read"]),
         clientId: "client-1",
         grantId: "grant-1",
+        servers: null,
+        tools: null,
+        restricted: false,
       },
     });
   });

@@ -83,7 +83,10 @@ describe("R10: the buckets of a call", () => {
   it("say what is left of each, and nothing for one that was not counted", () => {
     const buckets = bucketsOf(versioned(), null);
     expect(limitStates(buckets, [9, 8, 7]).map(({ tier, remaining }) => `${tier} ${remaining}`)).toEqual([
-      ...["credential 9", "user 8", "tenant 7", "gateway 0"],
+      "credential 9",
+      "user 8",
+      "tenant 7",
+      "gateway 0",
     ]);
   });
 });
@@ -92,11 +95,26 @@ describe("R9: what Redis is asked", () => {
   it("R9: is about the record that was decided on, by its header alone", () => {
     expect(ask()).toEqual({
       keys: [
-        ...[VERDICT, "mrg1:key:hash-1", "mrg1:epoch:t:tenant-1", "mrg1:epoch:u:user-1", VERDICT, VERDICT, VERDICT],
+        VERDICT,
+        "mrg1:key:hash-1",
+        "mrg1:epoch:t:tenant-1",
+        "mrg1:epoch:u:user-1",
+        VERDICT,
+        VERDICT,
+        VERDICT,
         ...bucketsOf(versioned(), "echo").map(({ key }) => key),
       ],
       args: [
-        ...["0", "3|5|7|", "", "0", "take", "", "", "0", "", ""],
+        "0",
+        "3|5|7|",
+        "",
+        "0",
+        "take",
+        "",
+        "",
+        "0",
+        "",
+        "",
         ...bucketsOf(versioned(), "echo").flatMap(({ limit }) => [String(limit.perMinute), String(limit.burst)]),
       ],
     });
@@ -111,8 +129,15 @@ describe("R9: what Redis is asked", () => {
     const held = { ...versioned(), record: grantOf() };
     const { keys, args } = ask({ claim: tokenClaim({ proof: PROOF, clientGrantId: "managed-1" }), held, buckets: [] });
     expect(keys).toEqual([
-      ...[VERDICT, "mrg1:grant:grant-1", "mrg1:epoch:t:tenant-1", "mrg1:epoch:u:user-1", VERDICT, VERDICT],
-      ...["mrg1:proof:proof-1", "mrg1:ended:grant-1", "mrg1:ended:managed-1"],
+      VERDICT,
+      "mrg1:grant:grant-1",
+      "mrg1:epoch:t:tenant-1",
+      "mrg1:epoch:u:user-1",
+      VERDICT,
+      VERDICT,
+      "mrg1:proof:proof-1",
+      "mrg1:ended:grant-1",
+      "mrg1:ended:managed-1",
     ]);
     expect(args).toEqual(["2", "3|5|7|", "", "0", "take", "", "", "0", "90", ""]);
   });
@@ -149,7 +174,10 @@ describe("R9: what Redis is asked", () => {
 
   it("is of the form that the script reads, whoever asks for whatever", () => {
     const claims = fc.constantFrom(
-      ...[KEY, tokenClaim(), tokenClaim({ proof: PROOF }), tokenClaim({ clientGrantId: "managed-1" })],
+      KEY,
+      tokenClaim(),
+      tokenClaim({ proof: PROOF }),
+      tokenClaim({ clientGrantId: "managed-1" }),
     );
     const questions = fc.record({
       claim: claims,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { admit, type AdmitDeps } from "../../../src/access/admit.ts";
-import type { AdmissionRequest } from "../../../src/access/admission.ts";
+import type { AdmissionRequest, Admitted } from "../../../src/access/admission.ts";
 import type { Claim } from "../../../src/access/authenticate.ts";
 import { recordText, type CredentialRecord } from "../../../src/access/record.ts";
 import { TIERS } from "../../../src/limits/plan.ts";
@@ -99,7 +99,7 @@ describe("R9: what it costs to let a call in", () => {
 describe("an admitted call", () => {
   it("R8: has its principal, the limits, the tenant's epoch and the place of its audit entry", async () => {
     const { deps } = warm([["verdict", "ok|9,8,7,6,5|5|1700-0"]], { quota });
-    const { admitted } = (await call(deps, KEY, { entry: () => "{}" })) as { admitted: { limits: { tier: string }[] } };
+    const { admitted } = (await call(deps, KEY, { entry: () => "{}" })) as { admitted: Admitted };
     expect(admitted).toMatchObject({
       principal: { credential: { kind: "api_key", id: "key-1" }, tenantId: "tenant-1" },
       quotaLeft: 5,

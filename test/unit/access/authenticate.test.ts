@@ -1,248 +1,265 @@
 import { describe, expect, it } from "vitest";
-import { authenticate, type AuthenticateDeps } from "../../../src/access/authenticate.ts";
-import { missingScopes, type Principal } from "../../../src/access/principal.ts";
-import type { KeyRecord } from "../../../src/keys/records.ts";
+import { authenticate, tokenHasEnded, type AuthenticateDeps } from "../../../src/access/authenticate.ts";
+import type { PresentedCredential } from "../../../src/access/credential.ts";
+import { recordMemory } from "../../../src/access/memory.ts";
+import { strangers } from "../../../src/access/strangers.ts";
+import type { VerifiedToken } from "../../../src/access/access-token.ts";
+import type { GrantDeps } from "../../../src/grants/revocation.ts";
 import { generateApiKey } from "../../../src/keys/token.ts";
+import { localBuckets } from "../../../src/limits/local.ts";
+import { sha256 } from "../../../src/platform/crypto.ts";
 import { newProofKey, proofFor } from "../../support/proofs.ts";
+import { NOW, TOKEN_PRINCIPAL, tokenClaim, versioned } from "./credentials.ts";
 
-const NOW = 1_800_000_000_000;
 const RESOURCE = "https://gateway.example.com/mcp";
+const ADDRESS = "192.0.2.1";
+const LIMIT = { perMinute: 60, burst: 3 };
 const clientKey = await newProofKey();
-const RECORD: KeyRecord = {
-  id: "key-1",
-  name: "laptop",
-  userId: "user-1",
-  tenantId: "personal-user-1",
-  scopes: ["mcp:tools"],
-  enabled: true,
-  expiresAt: null,
-};
 
-/** Dependencies whose Redis holds one record for every key; they keep what was asked of them. */
-function fake(record: KeyRecord | null = RECORD) {
+/** An isolate that keeps what its verifier was asked; all there is to ask, as admission does the I/O. */
+function isolate(verified: VerifiedToken | { reason: string } = { reason: "ERR_JWT_EXPIRED" }) {
   const asked: string[] = [];
-  const deps = {
-    keys: {
-      redis: {
-        get: async (key: string) => {
-          asked.push(key);
-          return JSON.stringify(record);
-        },
-      },
-      db: {},
-    },
-    verifyAccessToken: async (token: string, resource: string) => {
+  const memory = recordMemory(10);
+  const deps: AuthenticateDeps = {
+    verifyAccessToken: async (token, resource) => {
       asked.push(`${token} for ${resource}`);
-      return { reason: "ERR_JWT_EXPIRED" };
+      return verified;
     },
-  } as unknown as AuthenticateDeps;
-  return { asked, deps };
+    strangers: strangers(localBuckets(10), LIMIT),
+    memory,
+    acceptsLegacyKeys: false,
+  };
+  return { asked, deps, memory };
 }
 
-const withKey = (deps: AuthenticateDeps, key = generateApiKey(), now = NOW) =>
-  authenticate(deps, { kind: "api_key", key }, RESOURCE, now);
+const present = (deps: AuthenticateDeps, presented: PresentedCredential, resource = RESOURCE) =>
+  authenticate(deps, presented, { resource, address: ADDRESS }, NOW);
+const withKey = (deps: AuthenticateDeps, key = generateApiKey()) => present(deps, { kind: "api_key", key });
+const withToken = (deps: AuthenticateDeps) => present(deps, { kind: "access_token", token: "t" }, `${RESOURCE}/notes`);
+
+/** Makes the address fail until it is shut out. */
+function shutOut({ strangers: who }: AuthenticateDeps): void {
+  for (let n = 0; n < LIMIT.burst; n++) who.failed(ADDRESS, NOW);
+}
 
 const refusal = (presented: string, reason: string) => ({ refusal: { kind: "invalid_credential", presented, reason } });
+const badForm = refusal("api_key", "wrong form or checksum");
+const limited = { refusal: { kind: "limited", tier: "address", retryMs: 1_000 } };
 
 describe("R8: a caller with an API key", () => {
-  it("R8: is the principal of its record", async () => {
-    expect(await withKey(fake().deps)).toEqual({
-      principal: {
-        credential: { kind: "api_key", id: "key-1", name: "laptop" },
-        userId: "user-1",
-        tenantId: "personal-user-1",
-        scopes: new Set(["mcp:tools"]),
-        clientId: null,
-        grantId: null,
-      },
-    });
+  it("R8: claims it by its hash, at the cost of no request", async () => {
+    const { deps, asked } = isolate();
+    const key = generateApiKey();
+    expect(await withKey(deps, key)).toEqual({ claim: { kind: "api_key", key, hash: await sha256(key) } });
+    expect(asked).toEqual([]);
   });
 
   it.each(["", "mrg_live_", "mrg_live_short", "x".repeat(65_536), "eyJhbGciOiJFUzI1NiJ9.e30.x"])(
     "J05: costs no request when the key has another form: %.20j",
     async (key) => {
-      const { asked, deps } = fake();
-      expect(await withKey(deps, key)).toEqual(refusal("api_key", "wrong form or checksum"));
+      const { asked, deps } = isolate();
+      expect(await withKey(deps, key)).toEqual(badForm);
       expect(asked).toEqual([]);
     },
   );
 
-  it("J05: costs no request when the checksum is wrong", async () => {
-    const { asked, deps } = fake();
-    const key = generateApiKey();
-    const wrong = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
-    expect(await withKey(deps, wrong)).toEqual(refusal("api_key", "wrong form or checksum"));
-    expect(asked).toEqual([]);
-  });
+  it.each([false, true])(
+    "J05: costs no request when the checksum is wrong, with keys of old (%j)",
+    async (isLegacy) => {
+      const { asked, deps } = isolate();
+      const key = generateApiKey();
+      const wrong = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0");
+      expect(await withKey({ ...deps, acceptsLegacyKeys: isLegacy }, wrong)).toEqual(badForm);
+      expect(asked).toEqual([]);
+    },
+  );
 
-  it("J07: is refused when there is no such key", async () => {
-    expect(await withKey(fake(null).deps)).toEqual(refusal("api_key", "unknown key"));
-  });
-
-  it("J07: is refused when the key is disabled", async () => {
-    const { deps } = fake({ ...RECORD, enabled: false });
-    expect(await withKey(deps)).toEqual(refusal("api_key", "key key-1 is disabled"));
-  });
-
-  it("J07: is refused from the moment at which the key expires", async () => {
-    const { deps } = fake({ ...RECORD, expiresAt: NOW });
-    expect(await withKey(deps, generateApiKey(), NOW - 1)).toHaveProperty("principal");
-    expect(await withKey(deps, generateApiKey(), NOW)).toEqual(refusal("api_key", "key key-1 has expired"));
-  });
-
-  it("J07: is told by no reason what the key was", async () => {
-    const key = generateApiKey();
-    const answers = await Promise.all(
-      [null, { ...RECORD, enabled: false }, { ...RECORD, expiresAt: 1 }].map((record) =>
-        withKey(fake(record).deps, key),
-      ),
-    );
-    expect(JSON.stringify(answers)).not.toContain(key.slice(9, 20));
+  it.each([
+    ["a key of the old system", `reg_${"a".repeat(40)}`, true],
+    ["one as short as may be", "a".repeat(16), true],
+    ["one too short", "a".repeat(15), false],
+    ["one as long as may be", "a".repeat(512), true],
+    ["one too long", "a".repeat(513), false],
+    ["one with a space", `reg_${"a".repeat(20)} a`, false],
+    ["one with a line break", `reg_${"a".repeat(20)}\n`, false],
+    ["one with letters of other alphabets", `reg_${"ä".repeat(20)}`, false],
+  ])("R19: is looked up as of old only while such keys are accepted: %s", async (_what, key, mayExist) => {
+    const { deps } = isolate();
+    expect(await withKey(deps, key)).toEqual(badForm);
+    const answer = await withKey({ ...deps, acceptsLegacyKeys: true }, key);
+    expect(answer).toEqual(mayExist ? { claim: { kind: "api_key", key, hash: await sha256(key) } } : badForm);
   });
 });
 
 describe("R8: a caller with an access token", () => {
-  const principal = { userId: "user-1", grantId: "grant-1" } as Principal;
-
-  /** Dependencies whose verifier lets every token through as that principal; `ended` is what Redis counts for its grant. */
-  function verified(who: Principal, ended: number | Error) {
-    const { asked, deps } = fake();
-    const exists = async (key: string) => {
-      asked.push(key);
-      return ended instanceof Error ? Promise.reject(ended) : ended;
-    };
-    const grants = { redis: { exists } } as unknown as AuthenticateDeps["grants"];
-    return { asked, deps: { ...deps, grants, verifyAccessToken: async () => ({ principal: who }) } };
-  }
-
-  const withToken = (deps: AuthenticateDeps) =>
-    authenticate(deps, { kind: "access_token", token: "t" }, `${RESOURCE}/notes`, NOW);
-
-  it("R8: is verified for the resource that was asked for, and a bad token costs no request", async () => {
-    const { asked, deps } = fake();
+  it("R8: is verified for the resource that was asked for", async () => {
+    const { asked, deps } = isolate();
     expect(await withToken(deps)).toEqual(refusal("access_token", "ERR_JWT_EXPIRED"));
     expect(asked).toEqual([`t for ${RESOURCE}/notes`]);
   });
 
-  it("R8: is the principal that its token names, after one look at its grant", async () => {
-    const { asked, deps } = verified(principal, 0);
-    expect(await withToken(deps)).toEqual({ principal });
-    expect(asked).toEqual(["mrg1:ended:grant-1"]);
+  it("R8: claims what its token says of the grant, and of the administrator's client that it was given to", async () => {
+    for (const clientGrantId of [undefined, "managed-1"]) {
+      const verified = { principal: TOKEN_PRINCIPAL, clientGrantId };
+      const { claim } = (await withToken(isolate(verified).deps)) as { claim: object };
+      expect(claim).toEqual({
+        ...tokenClaim(clientGrantId === undefined ? {} : { clientGrantId }),
+        verified,
+      });
+    }
   });
 
-  it("R8: is refused when the grant has ended", async () => {
-    expect(await withToken(verified(principal, 1).deps)).toEqual(refusal("access_token", "the grant has ended"));
-  });
+  it.each([{ grantId: null }, { clientId: null }])(
+    "R8: is refused when the token belongs to no grant: %j",
+    async (change) => {
+      const { deps } = isolate({ principal: { ...TOKEN_PRINCIPAL, ...change } });
+      expect(await withToken(deps)).toEqual(refusal("access_token", "no grant"));
+    },
+  );
 
-  it("R9: is refused when the administrator's client that it was given to has ended, of whatever grant it is", async () => {
-    const asked: string[] = [];
-    const { deps } = fake();
-    const ended = new Set(["mrg1:ended:client-1"]);
-    const exists = async (key: string) => {
-      asked.push(key);
-      return ended.has(key) ? 1 : 0;
-    };
-    const grants = { redis: { exists } } as unknown as AuthenticateDeps["grants"];
-    const of = (clientGrantId: string) =>
-      withToken({ ...deps, grants, verifyAccessToken: async () => ({ principal, clientGrantId }) });
-    expect(await of("client-1")).toEqual(refusal("access_token", "the grant has ended"));
-    expect(await of("client-2")).toEqual({ principal });
-    expect(asked).toEqual(["grant-1", "client-1", "grant-1", "client-2"].map((id) => `mrg1:ended:${id}`));
-  });
-
-  it("R8: is refused when the token belongs to no grant", async () => {
-    const { asked, deps } = verified({ ...principal, grantId: null }, 0);
-    expect(await withToken(deps)).toEqual(refusal("access_token", "the grant has ended"));
-    expect(asked).toEqual([]);
-  });
-
-  it("R8: is not let through when Redis cannot say whether the grant has ended", async () => {
-    const { deps } = verified(principal, new Error("Redis does not answer"));
-    await expect(withToken(deps)).rejects.toThrow("Redis does not answer");
+  it("R8: is not let through when the keys that verify it cannot be had", async () => {
+    const { deps } = isolate();
+    const verifyAccessToken = async () => Promise.reject(new Error("Postgres does not answer"));
+    await expect(withToken({ ...deps, verifyAccessToken })).rejects.toThrow("Postgres does not answer");
   });
 });
 
 describe("a caller with an access token that is bound to a key", () => {
-  const principal = { userId: "user-1", grantId: "grant-1" } as Principal;
   const url = `${RESOURCE}/notes`;
+  const bound = { principal: TOKEN_PRINCIPAL, thumbprint: clientKey.thumbprint };
 
-  /** A verifier that says the token is bound; `answers` are what Redis says of grants and proof. */
-  function bound(answer: string | Error, clientGrantId?: string) {
-    const asked: (readonly string[])[] = [];
-    const redis = {
-      eval: async (_script: string, keys: string[]) => {
-        asked.push(keys);
-        return answer instanceof Error ? Promise.reject(answer) : answer;
-      },
-      exists: async () => 0,
-    };
-    const { deps } = fake();
-    const grants = { redis } as unknown as AuthenticateDeps["grants"];
-    const verifyAccessToken = async () => ({ principal, clientGrantId, thumbprint: clientKey.thumbprint });
-    return { asked, deps: { ...deps, grants, verifyAccessToken } };
-  }
-
-  const present = async (deps: AuthenticateDeps, by = clientKey) => {
-    const proof = { jwt: await proofFor(by, { url, token: "t", at: NOW }), method: "POST", url };
-    return authenticate(deps, { kind: "access_token", token: "t", proof }, url, NOW);
+  const prove = async (deps: AuthenticateDeps, by = clientKey, at = NOW) => {
+    const proof = { jwt: await proofFor(by, { url, token: "t", at }), method: "POST", url };
+    return present(deps, { kind: "access_token", token: "t", proof }, url);
   };
 
-  it("is let in with a new proof of that key, by one request for grants and proof", async () => {
-    const { asked, deps } = bound("spent", "client-1");
-    expect(await present(deps)).toEqual({ principal });
-    expect(asked).toEqual([["mrg1:ended:grant-1", "mrg1:ended:client-1", expect.stringMatching(/^mrg1:proof:/)]]);
+  it("claims it with a proof of that key, which admission spends", async () => {
+    const answer = await prove(isolate(bound).deps);
+    expect(answer).toMatchObject({
+      claim: { proof: { thumbprint: clientKey.thumbprint, seconds: expect.any(Number) } },
+    });
   });
 
-  it("K03: is refused without the scheme that carries a proof, at the cost of no request", async () => {
-    const { asked, deps } = bound("spent");
-    expect(await authenticate(deps, { kind: "access_token", token: "t" }, url, NOW)).toEqual({
+  it("K03: is refused without the scheme that carries a proof", async () => {
+    expect(await withToken(isolate(bound).deps)).toEqual({
       refusal: { kind: "wrong_token_scheme", presented: "Bearer" },
     });
-    expect(asked).toEqual([]);
   });
 
-  it("K03: is refused with a proof of another key, at the cost of no request", async () => {
-    const { asked, deps } = bound("spent");
-    expect(await present(deps, await newProofKey())).toMatchObject({ refusal: { kind: "invalid_dpop_proof" } });
-    expect(asked).toEqual([]);
-  });
-
-  it("K03: is refused when the proof was used, or the grant has ended", async () => {
-    expect(await present(bound("replayed").deps)).toMatchObject({ refusal: { kind: "invalid_dpop_proof" } });
-    expect(await present(bound("something else").deps)).toMatchObject({ refusal: { kind: "invalid_dpop_proof" } });
-    expect(await present(bound("ended").deps)).toMatchObject({
-      refusal: { kind: "invalid_credential", reason: "the grant has ended", scheme: "DPoP" },
+  it("K03: is refused with a proof of another key, or of another time", async () => {
+    expect(await prove(isolate(bound).deps, await newProofKey())).toMatchObject({
+      refusal: { kind: "invalid_dpop_proof" },
     });
-  });
-
-  it("is not let through when Redis cannot say", async () => {
-    await expect(present(bound(new Error("Redis does not answer")).deps)).rejects.toThrow("Redis does not answer");
+    expect(await prove(isolate(bound).deps, clientKey, NOW - 3_600_000)).toMatchObject({
+      refusal: { kind: "invalid_dpop_proof" },
+    });
   });
 
   it("K03: is refused when the token is bound to nothing and comes with a proof all the same", async () => {
-    const { deps } = bound("spent");
-    const unbound = { ...deps, verifyAccessToken: async () => ({ principal }) };
-    expect(await present(unbound)).toEqual({ refusal: { kind: "wrong_token_scheme", presented: "DPoP" } });
+    expect(await prove(isolate({ principal: TOKEN_PRINCIPAL }).deps)).toEqual({
+      refusal: { kind: "wrong_token_scheme", presented: "DPoP" },
+    });
+  });
+
+  it("K03: is told in its own scheme that the token is not good", async () => {
+    expect(await prove(isolate().deps)).toMatchObject({ refusal: { kind: "invalid_credential", scheme: "DPoP" } });
   });
 });
 
-describe("the scopes that a principal lacks", () => {
-  const principal: Principal = {
-    credential: { kind: "api_key", id: "key-1", name: null },
-    userId: "user-1",
-    tenantId: "personal-user-1",
-    scopes: new Set(["mcp:tools", "admin"]),
-    clientId: null,
-    grantId: null,
-  };
+describe("R10: an address that keeps failing", () => {
+  const BAD = "mrg_live_short";
 
-  it("are those of the required ones that it does not hold, in their order", () => {
-    expect(missingScopes(principal, [])).toEqual([]);
-    expect(missingScopes(principal, ["mcp:tools"])).toEqual([]);
-    expect(missingScopes(principal, ["keys:write", "mcp:tools", "audit:read"])).toEqual(["keys:write", "audit:read"]);
+  it("R10: is shut out by keys of a bad form and by bad tokens, counted together", async () => {
+    const { deps } = isolate();
+    const answers = [
+      await withKey(deps, BAD),
+      await withToken(deps),
+      await withKey(deps, BAD),
+      await withKey(deps, BAD),
+    ];
+    expect(answers.map((answer) => "refusal" in answer && answer.refusal.kind)).toEqual([
+      "invalid_credential",
+      "invalid_credential",
+      "invalid_credential",
+      "limited",
+    ]);
   });
 
-  it("are not made up for by being an administrator", () => {
-    expect(missingScopes(principal, ["audit:read"])).toEqual(["audit:read"]);
+  it("R10: is told when to come back, and then may try", async () => {
+    const { deps } = isolate();
+    shutOut(deps);
+    expect(await withKey(deps, BAD)).toMatchObject(limited);
+    const later = { resource: RESOURCE, address: ADDRESS };
+    expect(await authenticate(deps, { kind: "api_key", key: BAD }, later, NOW + 1_000)).toEqual(badForm);
+  });
+
+  it("R10: has no token verified, good or bad: that costs more than all the rest", async () => {
+    const { deps, asked } = isolate({ principal: TOKEN_PRINCIPAL });
+    shutOut(deps);
+    expect(await withToken(deps)).toMatchObject(limited);
+    expect(asked).toEqual([]);
+  });
+
+  it("R10: may use a key that this isolate knows, and no other", async () => {
+    const { deps, memory } = isolate();
+    const known = generateApiKey();
+    memory.set(`mrg1:key:${await sha256(known)}`, versioned(), NOW);
+    shutOut(deps);
+    expect(await withKey(deps, known)).toHaveProperty("claim");
+    expect(await withKey(deps, generateApiKey())).toMatchObject(limited);
+  });
+
+  it("R10: shuts no other address out", async () => {
+    const { deps } = isolate();
+    shutOut(deps);
+    const other = { resource: RESOURCE, address: "192.0.2.2" };
+    expect(await authenticate(deps, { kind: "api_key", key: generateApiKey() }, other, NOW)).toHaveProperty("claim");
+  });
+
+  it("R10: is not counted for keys of a good form: whether they exist, admission finds", async () => {
+    const { deps } = isolate();
+    for (let n = 0; n < 20; n++) await withKey(deps);
+    expect(await withKey(deps)).toHaveProperty("claim");
+  });
+});
+
+describe("R8: a token whose time is not up", () => {
+  /** Grants that have ended; `asked` are those that were looked at. */
+  function grants(...ended: string[]) {
+    const asked: string[] = [];
+    const exists = async (key: string) => {
+      asked.push(key.replace("mrg1:ended:", ""));
+      return ended.includes(key.replace("mrg1:ended:", "")) ? 1 : 0;
+    };
+    return { asked, deps: { redis: { exists } } as unknown as Pick<GrantDeps, "redis"> };
+  }
+  const of = (clientGrantId?: string) => ({ principal: TOKEN_PRINCIPAL, clientGrantId });
+
+  it("R8: has ended with its grant, after one look at it", async () => {
+    const { asked, deps } = grants("grant-1");
+    expect(await tokenHasEnded(deps, of())).toBe(true);
+    expect(await tokenHasEnded(grants().deps, of())).toBe(false);
+    expect(asked).toEqual(["grant-1"]);
+  });
+
+  it("R9: has ended with the administrator's client that it was given to, of whatever grant it is", async () => {
+    const { asked, deps } = grants("client-1");
+    expect([await tokenHasEnded(deps, of("client-1")), await tokenHasEnded(deps, of("client-2"))]).toEqual([
+      true,
+      false,
+    ]);
+    expect(asked).toEqual(["grant-1", "client-1", "grant-1", "client-2"]);
+  });
+
+  it("R8: has ended when it belongs to no grant", async () => {
+    const { asked, deps } = grants();
+    expect(await tokenHasEnded(deps, { principal: { ...TOKEN_PRINCIPAL, grantId: null } })).toBe(true);
+    expect(asked).toEqual([]);
+  });
+
+  it("R8: is not called good when Redis cannot say", async () => {
+    const exists = async () => Promise.reject(new Error("Redis does not answer"));
+    const deps = { redis: { exists } } as unknown as Pick<GrantDeps, "redis">;
+    await expect(tokenHasEnded(deps, of())).rejects.toThrow("Redis does not answer");
   });
 });

@@ -23,6 +23,7 @@ export const record = (change: Partial<CredentialRecord> = {}): CredentialRecord
   servers: null,
   tools: null,
   plan: planOf({}, {}, null),
+  hasOwnRate: false,
   quota: null,
   ...change,
 });

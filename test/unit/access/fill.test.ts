@@ -22,7 +22,7 @@ describe("R7: the record of a key", () => {
     expect(await keyRecord(deps, "hash-1")).toEqual(versioned());
     expect(asked.statements).toHaveLength(1);
     expect(asked.statements[0]?.params).toEqual(["hash-1"]);
-    expect(asked.statements[0]?.sql).toMatch(/from apikey k .*where k\.key = \$1\s/s);
+    expect(asked.statements[0]?.sql).toMatch(/from apikey k\s.*where k\.key = \$1\s/s);
   });
 
   it("R7: is none when there is no such key", async () => {
@@ -88,9 +88,10 @@ describe("R7: the record of a key", () => {
       planOf({ tenant: A, user: A }, { tenant: B }, { perMinute: 9, burst: 5 }),
     );
     expect((await read({ per_minute: 9 }))?.plan.credential).toEqual({ perMinute: 9, burst: 9 });
+    expect([(await read())?.hasOwnRate, (await read({ per_minute: 9 }))?.hasOwnRate]).toEqual([false, true]);
   });
 
-  it.each([null, 7, "x", [], { tenant: { perMinute: 0, burst: 1 } }, { unheardOf: A }])(
+  it.each([[null], [7], ["x"], [[]], [{ tenant: { perMinute: 0, burst: 1 } }], [{ unheardOf: A }]])(
     "R10: has the operator's plan when what the tenant was given cannot be read: %j",
     async (limits) => {
       expect((await read({ limits }, { user: A }))?.plan).toEqual(planOf({ user: A }, {}, null));
@@ -101,7 +102,10 @@ describe("R7: the record of a key", () => {
     const quota = { quota_max: "10", period: "2027-01", period_ends: NOW };
     expect((await read({ ...quota, used: "4" }))?.quota).toEqual({ max: 10, period: "2027-01", used: 4, endsAt: NOW });
     expect((await read({ ...quota, period: "total", period_ends: null }))?.quota).toEqual({
-      ...{ max: 10, period: "total", used: 0, endsAt: null },
+      max: 10,
+      period: "total",
+      used: 0,
+      endsAt: null,
     });
     expect((await read())?.quota).toBeNull();
   });
@@ -110,12 +114,21 @@ describe("R7: the record of a key", () => {
 describe("R8: the record of a grant", () => {
   it("R8: is read by what its token says, by one statement", async () => {
     const { deps, asked } = stores({ postgres: [[ROW]] });
-    const read = await grantRecord(deps, tokenClaim({ clientGrantId: "managed-1" }).grant);
-    expect(read).toEqual({ record: grantOf(), version: 1, tenantEpoch: 5, userEpoch: 7 });
+    const found = await grantRecord(deps, tokenClaim({ clientGrantId: "managed-1" }).grant);
+    expect(found).toEqual({ record: grantOf(), version: 1, tenantEpoch: 5, userEpoch: 7 });
     expect(asked.statements).toHaveLength(1);
     expect(asked.statements[0]?.params).toEqual([
-      ...["grant-1", "managed-1", "client-1", false, "tenant-1", false, "tenant-1", "user-1"],
-      ...["t:tenant-1", "u:user-1", "tenant-1"],
+      "grant-1",
+      "managed-1",
+      "client-1",
+      false,
+      "tenant-1",
+      false,
+      "tenant-1",
+      "user-1",
+      "t:tenant-1",
+      "u:user-1",
+      "tenant-1",
     ]);
   });
 

@@ -4,7 +4,9 @@ import { headerOf, parseRecord, recordText } from "../../../src/access/record.ts
 import { KEY, quota, record, versioned } from "./credentials.ts";
 
 /** Texts of what JSON and the header are made of, and of what they are not. */
-const texts = fc.string({ unit: fc.constantFrom(...'a0|{}[]"\\:,\n\u0000✓', "dead", "\ud800") });
+const texts = fc.string({
+  unit: fc.constantFrom("a", "0", "|", "{", "}", "[", '"', "\\", ":", ",", "\n", "\u0000", "✓", "dead", "\ud800"),
+});
 
 describe("R9: the text of a record", () => {
   it("R9: says the same when it is read again", () => {
@@ -60,6 +62,10 @@ describe("R9: the text of a record", () => {
   });
 
   it("is read from no text at all that is not ours", () => {
-    fc.assert(fc.property(texts, (text) => parseRecord(text) === undefined));
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(parseRecord(text)).toBeUndefined();
+      }),
+    );
   });
 });

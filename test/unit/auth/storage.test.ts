@@ -1,3 +1,4 @@
+import type { SQL } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
 import { authStorage, type StorageDeps } from "../../../src/auth/storage.ts";
@@ -12,7 +13,7 @@ const SESSION = ["session-id", AT, TOKEN, AT, AT, "192.0.2.1", "agent", "user-id
 const USER = ["user-id", "Name", "person@example.com", true, null, AT, AT, "user", false, null, null];
 
 /** Redis that notes what it is asked and fails when told to, and Postgres that answers with these rows. */
-function stores({ rows = [], redis = async () => null }: { rows?: unknown[][]; redis?: () => Promise<unknown> }) {
+function stores({ rows = [], redis = async () => null }: { rows?: unknown[]; redis?: () => Promise<unknown> }) {
   const asked: unknown[][] = [];
   const statements: string[] = [];
   const command =
@@ -22,10 +23,14 @@ function stores({ rows = [], redis = async () => null }: { rows?: unknown[][]; r
       return redis();
     };
   const names = ["get", "set", "del", "getdel", "eval"];
-  const db = drizzle(async (statement) => {
+  const proxy = drizzle(async (statement) => {
     statements.push(statement);
     return { rows };
   });
+  const db = {
+    select: proxy.select.bind(proxy),
+    execute: async (query: SQL) => ({ rows: await proxy.execute(query) }),
+  };
   const deps = { redis: Object.fromEntries(names.map((name) => [name, command(name)])), db };
   return { storage: authStorage(deps as unknown as StorageDeps), asked, statements };
 }
@@ -98,6 +103,24 @@ describe("one-time codes in Better Auth's storage", () => {
   });
 });
 
+describe("counters in Better Auth's storage", () => {
+  it("R6: are in Redis, with a lifetime of at least a second", async () => {
+    const { storage, asked, statements } = stores({ redis: async () => [7, 30] });
+    expect(await storage.increment?.("192.0.2.1|/sign-in/email", 0.2)).toBe(7);
+    expect(asked).toEqual([["eval", expect.any(String), ["mrg1:auth:192.0.2.1|/sign-in/email"], ["1"]]]);
+    expect(statements).toEqual([]);
+  });
+
+  it.each([
+    ["does not answer", down],
+    ["answers garbage", async () => "<html>"],
+  ])("M06: are in Postgres while Redis %s", async (_how, redis) => {
+    const { storage, statements } = stores({ redis, rows: [{ count: 3, left: 30 }] });
+    expect(await storage.increment?.("mails:reset:x", 3600)).toBe(3);
+    expect(statements).toEqual([expect.stringContaining("insert into try_count")]);
+  });
+});
+
 describe("a request of the framework", () => {
   it("H04: fails when a look at a session failed, though the framework took that for an absent one", async () => {
     const { storage } = stores({});
@@ -110,7 +133,7 @@ describe("a request of the framework", () => {
         (kept) => kept ?? "signed out",
         () => "signed out",
       );
-    await expect(withoutSessionFaults(swallowed(failing))).rejects.toThrow();
+    await expect(withoutSessionFaults(swallowed(failing))).rejects.toThrow("Failed query");
     expect(await withoutSessionFaults(swallowed(storage))).toBe("signed out");
   });
 });

@@ -25,6 +25,24 @@ const EACH: { [K in Refusal["kind"]]: { refusal: Extract<Refusal, { kind: K }>; 
     status: 403,
     code: 403,
   },
+  not_administrator: { refusal: { kind: "not_administrator" }, status: 403, code: 403 },
+  address_not_allowed: { refusal: { kind: "address_not_allowed" }, status: 403, code: 403 },
+  not_on_list: { refusal: { kind: "not_on_list" }, status: 200, code: -32602 },
+  quota_used_up: {
+    refusal: { kind: "quota_used_up", quota: { max: 10, period: "2027-01", used: 10, endsAt: 1_801_440_000_000 } },
+    status: 429,
+    code: 429,
+  },
+  limited: {
+    refusal: {
+      kind: "limited",
+      tier: "tenant",
+      retryMs: 1_500,
+      limits: [{ tier: "tenant", limit: { perMinute: 60, burst: 10 }, remaining: 0 }],
+    },
+    status: 429,
+    code: 429,
+  },
   foreign_origin: { refusal: { kind: "foreign_origin" }, status: 403, code: -32600 },
   method_not_allowed: { refusal: { kind: "method_not_allowed" }, status: 405, code: -32600 },
   too_large: { refusal: { kind: "too_large", limitBytes: 9 }, status: 413, code: -32600 },
@@ -141,6 +159,52 @@ describe("K03: a credential that is not good", () => {
 
   it("J04: that came with another is an invalid request", () => {
     expect(challengeOf(answer({ kind: "several_credentials" }))).toMatchObject({ error: "invalid_request" });
+  });
+});
+
+describe("R10: a call that is over a limit", () => {
+  const limits = EACH.limited.refusal.limits;
+  const limited = (retryMs: number, tier: "tool" | "address" = "tool") =>
+    answer({ kind: "limited", tier, retryMs, limits });
+
+  it("R10: is told which limit, in headers and in words that an agent can act on", async () => {
+    const response = answer(EACH.limited.refusal);
+    expect(response.headers.get("retry-after")).toBe("2");
+    expect(response.headers.get("ratelimit")).toBe('"tenant";r=0;t=10');
+    expect(response.headers.get("ratelimit-policy")).toBe('"tenant";q=10;w=10');
+    const { error } = await response.json<Body>();
+    expect(error.message).toBe("Too many requests: the limit on the tenant's calls is reached. Try again in 2 s.");
+    expect(error.data).toEqual({ code: "limited", requestId: "req-1", tier: "tenant", retryAfterSeconds: 2 });
+  });
+
+  it.each([
+    [1, "1"],
+    [999, "1"],
+    [1_000, "1"],
+    [1_001, "2"],
+    [60_000, "60"],
+  ])("R10: is never told to come back too early, nor at once: %i ms are %s s", (retryMs, seconds) => {
+    expect(limited(retryMs).headers.get("retry-after")).toBe(seconds);
+  });
+
+  it("R10: is told of its address when it is nobody yet", async () => {
+    expect((await limited(1_000, "address").json<Body>()).error.message).toContain("requests of your address");
+  });
+
+  it("says when a quota starts again, or whom to ask", async () => {
+    const monthly = answer(EACH.quota_used_up.refusal);
+    const { error } = await monthly.json<Body>();
+    expect(error.message).toContain(new Date(1_801_440_000_000).toISOString());
+    const total = { ...EACH.quota_used_up.refusal.quota, period: "total", endsAt: null };
+    expect((await answer({ kind: "quota_used_up", quota: total }).json<Body>()).error.message).toContain(
+      "Ask its owner",
+    );
+  });
+
+  it("L14: says the same of a server and of a tool that are not on the list", async () => {
+    const { error } = await answer({ kind: "not_on_list" }).json<Body>();
+    expect(error.data).toEqual({ code: "not_on_list", requestId: "req-1" });
+    expect(error.message).toMatch(/^Unknown tool or server/);
   });
 });
 

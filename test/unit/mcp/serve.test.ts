@@ -2,9 +2,9 @@ import { ProtocolError } from "@modelcontextprotocol/server";
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
 import type { Call, Outcome } from "../../../src/mcp/call.ts";
-import { requiredScopes, server, type ServeDeps } from "../../../src/mcp/serve.ts";
+import { server, type ServeDeps } from "../../../src/mcp/serve.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../../../src/upstreams/client.ts";
-import { fakeUpstreams, tool, upstream } from "../upstreams/fake-upstreams.ts";
+import { fakeUpstreams, tool } from "../upstreams/fake-upstreams.ts";
 
 const META = "io.modelcontextprotocol";
 const SECRET = "hunter2";
@@ -27,7 +27,15 @@ const message = (method: string, params: Params = {}, meta: Params = {}) => ({
   },
 });
 
-function callOf(body: ReturnType<typeof message>, slug: string | null = null): Call {
+/** Lists of a credential that may not use everything. */
+type Lists = Partial<Pick<Call["principal"], "servers" | "tools">>;
+
+function callOf(
+  body: ReturnType<typeof message>,
+  catalog: ServeDeps["catalog"],
+  slug: string | null,
+  lists: Lists,
+): Call {
   const headers = new Headers({
     "content-type": "application/json",
     accept: "application/json, text/event-stream",
@@ -44,7 +52,12 @@ function callOf(body: ReturnType<typeof message>, slug: string | null = null): C
       scopes: new Set(["mcp:tools"]),
       clientId: null,
       grantId: null,
+      servers: null,
+      tools: null,
+      restricted: false,
+      ...lists,
     },
+    catalog,
     envelope: { message: body, method: body.method, id: 1, target: null },
     request: new Request("https://gateway.example.com/mcp", { method: "POST", headers, body: JSON.stringify(body) }),
     slug,
@@ -54,7 +67,7 @@ function callOf(body: ReturnType<typeof message>, slug: string | null = null): C
 }
 
 /** A gateway over some upstreams, with what it logged. */
-function gateway(catalog: ServeDeps["catalog"] = fakeUpstreams({}).deps) {
+function gateway(catalog: ServeDeps["catalog"]) {
   const logged: string[] = [];
   const deps: ServeDeps = {
     catalog,
@@ -73,11 +86,12 @@ interface Answer {
 /** The JSON-RPC answer to a call, whether it was streamed or not, and its outcome for the audit log. */
 async function answerTo(
   body: ReturnType<typeof message>,
-  catalog?: ServeDeps["catalog"],
+  catalog = fakeUpstreams({}).deps,
   connection?: UpstreamConnection,
+  lists: Lists = {},
 ) {
   const { serve, logged } = gateway(catalog);
-  const call = callOf(body, connection ? "notes" : null);
+  const call = callOf(body, catalog, connection ? "notes" : null, lists);
   const response = await serve(call, connection);
   const text = await response.text();
   const json = /^data: (.*)$/m.exec(text)?.[1] ?? text;
@@ -261,37 +275,47 @@ describe("the endpoint of one upstream", () => {
   });
 });
 
-describe("the scopes that a request needs", () => {
-  const needed = (method: string, target: string | null = null, slug: string | null = null) =>
-    requiredScopes({ envelope: { message: {}, method, id: 1, target }, slug });
+describe("a credential with a list", () => {
+  const names = (result: Params | undefined) =>
+    ((result?.["tools"] ?? []) as { name: string }[]).map(({ name }) => name);
+  const apps = () => ({ tools: [tool("a"), tool("b")] });
 
-  it.each([
-    "tools/list",
-    "tools/call",
-    "prompts/list",
-    "prompts/get",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "resources/subscribe",
-    "completion/complete",
-    "tools/anything",
-  ])("are mcp:tools for %s", (method) => {
-    expect(needed(method, "a")).toEqual(["mcp:tools"]);
-    expect(needed(method, "a", upstream("notes").slug)).toEqual(["mcp:tools"]);
+  it.each<[string, Lists, string[], string[]?]>([
+    ["of servers", { servers: ["apps"] }, ["apps__a", "apps__b", "echo", "search_servers", "whoami"], ["apps"]],
+    ["of no servers", { servers: [] }, ["echo", "search_servers", "whoami"], []],
+    ["of tools", { tools: ["apps__b", "whoami"] }, ["apps__b", "whoami"]],
+    ["of no tools", { tools: [] }, []],
+    ["of both", { servers: ["dead"], tools: ["apps__b"] }, [], ["dead"]],
+  ])("L14: %s sees what is on it, and asks no server that is not on one", async (_what, lists, listed, asked) => {
+    const { deps, used } = fakeUpstreams({ apps, dead: () => Promise.reject(new Error(SECRET)) });
+    const { result, text } = await answerTo(message("tools/list"), deps, undefined, lists);
+    expect(names(result)).toEqual(listed);
+    if (asked === undefined) return;
+    expect(used.connected.map(({ slug }) => slug).toSorted()).toEqual(asked);
+    expect(text.includes("dead")).toBe(asked.includes("dead"));
   });
 
-  it("are those that a built-in tool states, where it can be called", () => {
-    expect(needed("tools/call", "search_servers")).toEqual(["mcp-registry:read"]);
-    expect(needed("tools/call", "search_servers", "notes")).toEqual(["mcp:tools"]);
-    expect(needed("tools/list", "search_servers")).toEqual(["mcp:tools"]);
-    expect(needed("prompts/get", "search_servers")).toEqual(["mcp:tools"]);
+  it("L14: of tools sees those of one upstream by the names that the upstream gives them", async () => {
+    const { connection } = connected(() => ({ tools: [tool("create"), tool("delete")], nextCursor: "2" }));
+    const tools = ["notes__create", "delete", "apps__delete"];
+    const { result } = await answerTo(message("tools/list"), undefined, connection, { tools });
+    expect(names(result)).toEqual(["create"]);
+    expect(result?.["nextCursor"]).toBe("2");
   });
 
-  it.each(["initialize", "ping", "server/discover", "notifications/initialized", "logging/setLevel"])(
-    "are none for %s, which only negotiates",
-    (method) => {
-      expect(needed(method)).toEqual([]);
+  it("L14: of tools hears of nothing else that an upstream has", async () => {
+    const all = { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} };
+    const { connection } = connected(() => ({}), all);
+    const { result } = await answerTo(message("server/discover"), undefined, connection, { tools: ["notes__create"] });
+    expect(result?.["capabilities"]).toEqual({ tools: {}, logging: {} });
+  });
+
+  it.each([["echo"], { name: "echo" }, 7, null])(
+    "L14: is not got around by a name that is no text: %j",
+    async (name) => {
+      const { error, outcome } = await answerTo(message("tools/call", { name, arguments: { text: "x" } }));
+      expect(error?.code).toBe(-32602);
+      expect(outcome?.outcome).not.toBe("ok");
     },
   );
 });

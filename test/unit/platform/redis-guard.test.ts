@@ -17,7 +17,6 @@ function newGuard() {
   return { clock, lines, guard };
 }
 
-const failing = (error: Error) => () => Promise.reject(error);
 const named = (name: string, message: string) => Object.assign(new Error(message), { name });
 
 describe("the guard in front of Redis", () => {
@@ -32,12 +31,19 @@ describe("the guard in front of Redis", () => {
     named("UpstashJSONParseError", "secret"),
     named("TimeoutError", "The operation was aborted due to timeout"),
     new TypeError("Network connection lost."),
-  ])("says of every failure that Redis is unavailable, and shows nothing of the command: %s", async (error) => {
+  ])("says of every failure that Redis is unavailable, and shows nothing of the command: %s", async (failure) => {
     const { guard, lines } = newGuard();
-    const thrown: unknown = await guard(failing(error)).catch((reason: unknown) => reason);
+    let thrown: unknown;
+    try {
+      await guard(async () => {
+        throw failure;
+      });
+    } catch (error) {
+      thrown = error;
+    }
     expect(thrown).toBeInstanceOf(RedisUnavailable);
     expect(isUnavailable(thrown)).toBe(true);
-    expect(lines).toMatchObject([["redis.fault", { error: error.name }]]);
+    expect(lines).toMatchObject([["redis.fault", { error: failure.name }]]);
     expect(`${String(thrown)} ${JSON.stringify(lines)}`).not.toContain("secret");
   });
 

@@ -1,0 +1,60 @@
+import { dpopChallenge, WRONG_SCHEME } from "../access/dpop-challenge.ts";
+import type { AccessRefusal } from "../access/refusal.ts";
+import { AppError } from "../platform/errors.ts";
+
+export const notAdministrator = () => new AppError("forbidden", "This is for administrators of this gateway.");
+
+/** The answer of this plane to a refusal: problem details, with the challenge of RFC 6750 where one is due. */
+export function toError(refusal: AccessRefusal): AppError {
+  switch (refusal.kind) {
+    case "no_credential":
+      return new AppError("unauthenticated", "Send an API key in the x-api-key header, or a bearer access token.", {
+        headers: { "www-authenticate": "Bearer" },
+      });
+    case "several_credentials":
+      return new AppError(
+        "invalid_request",
+        "Send exactly one credential: an Authorization header or an x-api-key header.",
+      );
+    case "credential_in_url":
+      return new AppError("invalid_request", "Credentials in the URL are not accepted: send them in a header.");
+    case "invalid_credential":
+      return new AppError(
+        "invalid_credential",
+        "This credential is not valid: mistyped, expired, disabled or revoked.",
+        {
+          headers: {
+            "www-authenticate":
+              refusal.scheme === undefined ? 'Bearer error="invalid_token"' : dpopChallenge("invalid_token"),
+          },
+        },
+      );
+    case "wrong_token_scheme":
+      return new AppError("invalid_credential", WRONG_SCHEME[refusal.presented], {
+        headers: { "www-authenticate": dpopChallenge("invalid_token") },
+      });
+    case "invalid_dpop_proof":
+      return new AppError("invalid_credential", refusal.problem, {
+        headers: { "www-authenticate": dpopChallenge("invalid_dpop_proof") },
+      });
+    case "insufficient_scope":
+      return new AppError("insufficient_scope", `This needs the scope ${refusal.required.join(" ")}.`, {
+        headers: { "www-authenticate": `Bearer error="insufficient_scope", scope="${refusal.required.join(" ")}"` },
+      });
+    case "not_administrator":
+      return notAdministrator();
+    case "address_not_allowed":
+      return new AppError("forbidden", "This API key may not be used from your address. Its owner decides from where.");
+    case "not_on_list":
+      return new AppError("not_found", "There is nothing of this name for this API key.");
+    case "limited": {
+      const seconds = Math.max(1, Math.ceil(refusal.retryMs / 1000));
+      const text = `The limit on calls (${refusal.tier}) is reached. Try again in ${seconds} s.`;
+      return new AppError("limited", text, { headers: { "retry-after": String(seconds) } });
+    }
+    case "quota_used_up":
+      return new AppError("quota_used_up", `The quota of this API key is used up: ${refusal.quota.max} calls.`);
+    default:
+      return refusal satisfies never;
+  }
+}

@@ -1,0 +1,318 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { drain } from "../../../src/audit/drain.ts";
+import { createJournal } from "../../../src/audit/journal.ts";
+import type { AuditRow } from "../../../src/audit/rows.ts";
+import type { RedisScript } from "../../../src/platform/redis-script.ts";
+import { startScriptRedis } from "../platform/script-redis.ts";
+import { event, NOW, postgres, rowsOf } from "./trail.ts";
+
+const AWAY = new Error("away");
+
+/** A journal with its stores, its clock, and what it does after answers. */
+function fake(answers: { postgres?: (statement: number) => unknown[] | Error; redis?: () => unknown } = {}) {
+  const state = {
+    now: NOW,
+    order: [] as string[],
+    scripts: [] as { command: string; keys: readonly string[]; args: readonly string[] }[],
+    background: [] as Promise<unknown>[],
+    waits: [] as { ms: number; over: () => void }[],
+    logged: [] as { event: string; fields: object | undefined }[],
+  };
+  const { db, statements } = postgres((statement) => {
+    state.order.push("sql");
+    return answers.postgres?.(statement) ?? [];
+  });
+  const commandOf = ({ source }: RedisScript) => /redis\.call\('(XDEL|XADD)'/.exec(source)?.[1] ?? "";
+  const journal = createJournal({
+    db,
+    runScript: async (script, keys, args) => {
+      state.order.push(commandOf(script));
+      state.scripts.push({ command: commandOf(script), keys, args });
+      const answer = answers.redis?.();
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+    background: (work) => void state.background.push(work),
+    wait: async (ms) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      state.waits.push({ ms, over: resolve });
+      return promise;
+    },
+    now: () => state.now,
+    log: (_level, name, fields) => void state.logged.push({ event: name, fields }),
+  });
+  return { journal, state, statements };
+}
+
+const numbered = (count: number) => Array.from({ length: count }, (_, n) => event({ id: `event-${n}` }));
+const appended = ({ args }: { args: readonly string[] }) =>
+  args.filter((_, index) => index % 2 === 1).map((text) => JSON.parse(text) as AuditRow);
+const ids = (rows: readonly AuditRow[]) => rows.map(({ id }) => id);
+
+/** What a statement says of the use of keys and quotas. */
+const usesOf = ({ params }: { params: unknown[] }) => JSON.parse(String(params[2])) as unknown[];
+const quotasOf = ({ params }: { params: unknown[] }) => JSON.parse(String(params[3])) as unknown[];
+
+describe("R11: the journal", () => {
+  it("R11: writes many events by one statement, half a second later", async () => {
+    const { journal, state, statements } = fake();
+    for (const each of numbered(50)) journal.record(each);
+    expect(state.waits.map(({ ms }) => ms)).toEqual([500]);
+    expect(statements).toEqual([]);
+    state.waits[0]?.over();
+    await Promise.all(state.background);
+    expect(statements.map((statement) => rowsOf(statement).length)).toEqual([50]);
+    expect(statements[0]?.sql).toMatch(
+      /insert into "audit_log" .*delete from "audit_intent" .*update apikey .*insert into quota_use/s,
+    );
+    expect(statements[0]?.params[1]).toEqual(ids(rowsOf(statements[0] ?? { params: [] })));
+    expect(state.scripts).toEqual([]);
+  });
+
+  it("R11: plans the next write when the first is due, not before", () => {
+    const { journal, state } = fake();
+    for (const at of [0, 1, 500, 501, 502]) {
+      state.now = NOW + at;
+      journal.record(event());
+    }
+    expect(state.waits).toHaveLength(2);
+    expect(state.background).toHaveLength(2);
+  });
+
+  it("R11: writes two hundred at a time", async () => {
+    const { journal, statements } = fake();
+    for (const each of numbered(450)) journal.record(each);
+    await journal.flush();
+    expect(statements.map((statement) => rowsOf(statement).length)).toEqual([200, 200, 50]);
+    expect(ids(statements.flatMap(rowsOf))).toEqual(ids(numbered(450) as unknown as AuditRow[]));
+  });
+
+  it("R11: writes nothing when nothing waits", async () => {
+    const { journal, state, statements } = fake();
+    await journal.flush();
+    journal.record(event());
+    await journal.flush();
+    await journal.flush();
+    expect(statements).toHaveLength(1);
+    expect(state.scripts).toEqual([]);
+  });
+
+  it("R11: leaves what comes while it writes to the next write, which is planned", async () => {
+    const { journal, statements, state } = fake({
+      postgres: (statement) => {
+        if (statement === 0) journal.record(event({ id: "late" }));
+        return [];
+      },
+    });
+    journal.record(event({ id: "first" }));
+    const planned = state.waits.length;
+    await journal.flush();
+    expect(statements.map((statement) => ids(rowsOf(statement)))).toEqual([["first"]]);
+    expect(state.waits).toHaveLength(planned + 1);
+    await journal.flush();
+    expect(statements.map((statement) => ids(rowsOf(statement)))).toEqual([["first"], ["late"]]);
+  });
+
+  it("R11: goes on when the streams cannot be trimmed: what Postgres has is found again by its id", async () => {
+    const { journal, statements, state } = fake({ redis: () => AWAY });
+    for (const [at, each] of numbered(250).entries()) journal.record(each, { shard: 1, id: `${at}-0` });
+    await journal.flush();
+    expect(statements.map((statement) => rowsOf(statement).length)).toEqual([200, 50]);
+    expect(state.logged.map(({ event: name }) => name)).toContain("audit.untrimmed");
+  });
+
+  it("R11: takes entries out of their streams by one request, once Postgres has the events", async () => {
+    const { journal, state } = fake();
+    journal.record(event({ id: "a" }), { shard: 3, id: "1-0" });
+    journal.record(event({ id: "b" }));
+    journal.record(event({ id: "c" }), { shard: 1, id: "2-0" });
+    journal.record(event({ id: "d" }), { shard: 3, id: "3-0" });
+    await journal.flush();
+    expect(state.order).toEqual(["sql", "XDEL"]);
+    expect(state.scripts).toEqual([
+      { command: "XDEL", keys: ["mrg1:audit:3", "mrg1:audit:1"], args: ["1", "1-0", "2", "2-0", "1", "3-0"] },
+    ]);
+  });
+});
+
+describe("R11: when Postgres does not answer", () => {
+  it("R11: the streams keep the outcomes, and no entry goes", async () => {
+    const { journal, state } = fake({ postgres: () => AWAY });
+    journal.record(event({ id: "a" }), { shard: 3, id: "1-0" });
+    journal.record(event({ id: "b" }));
+    await journal.flush();
+    expect(state.scripts).toMatchObject([{ command: "XADD", keys: ["mrg1:audit:3", "mrg1:audit:0"] }]);
+    expect(state.scripts.map(appended).map(ids)).toEqual([["a", "b"]]);
+    expect(state.scripts[0]?.args.filter((_, index) => index % 2 === 0)).toEqual(["1", "2"]);
+    expect(state.logged).toMatchObject([{ event: "audit.delayed", fields: { events: 2 } }]);
+    await journal.flush();
+    expect(state.scripts).toHaveLength(1);
+  });
+
+  it("R11: what the streams did not get is written when Postgres is there again, in order", async () => {
+    const failures = [AWAY, AWAY];
+    const { journal, statements } = fake({ postgres: () => failures.shift() ?? [], redis: () => AWAY });
+    journal.record(event({ id: "a" }));
+    await journal.flush();
+    journal.record(event({ id: "b" }));
+    await journal.flush();
+    journal.record(event({ id: "c" }));
+    await journal.flush();
+    expect(statements.map((statement) => ids(rowsOf(statement)))).toEqual([["a"], ["a", "b"], ["a", "b", "c"]]);
+  });
+
+  it("R11: what only this isolate keeps still has its entry in the stream, which then goes", async () => {
+    const failures = [AWAY];
+    const redis = [AWAY];
+    const { journal, state } = fake({ postgres: () => failures.shift() ?? [], redis: () => redis.shift() });
+    journal.record(event({ id: "a" }), { shard: 3, id: "1-0" });
+    await journal.flush();
+    await journal.flush();
+    expect(state.scripts.map(({ command }) => command)).toEqual(["XADD", "XDEL"]);
+    expect(state.scripts[1]?.args).toEqual(["1", "1-0"]);
+  });
+
+  it("R11: beyond ten thousand the oldest are given up, and the log says how many", async () => {
+    let isDown = true;
+    const { journal, state, statements } = fake({ postgres: () => (isDown ? AWAY : []), redis: () => AWAY });
+    for (const each of numbered(10_003)) journal.record(each);
+    await journal.flush();
+    expect(state.logged).toMatchObject([
+      { event: "audit.delayed" },
+      { event: "audit.waiting" },
+      { event: "audit.given_up", fields: { events: 3 } },
+    ]);
+    isDown = false;
+    await journal.flush();
+    const written = statements.slice(1).flatMap(rowsOf);
+    expect([written.length, written[0]?.id, written.at(-1)?.id]).toEqual([10_000, "event-3", "event-10002"]);
+  });
+});
+
+describe("what calls have used", () => {
+  const used = (keyId: string, at: number) => ({ keyId, at });
+
+  it("is noted of a key once a minute", async () => {
+    const { journal, statements } = fake();
+    for (const at of [0, 1, 59_999, 60_000, 60_001]) {
+      journal.used(used("key-1", NOW + at));
+      await journal.flush();
+    }
+    expect(statements.map(usesOf)).toEqual([
+      [{ id: "key-1", at: new Date(NOW).toISOString() }],
+      [{ id: "key-1", at: new Date(NOW + 60_000).toISOString() }],
+    ]);
+  });
+
+  it("plans no write when there is nothing to note", () => {
+    const { journal, state } = fake();
+    journal.used(used("key-1", NOW));
+    state.now += 10_000;
+    journal.used(used("key-1", NOW + 10_000));
+    expect(state.waits).toHaveLength(1);
+  });
+
+  it("is noted of each key, with the events of the same half second", async () => {
+    const { journal, statements, state } = fake();
+    journal.used(used("key-1", NOW));
+    journal.used(used("key-2", NOW));
+    journal.record(event());
+    await journal.flush();
+    expect(state.waits).toHaveLength(1);
+    expect(statements).toHaveLength(1);
+    expect(statements.flatMap(usesOf)).toHaveLength(2);
+    expect(statements[0]?.sql).toContain("last_request is null or last_request < u.at");
+  });
+
+  const spent = (chainId: string, n: number, period = "2027-01") => ({
+    ...used("key-1", NOW),
+    quota: { chainId, period, used: n },
+  });
+
+  it("is the last count of each quota, which never makes a higher one in Postgres lower", async () => {
+    const { journal, statements } = fake();
+    for (const [chainId, n] of [
+      ["chain-1", 1],
+      ["chain-1", 2],
+      ["chain-2", 9],
+      ["chain-1", 3],
+    ] as const) {
+      journal.used(spent(chainId, n));
+    }
+    await journal.flush();
+    expect(statements.map(quotasOf)).toEqual([
+      [
+        { chain_id: "chain-1", period: "2027-01", used: 3 },
+        { chain_id: "chain-2", period: "2027-01", used: 9 },
+      ],
+    ]);
+    expect(statements[0]?.sql).toContain("do update set used = greatest(q.used, excluded.used)");
+  });
+
+  it("is written later when Postgres does not answer, unless more was used meanwhile", async () => {
+    const failures = [AWAY];
+    const { journal, statements } = fake({
+      postgres: () => {
+        if (failures.length === 0) return [];
+        journal.used(spent("chain-1", 7));
+        return failures.shift() ?? [];
+      },
+    });
+    journal.used(spent("chain-1", 5));
+    journal.used(spent("chain-2", 1));
+    await journal.flush();
+    await journal.flush();
+    expect(statements.map(quotasOf)[1]).toEqual(
+      expect.arrayContaining([
+        { chain_id: "chain-1", period: "2027-01", used: 7 },
+        { chain_id: "chain-2", period: "2027-01", used: 1 },
+      ]),
+    );
+    expect(statements).toHaveLength(2);
+  });
+});
+
+describe("R11: the journal's entries in Redis", async () => {
+  const { redis, runScript, stop } = await startScriptRedis();
+  afterAll(stop);
+  const rest = { runScript, background: () => {}, wait: async () => {}, now: () => NOW, log: () => {} };
+
+  it("R11: are appended where they were written ahead, and settled by the drain from there", async () => {
+    const failing = postgres(() => AWAY);
+    const journal = createJournal({
+      db: failing.db,
+      ...rest,
+    });
+    const id = (await redis.xadd("mrg1:audit:3", "*", "i", JSON.stringify({ id: "a", at: new Date(NOW) }))) ?? "";
+    journal.record(event({ id: "a" }), { shard: 3, id });
+    journal.record(event({ id: "b" }), { shard: 1, id: "1-1" });
+    await journal.flush();
+    const entries = await redis.xrange("mrg1:audit:3", "-", "+");
+    expect(entries.map(([, [kind, text = ""]]) => [kind, (JSON.parse(text) as AuditRow).id])).toEqual([
+      ["i", "a"],
+      ["o", "a"],
+    ]);
+    const { db, statements } = postgres();
+    expect(await drain({ db, runScript }, [0, 1, 2, 3], NOW)).toBe(3);
+    expect(statements.slice(0, 2).map((statement) => ids(rowsOf(statement)))).toEqual([["b"], ["a"]]);
+    expect([await redis.xlen("mrg1:audit:1"), await redis.xlen("mrg1:audit:3")]).toEqual([0, 0]);
+  });
+
+  it("R11: go once Postgres has the events, and no other goes", async () => {
+    const add = async (shard: number) => ({
+      shard,
+      id: (await redis.xadd(`mrg1:audit:${shard}`, "*", "i", "{}")) ?? "",
+    });
+    const [first, second, other] = [await add(5), await add(6), await add(5)];
+    const { db } = postgres();
+    const journal = createJournal({
+      db,
+      ...rest,
+    });
+    journal.record(event({ id: "a" }), first);
+    journal.record(event({ id: "b" }), second);
+    await journal.flush();
+    expect((await redis.xrange("mrg1:audit:5", "-", "+")).map(([id]) => id)).toEqual([other.id]);
+    expect(await redis.xlen("mrg1:audit:6")).toBe(0);
+  });
+});
