@@ -6,5 +6,13 @@ if (!url) {
   console.error("Set MIGRATION_DATABASE_URL to the owner's connection string, e.g. postgresql://owner:…@host/database");
   process.exit(1);
 }
-await applyMigrations(url);
+try {
+  await applyMigrations(url);
+} catch (error) {
+  // What is there before the first migration was made by something else.
+  const isForeign = error instanceof Error && /already exists/.test(String(error.cause ?? error));
+  if (!isForeign) throw error;
+  console.error("This database has tables of another system. Nothing was changed: see npm run legacy:import -- --dry-run.");
+  process.exit(1);
+}
 console.log("The database is up to date.");

@@ -16,6 +16,7 @@ import { signingKeys } from "./auth/signing-keys.ts";
 import { authStorage } from "./auth/storage.ts";
 import { resumeGrants, stopGrants } from "./grants/pause.ts";
 import { pruneClaims } from "./grants/rotation.ts";
+import { adoptLegacyKey } from "./keys/legacy-keys.ts";
 import { DEFAULT_KEY_SCOPES } from "./keys/rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
 import { localBuckets } from "./limits/local.ts";
@@ -83,7 +84,7 @@ export function createServices(config: Config) {
   const admission = {
     ...{ db, runScript, memory, local, log, limits: config.LIMITS },
     guesses: config.LIMITS.guess ?? GUESSES,
-    adoptLegacyKey: undefined,
+    adoptLegacyKey: config.LEGACY_KEYS === "accept" ? (key: string) => adoptLegacyKey(db, key, now()) : undefined,
   };
 
   /** The provider's address is a setting: it may be inside the operator's network. */

@@ -1,4 +1,5 @@
 import type { Limit } from "../limits/bucket.ts";
+import { looksLikeApiKey } from "../keys/token.ts";
 import { addressBlock } from "../platform/ip.ts";
 import { redisKeys } from "../platform/redis.ts";
 import { RedisUnavailable, type RunScript } from "../platform/redis-script.ts";
@@ -136,7 +137,7 @@ async function locate(
   return undefined;
 }
 
-async function tell(runScript: RunScript, keys: string[], { perMinute, burst }: Limit, what: "found" | "missing") {
+async function tell(runScript: RunScript, keys: string[], { perMinute, burst }: Limit, what: "found" | "trying" | "missing") {
   const answer = await runScript(LOCATE, keys, [String(perMinute), String(burst), what]);
   if (!Array.isArray(answer)) throw new RedisUnavailable("an answer that is none");
   return [String(answer[0]), String(answer[1])] as const;
@@ -152,11 +153,14 @@ async function fill(
 ): Promise<VersionedRecord | { refusal: AccessRefusal }> {
   const known = await keyRecord(deps, hash);
   if (known) return known;
-  if (deps.adoptLegacyKey && !key.startsWith("mrg_") && (await deps.adoptLegacyKey(key))) {
-    const adopted = await keyRecord(deps, hash);
+  const places = [redisKeys.keyRecord(hash), guessBucket(address)];
+  if (deps.adoptLegacyKey && !looksLikeApiKey(key)) {
+    // Counted before the salted hashes of the old system are tried: that costs a digest for each candidate.
+    await tell(deps.runScript, places, deps.guesses, "trying");
+    const adopted = (await deps.adoptLegacyKey(key)) && (await keyRecord(deps, hash));
     if (adopted) return adopted;
   }
-  await tell(deps.runScript, [redisKeys.keyRecord(hash), guessBucket(address)], deps.guesses, "missing");
+  await tell(deps.runScript, places, deps.guesses, "missing");
   return { refusal: unknownKey };
 }
 

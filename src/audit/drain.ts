@@ -82,9 +82,17 @@ function parseEntries(read: unknown): Entry[] {
     const [kind, text] = Array.isArray(fields) ? (fields as unknown[]) : [];
     if (typeof streamId !== "string" || typeof kind !== "string" || typeof text !== "string") return [];
     try {
-      return [{ streamId, kind, row: JSON.parse(text) as AuditRow }];
+      const row: unknown = JSON.parse(text);
+      return isRow(row) ? [{ streamId, kind, row }] : [];
     } catch {
       return [];
     }
   });
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+function isRow(row: unknown): row is AuditRow {
+  const { id, at } = (row ?? {}) as { id?: unknown; at?: unknown };
+  return typeof id === "string" && UUID.test(id) && typeof at === "string" && !Number.isNaN(Date.parse(at));
 }

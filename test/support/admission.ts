@@ -1,6 +1,7 @@
 // What the stories about admission share: rules of keys and tenants changed as the product changes them, and a look into Redis.
 import { eq, sql } from "drizzle-orm";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
+import { auditShardOf } from "../../src/access/admission.ts";
 import { apikey, jwks, user as userTable } from "../../src/auth/schema.ts";
 import { scopesToPermissions, type Scope } from "../../src/auth/scopes.ts";
 import { apiKeyPolicy } from "../../src/keys/schema.ts";
@@ -11,7 +12,7 @@ import { sha256 } from "../../src/platform/crypto.ts";
 import type { LimitSettings } from "../../src/platform/limit-settings.ts";
 import { redisKeys } from "../../src/platform/redis.ts";
 import { redisScript, scriptRunner } from "../../src/platform/redis-script.ts";
-import { config, db, eventually, newKey, origin } from "./gateway.ts";
+import { callTool, config, db, eventually, newKey, origin } from "./gateway.ts";
 
 export const runScript = scriptRunner(config);
 
@@ -90,6 +91,35 @@ export const auditedOf = (credentialId: string, count: number) =>
     const rows = await auditRows(credentialId);
     return rows.length >= count ? rows : undefined;
   });
+
+const RANGE = redisScript("return redis.call('XRANGE', KEYS[1], '-', '+')");
+const APPEND = redisScript("return redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[2])");
+
+export interface StreamEntry {
+  /** `i`, what is about to happen, or `o`, what came of it. */
+  kind: string;
+  row: Partial<AuditedRow>;
+}
+
+/** What waits in Redis for the audit log, of one credential of a tenant. */
+export async function waitingOf(tenantId: string, credentialId: string): Promise<StreamEntry[]> {
+  const entries = (await runScript(RANGE, [redisKeys.auditStream(auditShardOf(tenantId))], [])) as [string, string[]][];
+  return entries
+    .filter(([, fields]) => fields.join().includes(credentialId))
+    .map(([, [kind = "", text = ""]]) => ({ kind, row: JSON.parse(text) as Partial<AuditedRow> }));
+}
+
+/** Leaves an entry in a tenant's stream, as an isolate would. */
+export const leave = (tenantId: string, kind: string, text: string) =>
+  runScript(APPEND, [redisKeys.auditStream(auditShardOf(tenantId))], [kind, text]);
+
+/** Makes a call and waits until it is written down: then nothing that came before it is still to be written. */
+export async function settled(): Promise<void> {
+  const { key, id, userId } = await newKey();
+  await callTool("echo", { text: "x" }, { key });
+  await auditedOf(id, 1);
+  await eventually(async () => ((await waitingOf(`personal-${userId}`, id)).length === 0 ? true : undefined));
+}
 
 /** Somebody with a key. */
 export interface Holder {
