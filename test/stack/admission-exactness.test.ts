@@ -90,11 +90,29 @@ interface Client {
 
 /** What Postgres would say; anything else that is asked of it is an error: admission has no reason to. */
 const rowOf = ({ id, tenantId, quota }: Subject) => ({
-  ...{ id, name: null, user_id: `user-${id}`, tenant_id: tenantId, chain_id: `chain-${id}`, version: "1" },
-  ...{ tenant_epoch: "0", user_epoch: "0", permissions: '{"mcp":["tools"]}', works: true, is_administrator: false },
-  ...{ expires_at: null, disabled_until: null, addresses: null, servers: null, tools: null, limits: null },
-  ...{ per_minute: null, burst: null, period_ends: null },
-  ...{ quota_max: quota ? String(quota.max) : null, period: quota ? "total" : null, used: String(quota?.used ?? 0) },
+  id,
+  name: null,
+  user_id: `user-${id}`,
+  tenant_id: tenantId,
+  chain_id: `chain-${id}`,
+  version: "1",
+  tenant_epoch: "0",
+  user_epoch: "0",
+  permissions: '{"mcp":["tools"]}',
+  works: true,
+  is_administrator: false,
+  expires_at: null,
+  disabled_until: null,
+  addresses: null,
+  servers: null,
+  tools: null,
+  limits: null,
+  per_minute: null,
+  burst: null,
+  period_ends: null,
+  quota_max: quota ? String(quota.max) : null,
+  period: quota ? "total" : null,
+  used: String(quota?.used ?? 0),
 });
 
 function clientOf(subject: Subject, skewMs: number): Client {
@@ -138,8 +156,8 @@ const tierOf = (admission: Admission) =>
   "refusal" in admission && admission.refusal.kind === "limited" ? admission.refusal.tier : undefined;
 
 const redisNow = async () => {
-  const [seconds = 0, micros = 0] = await redis.time();
-  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  const [seconds = 0, micros = 0] = (await redis.time()).map(Number);
+  return seconds * 1_000 + Math.floor(micros / 1_000);
 };
 
 describe("64 clients with clocks up to two minutes off, for ten seconds", () => {

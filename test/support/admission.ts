@@ -148,8 +148,16 @@ export async function newHolders(count: number, scopes: readonly Scope[]): Promi
     select 'personal-' || id, name, 'personal-' || id, now() at time zone 'utc' from "user"
     where id = any(${sql.param(people.map(({ id }) => id))}::text[])`);
   const rows = holders.map(async ({ userId, keyId, key }) => ({
-    ...{ id: keyId, name: "Test key", referenceId: userId, key: await sha256(key), permissions },
-    ...{ enabled: true, rateLimitEnabled: false, requestCount: 0, createdAt: now, updatedAt: now },
+    id: keyId,
+    name: "Test key",
+    referenceId: userId,
+    key: await sha256(key),
+    permissions,
+    enabled: true,
+    rateLimitEnabled: false,
+    requestCount: 0,
+    createdAt: now,
+    updatedAt: now,
   }));
   await db.insert(apikey).values(await Promise.all(rows));
   return holders;
@@ -169,8 +177,13 @@ export async function tokenSigner(): Promise<(claims: TokenClaims) => Promise<st
   const id = crypto.randomUUID();
   const day = (text: string) => new Date(`${text}T00:00:00Z`);
   await db.insert(jwks).values({
-    ...{ id, publicKey: JSON.stringify(await exportJWK(publicKey)), privateKey: "none", alg: "ES256", crv: "P-256" },
-    ...{ createdAt: day("2020-01-01"), expiresAt: day("2020-01-02") },
+    id,
+    publicKey: JSON.stringify(await exportJWK(publicKey)),
+    privateKey: "none",
+    alg: "ES256",
+    crv: "P-256",
+    createdAt: day("2020-01-01"),
+    expiresAt: day("2020-01-02"),
   });
   return ({ userId, tenantId, clientId, grantId, scope }) =>
     new SignJWT({ tenant: tenantId, scope, grant: grantId, client_id: clientId })

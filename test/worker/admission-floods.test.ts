@@ -159,11 +159,16 @@ describe("requests that come to nothing", () => {
   beforeAll(async () => {
     // An isolate reads the keys that sign tokens once, as soon as there are any.
     const { access_token: token } = await tokensFor(await newClient(), await newPerson());
-    expect((await post(gateway, { authorization: `Bearer ${token}` })).status).toBe(200);
+    await post(gateway, { authorization: `Bearer ${token}` });
     await settled();
   });
 
-  const floods: [what: string, headers: (key: string) => Record<string, string>, body?: string, path?: string][] = [
+  const floods: [
+    what: string,
+    headers: (key: string) => Record<string, string>,
+    body?: string | undefined,
+    path?: string,
+  ][] = [
     ["no credential", () => ({})],
     ["a token that is none", () => ({ authorization: "Bearer abc" })],
     ["a token that nobody signed", () => ({ authorization: `Bearer ${jwt}` })],

@@ -123,7 +123,7 @@ const tenantLimits = run(
 const ban = person(sql`banned = true`);
 const demotion = person(sql`role = 'user'`);
 const hasNoAdmin = ({ result }: RpcAnswer) =>
-  result !== undefined && !(result.structuredContent?.["scopes"] as string[]).includes("admin");
+  Array.isArray(result?.structuredContent?.["scopes"]) && !result.structuredContent["scopes"].includes("admin");
 
 async function administrators<S extends Holder>(subjects: S[]): Promise<S[]> {
   await db.update(userTable).set({ role: "admin" }).where(among(subjects));
@@ -152,7 +152,9 @@ async function inTeam<S extends Holder>(subjects: S[]): Promise<S[]> {
 describe("a change is in force at the next call with a key", () => {
   const withKey = (people: Holder[]): Subject[] =>
     people.map((holder) => ({
-      ...{ ...holder, grantId: "", credential: { key: holder.key } },
+      ...holder,
+      grantId: "",
+      credential: { key: holder.key },
       forget: () => forgetRecord(holder.key),
     }));
 

@@ -249,7 +249,8 @@ describe("the keys of a call", () => {
 });
 
 describe("J06: guessing keys", () => {
-  const locate = (what: "found" | "missing", key = RECORD) => runScript(LOCATE, [key, GUESS], ["60", "5", what]);
+  const locate = (what: "found" | "trying" | "missing", key = RECORD) =>
+    runScript(LOCATE, [key, GUESS], ["60", "5", what]);
 
   it("J06: finds what is there, and says of a key that is not that it may be looked for", async () => {
     expect(await locate("found")).toEqual(["none", ""]);
@@ -264,6 +265,12 @@ describe("J06: guessing keys", () => {
     await redis.set(RECORD, recordText(versioned()));
     await locate("missing");
     expect(await redis.get(RECORD)).toBe(recordText(versioned()));
+  });
+
+  it("J06: counts a dear look-up before it is done, and says nothing of the key by that", async () => {
+    for (let n = 0; n < 5; n++) await locate("trying");
+    expect(await redis.exists(RECORD)).toBe(0);
+    expect(await locate("found")).toEqual(["blocked", "61000"]);
   });
 
   it("J06: shuts an address out for a minute after so many guesses, but not from keys that are there", async () => {

@@ -292,23 +292,24 @@ describe("R19: a key of the old system", () => {
     },
   });
 
-  it("R19: is taken in the first time it is presented", async () => {
-    const made = stores({ redis: [["none", ""], OK], postgres: [[], [ROW]] });
+  it("R19: is taken in the first time it is presented, and was counted as a guess before", async () => {
+    const made = stores({ redis: [["none", ""], ["unknown", ""], OK], postgres: [[], [ROW]] });
     expect(await call(adopting(made, true), legacy)).toHaveProperty("admitted");
     expect(made.asked.adopted).toEqual([legacy.key]);
-    expect(made.counts()).toEqual({ redis: 2, sql: 2, left: 0 });
+    expect(made.asked.scripts.map(({ name, args }) => `${name} ${args[2]?.slice(0, 7)}`)).toEqual([
+      "locate found",
+      "locate trying",
+      "admit 3|5|7|{",
+    ]);
+    expect(made.counts()).toEqual({ redis: 3, sql: 2, left: 0 });
   });
 
   it("R19: is looked for once, and unknown when it is none", async () => {
-    const made = stores({
-      redis: [
-        ["none", ""],
-        ["unknown", ""],
-      ],
-      postgres: [[]],
-    });
+    const redis = ["none", "unknown", "unknown"].map((state) => [state, ""]);
+    const made = stores({ redis, postgres: [[]] });
     expect(await call(adopting(made, false), legacy)).toEqual(unknownKey);
-    expect(made.counts()).toEqual({ redis: 2, sql: 1, left: 0 });
+    expect(made.asked.scripts.map(({ args }) => args[2])).toEqual(["found", "trying", "missing"]);
+    expect(made.counts()).toEqual({ redis: 3, sql: 1, left: 0 });
   });
 
   it("R19: is not looked for when it has the form of ours, or is known", async () => {

@@ -3,7 +3,7 @@ import { drain } from "../../../src/audit/drain.ts";
 import type { AuditEvent } from "../../../src/audit/event.ts";
 import { rowOf } from "../../../src/audit/rows.ts";
 import type { RunScript } from "../../../src/platform/redis-script.ts";
-import { event, NOW, postgres, rowsOf } from "./trail.ts";
+import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
 
 const LONG_AGO = NOW - 300_001;
 const AWAY = new Error("away");
@@ -58,38 +58,44 @@ function streams(
 describe("R11: what isolates have left in a stream", () => {
   it("R11: becomes unknown when nobody came back for five minutes, and not before", async () => {
     const { deps, left, inserted } = streams({
-      0: [ahead({ id: "old", at: LONG_AGO }), ahead({ id: "young", at: NOW - 300_000 })],
+      0: [ahead({ id: idOf("old"), at: LONG_AGO }), ahead({ id: idOf("young"), at: NOW - 300_000 })],
     });
     expect(await drain(deps, [0], NOW)).toBe(1);
-    expect(inserted()).toMatchObject([[{ id: "old", outcome: "unknown", duration_ms: null }]]);
+    expect(inserted()).toMatchObject([[{ id: idOf("old"), outcome: "unknown", duration_ms: null }]]);
     expect(left()).toEqual(["2-0"]);
   });
 
   it.each<[string, Entry[]]>([
-    ["after", [ahead({ id: "a" }), ahead({ id: "b" }), outcome({ id: "a", outcome: "error", code: "x" })]],
-    ["before", [outcome({ id: "a", outcome: "error", code: "x" }), ahead({ id: "b" }), ahead({ id: "a" })]],
+    [
+      "after",
+      [ahead({ id: idOf("a") }), ahead({ id: idOf("b") }), outcome({ id: idOf("a"), outcome: "error", code: "x" })],
+    ],
+    [
+      "before",
+      [outcome({ id: idOf("a"), outcome: "error", code: "x" }), ahead({ id: idOf("b") }), ahead({ id: idOf("a") })],
+    ],
   ])("R11: is what came of it, which may stand %s what was written ahead", async (_where, entries) => {
     const { deps, left, inserted } = streams({ 0: entries });
     expect(await drain(deps, [0], NOW)).toBe(2);
-    expect(inserted()).toMatchObject([[{ id: "a", outcome: "error", code: "x", duration_ms: 5 }]]);
+    expect(inserted()).toMatchObject([[{ id: idOf("a"), outcome: "error", code: "x", duration_ms: 5 }]]);
     expect(left()).toEqual(["2-0"]);
   });
 
   it("R11: is what came of it, also pages away", async () => {
-    const between = Array.from({ length: 1_200 }, (_, n) => ahead({ id: `b${n}`, at: LONG_AGO }));
-    const { deps, left, inserted } = streams({ 0: [ahead({ id: "a" }), ...between, outcome({ id: "a" })] });
+    const between = Array.from({ length: 1_200 }, (_, n) => ahead({ id: idOf(`b${n}`), at: LONG_AGO }));
+    const { deps, left, inserted } = streams({ 0: [ahead({ id: idOf("a") }), ...between, outcome({ id: idOf("a") })] });
     expect(await drain(deps, [0], NOW)).toBe(1_202);
     expect(inserted().map((rows) => rows.length)).toEqual([500, 500, 202]);
     const of = (id: string) =>
       inserted()
         .flat()
-        .filter((row) => row.id === id);
+        .filter((row) => row.id === idOf(id));
     expect(of("a").map((row) => row.outcome)).toEqual(["ok", "ok"]);
     expect(left()).toEqual([]);
   });
 
   it("R11: is taken out only when Postgres has it", async () => {
-    const entries = { 0: [ahead({ id: "a", at: LONG_AGO })] };
+    const entries = { 0: [ahead({ id: idOf("a"), at: LONG_AGO })] };
     const up = streams(entries);
     await drain(up.deps, [0], NOW);
     expect(up.order).toEqual(["XRANGE", "sql", "XDEL mrg1:audit:0 1-0", "sql"]);
@@ -100,14 +106,18 @@ describe("R11: what isolates have left in a stream", () => {
   });
 
   it("R11: is brought again to no harm", async () => {
-    const { deps, statements, inserted } = streams({ 0: [outcome({ id: "a" })] });
+    const { deps, statements, inserted } = streams({ 0: [outcome({ id: idOf("a") })] });
     expect([await drain(deps, [0], NOW), await drain(deps, [0], NOW)]).toEqual([1, 0]);
     expect(inserted()).toHaveLength(1);
     expect(statements.filter(({ sql }) => !sql.includes("on conflict do nothing"))).toEqual([]);
   });
 
   it("R11: is looked for in each stream", async () => {
-    const { deps, left } = streams({ 0: [outcome({ id: "a" })], 1: [outcome({ id: "b" })], 2: [outcome({ id: "c" })] });
+    const { deps, left } = streams({
+      0: [outcome({ id: idOf("a") })],
+      1: [outcome({ id: idOf("b") })],
+      2: [outcome({ id: idOf("c") })],
+    });
     expect(await drain(deps, [0, 2], NOW)).toBe(2);
     expect(left()).toEqual(["1-0"]);
   });
@@ -152,7 +162,7 @@ describe("R11: what isolates have left in a stream", () => {
   it("is looked for in twenty pages and no more in one run", async () => {
     const { db } = postgres();
     let pages = 0;
-    const page = Array.from({ length: 500 }, () => ["1-0", ahead({ id: "young" })]);
+    const page = Array.from({ length: 500 }, () => ["1-0", ahead({ id: idOf("young") })]);
     const runScript: RunScript = async () => {
       pages += 1;
       return page;

@@ -4,7 +4,7 @@ import { createJournal } from "../../../src/audit/journal.ts";
 import type { AuditRow } from "../../../src/audit/rows.ts";
 import type { RedisScript } from "../../../src/platform/redis-script.ts";
 import { startScriptRedis } from "../platform/script-redis.ts";
-import { event, NOW, postgres, rowsOf } from "./trail.ts";
+import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
 
 const AWAY = new Error("away");
 
@@ -283,18 +283,18 @@ describe("R11: the journal's entries in Redis", async () => {
       db: failing.db,
       ...rest,
     });
-    const id = (await redis.xadd("mrg1:audit:3", "*", "i", JSON.stringify({ id: "a", at: new Date(NOW) }))) ?? "";
-    journal.record(event({ id: "a" }), { shard: 3, id });
-    journal.record(event({ id: "b" }), { shard: 1, id: "1-1" });
+    const id = (await redis.xadd("mrg1:audit:3", "*", "i", JSON.stringify({ id: idOf("a"), at: new Date(NOW) }))) ?? "";
+    journal.record(event({ id: idOf("a") }), { shard: 3, id });
+    journal.record(event({ id: idOf("b") }), { shard: 1, id: "1-1" });
     await journal.flush();
     const entries = await redis.xrange("mrg1:audit:3", "-", "+");
     expect(entries.map(([, [kind, text = ""]]) => [kind, (JSON.parse(text) as AuditRow).id])).toEqual([
-      ["i", "a"],
-      ["o", "a"],
+      ["i", idOf("a")],
+      ["o", idOf("a")],
     ]);
     const { db, statements } = postgres();
     expect(await drain({ db, runScript }, [0, 1, 2, 3], NOW)).toBe(3);
-    expect(statements.slice(0, 2).map((statement) => ids(rowsOf(statement)))).toEqual([["b"], ["a"]]);
+    expect(statements.slice(0, 2).map((statement) => ids(rowsOf(statement)))).toEqual([[idOf("b")], [idOf("a")]]);
     expect([await redis.xlen("mrg1:audit:1"), await redis.xlen("mrg1:audit:3")]).toEqual([0, 0]);
   });
 

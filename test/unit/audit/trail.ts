@@ -6,6 +6,9 @@ import type { Db } from "../../../src/platform/db.ts";
 
 export const NOW = 1_800_000_000_000;
 
+/** The id of an event by a short name of ours. */
+export const idOf = (name: string) => `00000000-0000-7000-8000-${Buffer.from(name).toString("hex").padStart(12, "0")}`;
+
 /** One call that went well. */
 export const event = (change: Partial<AuditEvent> = {}): AuditEvent => ({
   id: "00000000-0000-7000-8000-000000000001",

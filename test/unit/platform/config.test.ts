@@ -45,6 +45,7 @@ describe("R3: defaults", () => {
       RESEND_API_KEY: "re_123",
       MAIL_FROM: "gateway@example.com",
       LEGACY_KEYS: "accept",
+      LIMITS: {},
       OUTBOUND_ALLOW: [],
     });
   });
