@@ -124,14 +124,15 @@ return say('ok|' .. table.concat(left, ',') .. '|' .. used .. '|' .. entry)`);
 /**
  * Looks a key up that an isolate sees for the first time, for a caller whom nobody knows. A key that is not kept, or kept as unknown, may
  * be a guess: an address that has guessed too often is shut out. KEYS: 1 record, 2 the address's bucket. ARGV: 1 `perMinute`, 2 `burst`,
- * 3 `found` to ask, `trying` before a dear look-up, `missing` to say that Postgres does not know it either; the last two count as a guess. Answers `{state, text}`: `record`, `none`, `unknown`, `blocked` (retry ms).
+ * 3 `found` to ask, `guess` to count one before a dear look-up, `mark` to keep the key as unknown, `missing` for both of these. Answers `{state, text}`: `record`, `none`, `unknown`, `blocked` (retry ms).
  */
 export const LOCATE = redisScript(`
 local record = redis.call('GET', KEYS[1])
 local unknown = record and (string.match(record, '|unknown$') or string.match(record, '|dead$'))
-if ARGV[3] == 'missing' and not record then
+if (ARGV[3] == 'missing' or ARGV[3] == 'mark') and not record then
   redis.call('SET', KEYS[1], '0|unknown', 'EX', ${UNKNOWN_SECONDS})
 end
+if ARGV[3] == 'mark' then return {'unknown', ''} end
 if ARGV[3] == 'found' and record and not unknown then return {'record', record} end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)

@@ -73,7 +73,8 @@ export function bucketsOf({ record }: VersionedRecord, tool: string | null): Tie
   };
   const limits: Record<Tier, Limit> = {
     ...plan,
-    tool: (tool === null ? undefined : plan.tools[tool]) ?? plan.tool,
+    // A name that every object has is no limit of that name.
+    tool: (tool !== null && Object.hasOwn(plan.tools, tool) ? plan.tools[tool] : undefined) ?? plan.tool,
     gateway: gatewayPart(plan.gateway),
   };
   return TIERS.flatMap((tier) => {

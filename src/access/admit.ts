@@ -21,7 +21,7 @@ import { grantRecord, keyRecord, type FillDeps } from "./fill.ts";
 import { refusalOf } from "./policy.ts";
 import type { Principal } from "./principal.ts";
 import { parseRecord, type VersionedRecord } from "./record.ts";
-import type { AccessRefusal } from "./refusal.ts";
+import { usedUp, type AccessRefusal } from "./refusal.ts";
 
 export interface AdmitDeps extends FillDeps, DegradedDeps {
   runScript: RunScript;
@@ -89,7 +89,7 @@ async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionReq
       case "verdict":
         if (!held || !principal) throw new RedisUnavailable("a verdict on no record");
         memory.set(memoryKey, held, now);
-        if (state === "current") return { refusal: refusal ?? expired(claim), principal };
+        if (state === "current") return { refusal: refusal ? inScheme(claim, refusal) : expired(claim), principal };
         return answered(text, { held, principal, buckets, now });
       case "replayed":
         return {
@@ -137,7 +137,12 @@ async function locate(
   return undefined;
 }
 
-async function tell(runScript: RunScript, keys: string[], { perMinute, burst }: Limit, what: "found" | "trying" | "missing") {
+async function tell(
+  runScript: RunScript,
+  keys: string[],
+  { perMinute, burst }: Limit,
+  what: "found" | "guess" | "missing" | "mark",
+) {
   const answer = await runScript(LOCATE, keys, [String(perMinute), String(burst), what]);
   if (!Array.isArray(answer)) throw new RedisUnavailable("an answer that is none");
   return [String(answer[0]), String(answer[1])] as const;
@@ -154,13 +159,14 @@ async function fill(
   const known = await keyRecord(deps, hash);
   if (known) return known;
   const places = [redisKeys.keyRecord(hash), guessBucket(address)];
-  if (deps.adoptLegacyKey && !looksLikeApiKey(key)) {
+  const mayBeLegacy = deps.adoptLegacyKey !== undefined && !looksLikeApiKey(key);
+  if (deps.adoptLegacyKey && mayBeLegacy) {
     // Counted before the salted hashes of the old system are tried: that costs a digest for each candidate.
-    await tell(deps.runScript, places, deps.guesses, "trying");
+    await tell(deps.runScript, places, deps.guesses, "guess");
     const adopted = (await deps.adoptLegacyKey(key)) && (await keyRecord(deps, hash));
     if (adopted) return adopted;
   }
-  await tell(deps.runScript, places, deps.guesses, "missing");
+  await tell(deps.runScript, places, deps.guesses, mayBeLegacy ? "mark" : "missing");
   return { refusal: unknownKey };
 }
 
@@ -179,7 +185,7 @@ function answered(text: string, { held, principal, buckets, now }: Settled): Adm
     const limits = limitStates(buckets.slice(verdict.bucket, verdict.bucket + 1), [0]);
     return { refusal: { kind: "limited", tier, retryMs: verdict.retryMs, limits }, principal };
   }
-  if (verdict?.state === "quota" && quota) return { refusal: { kind: "quota_used_up", quota }, principal };
+  if (verdict?.state === "quota" && quota) return { refusal: usedUp(quota, now), principal };
   if (verdict?.state !== "ok") throw new RedisUnavailable("a verdict that is none");
   const { entryId: id, used } = verdict;
   return {
@@ -199,6 +205,12 @@ function answered(text: string, { held, principal, buckets, now }: Settled): Adm
 }
 
 const unknownKey: AccessRefusal = { kind: "invalid_credential", presented: "api_key", reason: "unknown key" };
+
+/** Who came with a proof is told in its scheme (RFC 9449 §7.1). */
+const inScheme = (claim: Claim, refusal: AccessRefusal): AccessRefusal =>
+  refusal.kind === "invalid_credential" && claim.kind === "access_token" && claim.proof
+    ? { ...refusal, scheme: "DPoP" }
+    : refusal;
 
 function expired(claim: Claim, reason = "not good any more"): AccessRefusal {
   const scheme = claim.kind === "access_token" && claim.proof ? ("DPoP" as const) : undefined;

@@ -12,7 +12,7 @@ import { grantRecord, keyRecord, type FillDeps } from "./fill.ts";
 import type { RecordMemory } from "./memory.ts";
 import { refusalOf } from "./policy.ts";
 import type { VersionedRecord } from "./record.ts";
-import type { AccessRefusal } from "./refusal.ts";
+import { usedUp, type AccessRefusal } from "./refusal.ts";
 
 export interface DegradedDeps extends FillDeps {
   db: Pick<Db, "execute">;
@@ -51,7 +51,7 @@ export async function admitDegraded(
   const principal = withoutLostRole(caller, held.record);
   if (refusal) return { refusal, principal };
   const buckets = bucketsOf(held, request.wanted.tool);
-  const remaining: number[] = [];
+  const entry = request.entry?.(principal) ?? "";
   for (const bucket of buckets) {
     const wait = deps.local.waitFor(bucket.key, partOf(bucket.limit), now);
     if (wait > 0) {
@@ -59,13 +59,14 @@ export async function admitDegraded(
       return { refusal: { kind: "limited", tier: bucket.tier, retryMs: wait, limits }, principal };
     }
   }
-  const entry = request.entry?.(principal) ?? "";
-  const paid = await pay(deps, { held, entry, eventId: request.eventId, isHarmless: request.isHarmless }, now);
-  if (paid === "used up") return { refusal: { kind: "quota_used_up", quota: held.record.quota ?? never() }, principal };
-  for (const { key, limit } of buckets) {
+  // In one go with the look before: who calls at the same time finds it taken. Should the quota be used up, it is gone all the same.
+  const remaining = buckets.map(({ key, limit }) => {
     const taken = deps.local.take(key, partOf(limit), now);
-    remaining.push(taken.taken ? taken.remaining : 0);
-  }
+    return taken.taken ? taken.remaining : 0;
+  });
+  const paid = await pay(deps, { held, entry, eventId: request.eventId, isHarmless: request.isHarmless }, now);
+  const { quota } = held.record;
+  if (paid === "used up" && quota) return { refusal: usedUp(quota, now), principal };
   return {
     admitted: {
       principal,
@@ -139,7 +140,3 @@ const unknown = ({ kind }: Claim): AccessRefusal => ({
   presented: kind,
   reason: "unknown to Postgres",
 });
-
-function never(): never {
-  throw new Error("a quota cannot be used up that is not there");
-}

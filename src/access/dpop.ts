@@ -122,25 +122,3 @@ export async function spendProof(
 ): Promise<boolean> {
   return (await redis.set(redisKeys.spentProof(id), "1", { nx: true, ex: seconds })) !== null;
 }
-
-/** The last key is the proof, the others are grants. */
-const SPEND_UNDER_GRANTS = `#!lua flags=allow-key-locking
-for i = 1, #KEYS - 1 do
-  if redis.call('EXISTS', KEYS[i]) == 1 then return 'ended' end
-end
-if redis.call('SET', KEYS[#KEYS], '1', 'NX', 'EX', ARGV[1]) then return 'spent' end
-return 'replayed'`;
-
-/**
- * Uses a proof up unless one of the grants behind its token has ended, by one Redis request. An error of Redis is the caller's 503, never
- * a pass.
- */
-export async function spendUnderGrants(
-  redis: Pick<Redis, "eval">,
-  grantIds: readonly string[],
-  { id, seconds }: VerifiedProof,
-): Promise<"spent" | "ended" | "replayed"> {
-  const keys = [...grantIds.map(redisKeys.endedGrant), redisKeys.spentProof(id)];
-  const state = await redis.eval(SPEND_UNDER_GRANTS, keys, [String(seconds)]);
-  return state === "spent" || state === "ended" ? state : "replayed";
-}

@@ -51,7 +51,7 @@ export async function keyRecord({ db, limits }: FillDeps, hash: string): Promise
       case when k.config_id = 'default' then k.reference_id end as user_id,
       coalesce(te.value, 0) as tenant_epoch, coalesce(ue.value, 0) as user_epoch,
       k.enabled is true and p.revoked_at is null and case when k.config_id = 'default'
-        then u.id is not null and (u.banned is not true or u.ban_expires < now() at time zone 'utc')
+        then u.id is not null and (u.banned is not true or coalesce(u.ban_expires < now() at time zone 'utc', false))
           and (p.tenant_id = 'personal-' || u.id or m.id is not null)
         else o.id is not null and p.tenant_id = k.reference_id end as works,
       coalesce(u.role = 'admin', false) as is_administrator,
@@ -129,7 +129,7 @@ export async function grantRecord({ db, limits }: FillDeps, claims: GrantClaims)
       not exists (select 1 from ended_grant where grant_id in (${grantId}, ${clientGrantId}))
         and exists (select 1 from oauth_client where client_id = ${clientId} and disabled is not true)
         and case when ${isMachine}::boolean then exists (select 1 from organization where id = ${tenantId})
-          else u.id is not null and (u.banned is not true or u.ban_expires < now() at time zone 'utc')
+          else u.id is not null and (u.banned is not true or coalesce(u.ban_expires < now() at time zone 'utc', false))
             and (${tenantId === personalTenantId(userId)}::boolean
               or exists (select 1 from member where organization_id = ${tenantId} and user_id = u.id)) end as works
     from (select 1) one

@@ -9,7 +9,6 @@ export interface RecordMemory {
   set: (key: string, record: VersionedRecord, now: number) => void;
   /** When a store last said that the record is so. */
   confirmedAt: (key: string) => number | undefined;
-  confirm: (key: string, now: number) => void;
   forget: (key: string) => void;
 }
 
@@ -23,10 +22,6 @@ export function recordMemory(max: number): RecordMemory {
       known.set(key, { record, at });
     },
     confirmedAt: (key) => known.get(key)?.at,
-    confirm: (key, now) => {
-      const entry = known.get(key);
-      if (entry) entry.at = now;
-    },
     forget: (key) => void known.delete(key),
   };
 }

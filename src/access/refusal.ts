@@ -26,7 +26,8 @@ export type AccessRefusal =
   | { kind: "address_not_allowed" }
   /** The server or tool is not on the credential's list: as good as unknown. */
   | { kind: "not_on_list" }
-  | { kind: "quota_used_up"; quota: Quota }
+  /** `retryMs` is null when the quota does not begin again. */
+  | { kind: "quota_used_up"; quota: Quota; retryMs: number | null }
   | { kind: "limited"; tier: Tier | "address"; retryMs: number; limits: readonly LimitState[] };
 
 /** What a limit says after a call; `remaining` are calls that could be made at once. */
@@ -35,3 +36,10 @@ export interface LimitState {
   limit: Limit;
   remaining: number;
 }
+
+/** The refusal of a key that has used its quota up. `now` is in milliseconds. */
+export const usedUp = (quota: Quota, now: number): AccessRefusal => ({
+  kind: "quota_used_up",
+  quota,
+  retryMs: quota.endsAt === null ? null : Math.max(0, quota.endsAt - now),
+});

@@ -65,11 +65,13 @@ async function readStream(runScript: RunScript, keys: string[]): Promise<Entry[]
   const entries: Entry[] = [];
   let from = "-";
   for (let page = 0; page < MAX_PAGES; page++) {
-    const read = parseEntries(await runScript(READ, keys, [from, String(PAGE)]));
-    entries.push(...read);
-    const last = read.at(-1);
-    if (!last || read.length < PAGE) break;
-    from = `(${last.streamId}`;
+    const read = await runScript(READ, keys, [from, String(PAGE)]);
+    if (!Array.isArray(read)) break;
+    entries.push(...parseEntries(read));
+    // By what was read, not by what could be understood: what cannot must hide nothing.
+    const [lastId] = (read.at(-1) ?? []) as unknown[];
+    if (typeof lastId !== "string" || read.length < PAGE) break;
+    from = `(${lastId}`;
   }
   return entries;
 }
@@ -93,6 +95,7 @@ function parseEntries(read: unknown): Entry[] {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function isRow(row: unknown): row is AuditRow {
-  const { id, at } = (row ?? {}) as { id?: unknown; at?: unknown };
-  return typeof id === "string" && UUID.test(id) && typeof at === "string" && !Number.isNaN(Date.parse(at));
+  const { id, at, event, outcome, request_id: requestId } = (row ?? {}) as Record<string, unknown>;
+  const texts = [event, outcome, requestId].every((text) => typeof text === "string");
+  return texts && typeof id === "string" && UUID.test(id) && typeof at === "string" && !Number.isNaN(Date.parse(at));
 }

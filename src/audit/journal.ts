@@ -70,6 +70,13 @@ export function createJournal(deps: JournalDeps): Journal {
   let quotas = new Map<string, NonNullable<Usage["quota"]>>();
   let flushAt = 0;
 
+  /** Answers may overtake each other: of one period the highest count stands, of two the later period. */
+  function noteQuota(quota: NonNullable<Usage["quota"]>): void {
+    const known = quotas.get(quota.chainId);
+    const isNewer = !known || (known.period === quota.period ? known.used < quota.used : known.period < quota.period);
+    if (isNewer) quotas.set(quota.chainId, quota);
+  }
+
   function schedule(): void {
     const at = now();
     if (at <= flushAt) return;
@@ -90,7 +97,8 @@ export function createJournal(deps: JournalDeps): Journal {
         await write(events, keys, spent);
       } catch (error) {
         log("warn", "audit.delayed", { events: all.length - at, ...errorFields(error) });
-        for (const [id, quota] of spent) if ((quotas.get(id)?.used ?? 0) < quota.used) quotas.set(id, quota);
+        for (const quota of spent.values()) noteQuota(quota);
+        for (const id of keys.keys()) lastUsed.delete(id);
         return keep(all.slice(at));
       }
       await trim(events.flatMap(({ entry }) => entry ?? []));
@@ -150,7 +158,7 @@ export function createJournal(deps: JournalDeps): Journal {
       schedule();
     },
     used: ({ keyId, at, quota }) => {
-      if (quota) quotas.set(quota.chainId, quota);
+      if (quota) noteQuota(quota);
       if (at - (lastUsed.get(keyId) ?? 0) >= LAST_USED_MS) {
         if (lastUsed.size >= MAX_KEYS) lastUsed.clear();
         lastUsed.set(keyId, at);

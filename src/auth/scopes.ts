@@ -45,7 +45,8 @@ export function permissionsToScopes(permissions: unknown): Scope[] {
   for (const [resource, actions] of Object.entries(permissions)) {
     if (!Array.isArray(actions)) continue;
     for (const action of actions) {
-      const scope = action === "*" ? resource : `${resource}:${String(action)}`;
+      if (typeof action !== "string") continue;
+      const scope = action === "*" ? resource : `${resource}:${action}`;
       if (isScope(scope)) scopes.push(scope);
     }
   }

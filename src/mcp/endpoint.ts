@@ -102,12 +102,15 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
       catalog: atEpoch(deps.catalog, admitted.tenantEpoch),
       finished: Promise.withResolvers<Outcome>(),
     };
+    if (admitted.used) deps.journal.used(admitted.used);
     const connection = await connect(call);
-    if (connection && "refusal" in connection) return refuse(connection);
+    if (connection && "refusal" in connection) {
+      if (audited) settle(visit, audited, call, admitted, { outcome: "error", code: connection.refusal.kind });
+      return withHeaders(refused(visit, connection.refusal, { envelope }), limitHeaders(admitted));
+    }
     const response = await serve(call, connection);
 
     // record: after the answer
-    if (admitted.used) deps.journal.used(admitted.used);
     if (audited !== undefined) deps.background(record(visit, audited, call, admitted));
     return withHeaders(settledAtEnd(response, call), { ...corsHeaders(origin), ...limitHeaders(admitted) });
   }
@@ -171,8 +174,12 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return true;
   }
 
-  async function record(visit: Visit, event: AuditEvent["event"], call: Call, { entry }: Admitted): Promise<void> {
-    const outcome = await call.finished.promise;
+  async function record(visit: Visit, event: AuditEvent["event"], call: Call, admitted: Admitted): Promise<void> {
+    settle(visit, event, call, admitted, await call.finished.promise);
+  }
+
+  /** The outcome of what was written ahead, under the same id. */
+  function settle(visit: Visit, event: AuditEvent["event"], call: Call, { entry }: Admitted, outcome: Outcome): void {
     const durationMs = deps.now() - call.startedAt;
     deps.journal.record({ event, ...outcome, durationMs, ...eventOf(visit, call.principal, call.envelope) }, entry);
   }

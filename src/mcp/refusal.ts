@@ -106,13 +106,19 @@ function answer(refusal: Refusal): Answer {
       return limited(refusal);
     case "quota_used_up": {
       const { max, period, endsAt } = refusal.quota;
+      const retrySeconds = refusal.retryMs === null ? null : Math.max(1, Math.ceil(refusal.retryMs / 1000));
       const until =
         endsAt === null ? "Ask its owner for more." : `It starts again at ${new Date(endsAt).toISOString()}.`;
       return {
         status: 429,
         code: 429,
         message: `The quota of this API key is used up: ${max} calls${endsAt === null ? " in all" : ` in ${period}`}. ${until}`,
-        data: { tier: "quota", resetsAt: endsAt === null ? null : new Date(endsAt).toISOString() },
+        headers: retrySeconds === null ? {} : { "retry-after": String(retrySeconds) },
+        data: {
+          tier: "quota",
+          retryAfterSeconds: retrySeconds,
+          resetsAt: endsAt === null ? null : new Date(endsAt).toISOString(),
+        },
       };
     }
     case "foreign_origin":

@@ -8,8 +8,9 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { mayUseServer, mayUseTool } from "../access/policy.ts";
+import type { Principal } from "../access/principal.ts";
 import { listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
-import { exposedName } from "../upstreams/tool-name.ts";
+import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
 import type { ToolCaller } from "../upstreams/builtin/tool.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
 import type { Db } from "../platform/db.ts";
@@ -78,7 +79,7 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
     { capabilities: { tools: {} }, instructions, inputRequired: { legacyShim: false } },
   );
   mcp.setRequestHandler("tools/list", async () => {
-    const listed = await listTools(catalog, principal.tenantId, caller, (slug) => mayUseServer(principal, slug));
+    const listed = await listTools(catalog, principal.tenantId, caller, (slug) => isListed(principal, slug));
     const tools = listed.tools.filter(({ name }) => mayUseTool(principal, name));
     const { unavailable } = listed;
     return { tools, ...(unavailable.length > 0 && { _meta: { "mcp-registry-gateway/unavailable": unavailable } }) };
@@ -137,6 +138,11 @@ function answerWith(
   const install = mcp.setRequestHandler.bind(mcp) as unknown as (name: string, work: typeof handler) => void;
   install(method, handler);
 }
+
+/** Whether a server has anything for a credential: who may use three tools of one server makes nobody ask the others. */
+const isListed = (principal: Principal, slug: string) =>
+  mayUseServer(principal, slug) &&
+  (principal.tools === null || principal.tools.some((name) => splitExposedName(name)?.slug === slug));
 
 /** A list of an upstream's tools without those that are not on the credential's list. */
 async function listedFor({ principal, slug }: Call, result: Result): Promise<Result> {

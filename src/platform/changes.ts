@@ -53,11 +53,12 @@ interface Change extends Record<string, unknown> {
  */
 export async function publishChanges({ db, runScript, background }: ChangeDeps): Promise<void> {
   for (;;) {
-    const { rows } = await db.execute<Change>(
-      sql`select id, target, version, dead from ${outbox} order by id limit ${BATCH}`,
-    );
-    if (rows.length === 0) return;
+    let rows: Change[];
     try {
+      ({ rows } = await db.execute<Change>(
+        sql`select id, target, version, dead from ${outbox} order by id limit ${BATCH}`,
+      ));
+      if (rows.length === 0) return;
       await runScript(
         MARK,
         rows.map(({ target }) => redisKeyOf(target)),

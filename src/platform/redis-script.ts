@@ -26,7 +26,7 @@ export function scriptRunner(
 ): RunScript {
   const headers = { authorization: `Bearer ${config.UPSTASH_REDIS_REST_TOKEN}` };
 
-  async function command(words: readonly (string | number)[]): Promise<{ result?: unknown; error?: string }> {
+  async function command(words: readonly (string | number)[]): Promise<{ result?: unknown; error?: unknown }> {
     try {
       const response = await fetch(config.UPSTASH_REDIS_REST_URL, {
         method: "POST",
@@ -34,7 +34,7 @@ export function scriptRunner(
         body: JSON.stringify(words),
         signal: AbortSignal.timeout(config.REDIS_TIMEOUT_MS),
       });
-      const answer = await response.json<{ result?: unknown; error?: string } | null>();
+      const answer = await response.json<{ result?: unknown; error?: unknown } | null>();
       if (typeof answer !== "object" || answer === null || !("result" in answer || "error" in answer))
         throw new Error(`status ${response.status}`);
       return answer;
@@ -47,8 +47,8 @@ export function scriptRunner(
     script.sha1 ??= await sha1(script.source);
     const words = [keys.length, ...keys, ...args];
     let answer = await command(["EVALSHA", script.sha1, ...words]);
-    if (answer.error?.includes("NOSCRIPT") === true) answer = await command(["EVAL", script.source, ...words]);
-    if (answer.error !== undefined) throw new RedisUnavailable(answer.error.slice(0, 200));
+    if (String(answer.error ?? "").includes("NOSCRIPT")) answer = await command(["EVAL", script.source, ...words]);
+    if (answer.error !== undefined) throw new RedisUnavailable(String(answer.error).slice(0, 200));
     return answer.result;
   };
 }

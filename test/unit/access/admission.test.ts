@@ -80,6 +80,14 @@ describe("R10: the buckets of a call", () => {
     expect(limitsFor("whoami")).toEqual([credential, user, tenant, plan.tool, gatewayPart(gateway)]);
   });
 
+  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
+    "K18: takes no limit from what every object has: %s",
+    (tool) => {
+      const usual = bucketsOf(versioned(), "echo").find(({ tier }) => tier === "tool")?.limit;
+      expect(bucketsOf(versioned(), tool).find(({ tier }) => tier === "tool")?.limit).toEqual(usual);
+    },
+  );
+
   it("say what is left of each, and nothing for one that was not counted", () => {
     const buckets = bucketsOf(versioned(), null);
     expect(limitStates(buckets, [9, 8, 7]).map(({ tier, remaining }) => `${tier} ${remaining}`)).toEqual([

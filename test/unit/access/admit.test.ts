@@ -216,7 +216,7 @@ describe("R9: what Redis says of a record", () => {
   it("verdict quota: the quota is used up", async () => {
     const { deps } = warm([["verdict", "quota|10"]], { quota });
     expect(await call(deps)).toMatchObject({
-      refusal: { kind: "quota_used_up", quota },
+      refusal: { kind: "quota_used_up", quota, retryMs: expect.anything() },
       principal: { userId: "user-1" },
     });
   });
@@ -298,7 +298,7 @@ describe("R19: a key of the old system", () => {
     expect(made.asked.adopted).toEqual([legacy.key]);
     expect(made.asked.scripts.map(({ name, args }) => `${name} ${args[2]?.slice(0, 7)}`)).toEqual([
       "locate found",
-      "locate trying",
+      "locate guess",
       "admit 3|5|7|{",
     ]);
     expect(made.counts()).toEqual({ redis: 3, sql: 2, left: 0 });
@@ -308,7 +308,7 @@ describe("R19: a key of the old system", () => {
     const redis = ["none", "unknown", "unknown"].map((state) => [state, ""]);
     const made = stores({ redis, postgres: [[]] });
     expect(await call(adopting(made, false), legacy)).toEqual(unknownKey);
-    expect(made.asked.scripts.map(({ args }) => args[2])).toEqual(["found", "trying", "missing"]);
+    expect(made.asked.scripts.map(({ args }) => args[2])).toEqual(["found", "guess", "mark"]);
     expect(made.counts()).toEqual({ redis: 3, sql: 1, left: 0 });
   });
 

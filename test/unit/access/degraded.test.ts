@@ -145,11 +145,17 @@ describe("M06: what must be noted without Redis", () => {
     expect(asked.statements[1]?.sql).not.toContain("audit_intent");
   });
 
-  it("is refused when the quota is used up, and then takes from no bucket", async () => {
-    const last = { ...withQuota("10")[0], per_minute: 8, burst: 8 };
-    const { deps } = stores({ postgres: [[last], [], [last], []] });
+  it("M06: lets no more through at the same time than one after the other", async () => {
+    const few = { ...ROW, per_minute: 8, burst: 16 };
+    const { deps } = stores({ postgres: Array.from({ length: 12 }, () => [few]) });
+    const answers = await Promise.all(Array.from({ length: 6 }, () => call(deps)));
+    expect(answers.filter((answer) => "admitted" in answer)).toHaveLength(2);
+  });
+
+  it("is refused when the quota is used up", async () => {
+    const { deps } = stores({ postgres: [withQuota("10"), [], withQuota("10"), []] });
     const refused = {
-      refusal: { kind: "quota_used_up", quota: { max: 10, used: 10 } },
+      refusal: { kind: "quota_used_up", quota: { max: 10, used: 10 }, retryMs: expect.anything() },
       principal: { userId: "user-1" },
     };
     expect(await call(deps)).toMatchObject(refused);

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { drain } from "../../../src/audit/drain.ts";
 import { createJournal } from "../../../src/audit/journal.ts";
-import type { AuditRow } from "../../../src/audit/rows.ts";
+import { rowOf, type AuditRow } from "../../../src/audit/rows.ts";
 import type { RedisScript } from "../../../src/platform/redis-script.ts";
 import { startScriptRedis } from "../platform/script-redis.ts";
 import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
@@ -283,7 +283,13 @@ describe("R11: the journal's entries in Redis", async () => {
       db: failing.db,
       ...rest,
     });
-    const id = (await redis.xadd("mrg1:audit:3", "*", "i", JSON.stringify({ id: idOf("a"), at: new Date(NOW) }))) ?? "";
+    const id =
+      (await redis.xadd(
+        "mrg1:audit:3",
+        "*",
+        "i",
+        JSON.stringify(rowOf(event({ id: idOf("a"), outcome: "unknown" }))),
+      )) ?? "";
     journal.record(event({ id: idOf("a") }), { shard: 3, id });
     journal.record(event({ id: idOf("b") }), { shard: 1, id: "1-1" });
     await journal.flush();
@@ -314,5 +320,16 @@ describe("R11: the journal's entries in Redis", async () => {
     await journal.flush();
     expect((await redis.xrange("mrg1:audit:5", "-", "+")).map(([id]) => id)).toEqual([other.id]);
     expect(await redis.xlen("mrg1:audit:6")).toBe(0);
+  });
+
+  it("R11: are found behind any number of entries that nobody can read", async () => {
+    const pipeline = redis.pipeline();
+    for (let n = 0; n < 501; n++) pipeline.xadd("mrg1:audit:2", "*", "x", "<html>");
+    await pipeline.exec();
+    await redis.xadd("mrg1:audit:2", "*", "o", JSON.stringify(rowOf(event({ id: idOf("c") }))));
+    const { db, statements } = postgres();
+    expect(await drain({ db, runScript }, [2], NOW)).toBe(1);
+    expect(statements.slice(0, 1).map((statement) => ids(rowsOf(statement)))).toEqual([[idOf("c")]]);
+    expect(await redis.xlen("mrg1:audit:2")).toBe(501);
   });
 });

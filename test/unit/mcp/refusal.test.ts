@@ -29,7 +29,11 @@ const EACH: { [K in Refusal["kind"]]: { refusal: Extract<Refusal, { kind: K }>; 
   address_not_allowed: { refusal: { kind: "address_not_allowed" }, status: 403, code: 403 },
   not_on_list: { refusal: { kind: "not_on_list" }, status: 200, code: -32602 },
   quota_used_up: {
-    refusal: { kind: "quota_used_up", quota: { max: 10, period: "2027-01", used: 10, endsAt: 1_801_440_000_000 } },
+    refusal: {
+      kind: "quota_used_up",
+      quota: { max: 10, period: "2027-01", used: 10, endsAt: 1_801_440_000_000 },
+      retryMs: 90_500,
+    },
     status: 429,
     code: 429,
   },
@@ -195,8 +199,9 @@ describe("R10: a call that is over a limit", () => {
     const monthly = answer(EACH.quota_used_up.refusal);
     const { error } = await monthly.json<Body>();
     expect(error.message).toContain(new Date(1_801_440_000_000).toISOString());
+    expect(monthly.headers.get("retry-after")).toBe("91");
     const total = { ...EACH.quota_used_up.refusal.quota, period: "total", endsAt: null };
-    expect((await answer({ kind: "quota_used_up", quota: total }).json<Body>()).error.message).toContain(
+    expect((await answer({ kind: "quota_used_up", quota: total, retryMs: null }).json<Body>()).error.message).toContain(
       "Ask its owner",
     );
   });

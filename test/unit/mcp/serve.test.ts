@@ -285,7 +285,8 @@ describe("a credential with a list", () => {
     ["of no servers", { servers: [] }, ["echo", "search_servers", "whoami"], []],
     ["of tools", { tools: ["apps__b", "whoami"] }, ["apps__b", "whoami"]],
     ["of no tools", { tools: [] }, []],
-    ["of both", { servers: ["dead"], tools: ["apps__b"] }, [], ["dead"]],
+    ["of both", { servers: ["dead"], tools: ["apps__b"] }, [], []],
+    ["of tools of one server", { tools: ["dead__a"] }, [], ["dead"]],
   ])("L14: %s sees what is on it, and asks no server that is not on one", async (_what, lists, listed, asked) => {
     const { deps, used } = fakeUpstreams({ apps, dead: () => Promise.reject(new Error(SECRET)) });
     const { result, text } = await answerTo(message("tools/list"), deps, undefined, lists);
