@@ -19,7 +19,7 @@ const SHUT_OUT_MS = 60_000;
  *
  * Answers `{state, text}`: `ended`, `dead`, `unknown`, `miss` (read Postgres), `stale` (read it again: it was read before a change),
  * `record` (this is the current one), `expired`, `current` (asked to refuse), `replayed` (the proof), `verdict`.
- * A verdict is `ok|remaining,…|quota used|stream id`, `limited|bucket|retry ms`, or `quota|used`.
+ * A verdict is `ok|remaining,…|quota used|stream id`, `rate_limited|bucket|retry ms`, or `quota|used`.
  */
 export const ADMIT = redisScript(`
 local marks = tonumber(ARGV[1])
@@ -107,7 +107,7 @@ for i = first, #KEYS do
   ttls[i] = math.ceil((capacity - units[i]) / rate) + 1000
   left[#left + 1] = int(math.floor(units[i] / ${UNITS}))
 end
-if short > 0 then return say('limited|' .. short .. '|' .. int(wait)) end
+if short > 0 then return say('rate_limited|' .. short .. '|' .. int(wait)) end
 for i = first, #KEYS do
   redis.call('SET', KEYS[i], int(units[i]) .. ':' .. int(times[i]), 'PX', int(ttls[i]))
 end

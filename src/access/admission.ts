@@ -40,7 +40,7 @@ export type Admission = { admitted: Admitted } | { refusal: AccessRefusal; princ
 /** What admission said to an event. */
 export type Verdict =
   | { state: "ok"; remaining: number[]; used: number | undefined; entryId: string | undefined }
-  | { state: "limited"; bucket: number; retryMs: number }
+  | { state: "rate_limited"; bucket: number; retryMs: number }
   | { state: "quota"; used: number };
 
 /** Parses the verdict of the script; undefined for text that is none. */
@@ -50,7 +50,7 @@ export function parseVerdict(text: string): Verdict | undefined {
     const remaining = first === "" ? [] : first.split(",").map(Number);
     return { state, remaining, used: second === "" ? undefined : Number(second), entryId: third || undefined };
   }
-  if (state === "limited") return { state, bucket: Number(first) - 1, retryMs: Number(second) };
+  if (state === "rate_limited") return { state, bucket: Number(first) - 1, retryMs: Number(second) };
   return state === "quota" ? { state, used: Number(first) } : undefined;
 }
 

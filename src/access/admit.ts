@@ -60,7 +60,7 @@ async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionReq
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {
     if (!held && claim.kind === "api_key") {
-      const filled = await fill(deps, claim, request.wanted.address);
+      const filled = await fill(deps, claim, request.wanted.address, now);
       if ("refusal" in filled) return filled;
       [held, isFresh] = [filled, true];
     }
@@ -109,17 +109,18 @@ async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionReq
 }
 
 /** Asks once more when the answer was lost: the event's verdict is kept. */
-async function ask({ runScript }: AdmitDeps, { keys, args }: { keys: string[]; args: string[] }): Promise<string[]> {
-  const run = async () => {
+const ask = ({ runScript }: AdmitDeps, { keys, args }: { keys: string[]; args: string[] }): Promise<string[]> =>
+  twice(async () => {
     const answer = await runScript(ADMIT, keys, args);
     if (Array.isArray(answer) && answer.every((part) => typeof part === "string")) return answer;
     throw new RedisUnavailable("an answer that is none");
-  };
-  return run().catch((error: unknown) => {
+  });
+
+const twice = <T>(run: () => Promise<T>): Promise<T> =>
+  run().catch((error: unknown) => {
     if (!(error instanceof RedisUnavailable) || isTimeout(error)) throw error;
     return run();
   });
-}
 
 const isTimeout = ({ cause }: RedisUnavailable) => cause instanceof Error && cause.name === "TimeoutError";
 
@@ -130,7 +131,7 @@ async function locate(
   address: string | null,
 ): Promise<VersionedRecord | undefined | { refusal: AccessRefusal }> {
   const keys = [redisKeys.keyRecord(hash), guessBucket(address)];
-  const [state, text] = await tell(runScript, keys, guesses, "found");
+  const [state, text] = await twice(() => tell(runScript, keys, guesses, "found"));
   if (state === "record") return parseRecord(text);
   if (state === "blocked") return { refusal: shutOut(Number(text), guesses) };
   if (state === "unknown") return { refusal: unknownKey };
@@ -151,11 +152,17 @@ async function tell(
 const guessBucket = (address: string | null) =>
   redisKeys.bucket("guess", (address === null ? undefined : addressBlock(address)) ?? "unknown");
 
+/** So many keys that Redis does not know may one address make this isolate look up: guesses at the same time are counted too late. */
+const LOOKUPS: Limit = { perMinute: 1_200, burst: 60 };
+
 async function fill(
   deps: AdmitDeps,
   { key, hash }: Extract<Claim, { kind: "api_key" }>,
   address: string | null,
+  now: number,
 ): Promise<VersionedRecord | { refusal: AccessRefusal }> {
+  const taken = deps.local.take(`lookup:${guessBucket(address)}`, LOOKUPS, now);
+  if (!taken.taken) return { refusal: shutOut(taken.retryMs, LOOKUPS) };
   const known = await keyRecord(deps, hash);
   if (known) return known;
   const places = [redisKeys.keyRecord(hash), guessBucket(address)];
@@ -180,10 +187,10 @@ interface Settled {
 function answered(text: string, { held, principal, buckets, now }: Settled): Admission {
   const verdict = parseVerdict(text);
   const { quota, tenantId, chainId, id: keyId, kind } = held.record;
-  if (verdict?.state === "limited") {
+  if (verdict?.state === "rate_limited") {
     const { tier = "gateway" } = buckets[verdict.bucket] ?? {};
     const limits = limitStates(buckets.slice(verdict.bucket, verdict.bucket + 1), [0]);
-    return { refusal: { kind: "limited", tier, retryMs: verdict.retryMs, limits }, principal };
+    return { refusal: { kind: "rate_limited", tier, retryMs: verdict.retryMs, limits }, principal };
   }
   if (verdict?.state === "quota" && quota) return { refusal: usedUp(quota, now), principal };
   if (verdict?.state !== "ok") throw new RedisUnavailable("a verdict that is none");
@@ -218,7 +225,7 @@ function expired(claim: Claim, reason = "not good any more"): AccessRefusal {
 }
 
 const shutOut = (retryMs: number, limit: Limit): AccessRefusal => ({
-  kind: "limited",
+  kind: "rate_limited",
   tier: "address",
   retryMs,
   limits: [{ tier: "address", limit, remaining: 0 }],

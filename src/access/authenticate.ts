@@ -1,3 +1,4 @@
+import { decodeJwt } from "jose";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import { isApiKey, looksLikeApiKey } from "../keys/token.ts";
 import { sha256 } from "../platform/crypto.ts";
@@ -31,7 +32,7 @@ const LEGACY_KEY = /^[\x21-\x7e]{16,512}$/;
 /**
  * Checks what a credential says of itself (R8): form and checksum of a key, signature and claims of a token for this resource, the proof of
  * possession of a bound one. No I/O once the isolate has the signing keys. An address that keeps failing is refused before anything is
- * worked out, but for keys that this isolate knows. `now` is in milliseconds.
+ * worked out, but for credentials that this isolate knows. `now` is in milliseconds.
  */
 export async function authenticate(
   deps: AuthenticateDeps,
@@ -40,7 +41,8 @@ export async function authenticate(
   now: number,
 ): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
   const shutOut = deps.strangers.refusalOf(address, now);
-  if (shutOut && presented.kind === "access_token") return { refusal: shutOut };
+  if (shutOut && presented.kind === "access_token" && !isOfKnownGrant(deps, presented.token))
+    return { refusal: shutOut };
   const checked =
     presented.kind === "access_token"
       ? await bearer(deps, presented, resource, now)
@@ -57,6 +59,16 @@ export async function authenticate(
 /** Whether it is worth a look whether a key exists: its form and checksum are right, or it may be of the old system. No I/O. */
 export const mayBeApiKey = (key: string, acceptsLegacyKeys: boolean): boolean =>
   looksLikeApiKey(key) ? isApiKey(key) : acceptsLegacyKeys && LEGACY_KEY.test(key);
+
+/** Grant ids are random: who names one that is in use here has seen a token of it. */
+function isOfKnownGrant({ memory }: AuthenticateDeps, token: string): boolean {
+  try {
+    const { grant } = decodeJwt(token);
+    return typeof grant === "string" && memory.get(redisKeys.grantRecord(grant)) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 async function apiKey(
   { acceptsLegacyKeys }: AuthenticateDeps,

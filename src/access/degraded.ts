@@ -56,7 +56,7 @@ export async function admitDegraded(
     const wait = deps.local.waitFor(bucket.key, partOf(bucket.limit), now);
     if (wait > 0) {
       const limits = limitStates([bucket], [0]);
-      return { refusal: { kind: "limited", tier: bucket.tier, retryMs: wait, limits }, principal };
+      return { refusal: { kind: "rate_limited", tier: bucket.tier, retryMs: wait, limits }, principal };
     }
   }
   // In one go with the look before: who calls at the same time finds it taken. Should the quota be used up, it is gone all the same.

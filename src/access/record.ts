@@ -4,7 +4,7 @@ import type { AddressRange } from "../platform/ip.ts";
 
 /**
  * What a call needs to know of a credential, the same for an API key and an OAuth grant. Kept in Redis without the credential itself, as
- * `version|tenant epoch|user epoch|JSON`; an isolate keeps what it has read, and each call asks Redis whether that is still so.
+ * `version|tenant epoch|user epoch|works or ended|quota's period|JSON`; an isolate keeps what it has read, and each call asks Redis whether that is still so.
  */
 export interface CredentialRecord {
   kind: "api_key" | "grant";
@@ -51,13 +51,16 @@ export interface VersionedRecord {
   userEpoch: number;
 }
 
-/** The beginning of a record's text: two texts with the same one say the same. */
-export const headerOf = ({ version, tenantEpoch, userEpoch }: Omit<VersionedRecord, "record">) =>
-  `${version}|${tenantEpoch}|${userEpoch}|`;
+/**
+ * The beginning of a record's text: two texts with the same one say the same. What time or another table alters without a new version,
+ * whether the credential works and for which period its quota is, is in it too: an isolate that has read it earlier learns of it.
+ */
+export const headerOf = ({ version, tenantEpoch, userEpoch, record: { works, quota } }: VersionedRecord) =>
+  `${version}|${tenantEpoch}|${userEpoch}|${works ? "works" : "ended"}|${quota?.period ?? ""}|`;
 
 export const recordText = (versioned: VersionedRecord) => headerOf(versioned) + JSON.stringify(versioned.record);
 
-const TEXT = /^(\d+)\|(\d+)\|(\d+)\|(?=\{)/;
+const TEXT = /^(\d+)\|(\d+)\|(\d+)\|(?:works|ended)\|[^|{]*\|(?=\{)/;
 
 /** Undefined for text that is no record: the mark of a change, or something that is not ours. Then Postgres decides. */
 export function parseRecord(text: string): VersionedRecord | undefined {

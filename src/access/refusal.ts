@@ -27,8 +27,8 @@ export type AccessRefusal =
   /** The server or tool is not on the credential's list: as good as unknown. */
   | { kind: "not_on_list" }
   /** `retryMs` is null when the quota does not begin again. */
-  | { kind: "quota_used_up"; quota: Quota; retryMs: number | null }
-  | { kind: "limited"; tier: Tier | "address"; retryMs: number; limits: readonly LimitState[] };
+  | { kind: "quota_exceeded"; quota: Quota; retryMs: number | null }
+  | { kind: "rate_limited"; tier: Tier | "address"; retryMs: number; limits: readonly LimitState[] };
 
 /** What a limit says after a call; `remaining` are calls that could be made at once. */
 export interface LimitState {
@@ -39,7 +39,7 @@ export interface LimitState {
 
 /** The refusal of a key that has used its quota up. `now` is in milliseconds. */
 export const usedUp = (quota: Quota, now: number): AccessRefusal => ({
-  kind: "quota_used_up",
+  kind: "quota_exceeded",
   quota,
   retryMs: quota.endsAt === null ? null : Math.max(0, quota.endsAt - now),
 });

@@ -18,7 +18,7 @@ export function strangers(local: LocalBuckets, limit: Limit): Strangers {
       const retryMs = local.waitFor(bucketOf(address), limit, now);
       return retryMs === 0
         ? undefined
-        : { kind: "limited", tier: "address", retryMs, limits: [{ tier: "address", limit, remaining: 0 }] };
+        : { kind: "rate_limited", tier: "address", retryMs, limits: [{ tier: "address", limit, remaining: 0 }] };
     },
     failed: (address, now) => void local.take(bucketOf(address), limit, now),
   };

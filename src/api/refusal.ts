@@ -47,13 +47,13 @@ export function toError(refusal: AccessRefusal): AppError {
       return new AppError("forbidden", "This API key may not be used from your address. Its owner decides from where.");
     case "not_on_list":
       return new AppError("not_found", "There is nothing of this name for this API key.");
-    case "limited": {
+    case "rate_limited": {
       const seconds = Math.max(1, Math.ceil(refusal.retryMs / 1000));
       const text = `The limit on calls (${refusal.tier}) is reached. Try again in ${seconds} s.`;
-      return new AppError("limited", text, { headers: { "retry-after": String(seconds) } });
+      return new AppError("rate_limited", text, { headers: { "retry-after": String(seconds) } });
     }
-    case "quota_used_up":
-      return new AppError("quota_used_up", `The quota of this API key is used up: ${refusal.quota.max} calls.`);
+    case "quota_exceeded":
+      return new AppError("quota_exceeded", `The quota of this API key is used up: ${refusal.quota.max} calls.`);
     default:
       return refusal satisfies never;
   }

@@ -2,6 +2,7 @@ import { Hono, type Context } from "hono";
 import type { Admission, AdmissionRequest, Admitted } from "../access/admission.ts";
 import { authenticate, type AuthenticateDeps, type Claim } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
+import { mayUseServer } from "../access/policy.ts";
 import type { Principal } from "../access/principal.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
@@ -160,14 +161,15 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     }
     const origin = c.req.raw.headers.get("origin");
     const resourceMetadata = `${deps.config.BASE_URL}/.well-known/oauth-protected-resource/mcp${slug === null ? "" : `/${slug}`}`;
-    const response = refusalResponse(refusal, { id: envelope?.id ?? null, requestId, resourceMetadata });
+    const shown = envelope && principal ? asUnknown(refusal, envelope, slug, principal) : refusal;
+    const response = refusalResponse(shown, { id: envelope?.id ?? null, requestId, resourceMetadata });
     return refusal.kind === "foreign_origin" ? response : withHeaders(response, corsHeaders(origin));
   }
 
   /** Who goes on over a limit is in the log once in a while, not each time: refusing must stay cheap. */
   const limitedAt = new Map<string, number>();
   function isWorthARow({ kind }: Refusal, { credential }: Principal, now: number): boolean {
-    if (kind !== "limited" && kind !== "quota_used_up") return true;
+    if (kind !== "rate_limited" && kind !== "quota_exceeded") return true;
     if (now - (limitedAt.get(credential.id) ?? 0) < LIMITED_ROW_MS) return false;
     if (limitedAt.size >= MAX_LIMITED) limitedAt.clear();
     limitedAt.set(credential.id, now);
@@ -216,6 +218,13 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return isSlug(slug) ? answer(c, slug) : next();
   });
   return app;
+}
+
+/** What is not on a credential's list does not exist for it: the answer is that of a name that nobody has. */
+function asUnknown(refusal: Refusal, { method, target }: Envelope, slug: string | null, principal: Principal): Refusal {
+  if (refusal.kind !== "not_on_list") return refusal;
+  if (slug !== null && !mayUseServer(principal, slug)) return { kind: "unknown_server" };
+  return method === "tools/call" && target !== null ? { kind: "unknown_tool", name: target } : refusal;
 }
 
 /** What the log says of a refusal beside its kind. */

@@ -13,6 +13,7 @@ export type Refusal =
   | { kind: "malformed_json" }
   | { kind: "not_a_single_message" }
   | { kind: "unknown_server" }
+  | { kind: "unknown_tool"; name: string }
   | { kind: "upstream_unavailable"; message: string; slug: string }
   | { kind: "unavailable" }
   | { kind: "internal" };
@@ -102,9 +103,9 @@ function answer(refusal: Refusal): Answer {
         code: INVALID_PARAMS,
         message: "Unknown tool or server: this API key has none of this name on its list.",
       };
-    case "limited":
+    case "rate_limited":
       return limited(refusal);
-    case "quota_used_up": {
+    case "quota_exceeded": {
       const { max, period, endsAt } = refusal.quota;
       const retrySeconds = refusal.retryMs === null ? null : Math.max(1, Math.ceil(refusal.retryMs / 1000));
       const until =
@@ -137,6 +138,8 @@ function answer(refusal: Refusal): Answer {
         code: INVALID_REQUEST,
         message: "Send one JSON-RPC 2.0 request or notification; batches are not accepted.",
       };
+    case "unknown_tool":
+      return { status: 200, code: INVALID_PARAMS, message: `Unknown tool: ${refusal.name.slice(0, 128)}` };
     case "unknown_server":
       return { status: 200, code: INVALID_PARAMS, message: "Unknown server: your organization has none of this name." };
     case "upstream_unavailable":
@@ -166,7 +169,7 @@ function answer(refusal: Refusal): Answer {
 }
 
 /** An error that an agent can act on: which limit, and when to come back. */
-function limited({ tier, retryMs, limits }: Extract<AccessRefusal, { kind: "limited" }>): Answer {
+function limited({ tier, retryMs, limits }: Extract<AccessRefusal, { kind: "rate_limited" }>): Answer {
   const retryAfterSeconds = Math.max(1, Math.ceil(retryMs / 1000));
   const whose = tier === "address" ? "requests of your address that came to nothing" : `the ${tier}'s calls`;
   return {

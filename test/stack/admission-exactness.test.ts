@@ -153,7 +153,7 @@ const clientsOf = (subject: Subject): Client[] =>
 const isAdmitted = (admission: Admission) => "admitted" in admission;
 const admittedOf = async (calls: Promise<Admission>[]) => (await Promise.all(calls)).filter(isAdmitted).length;
 const tierOf = (admission: Admission) =>
-  "refusal" in admission && admission.refusal.kind === "limited" ? admission.refusal.tier : undefined;
+  "refusal" in admission && admission.refusal.kind === "rate_limited" ? admission.refusal.tier : undefined;
 
 const redisNow = async () => {
   const [seconds = 0, micros = 0] = (await redis.time()).map(Number);
@@ -244,7 +244,7 @@ describe("a refusal", () => {
     expect(await admittedOf(clients.map(({ call }) => call()))).toBe(3);
     const before = await statesOf(subject);
     const refused = await Promise.all(clients.map(({ call }) => call()));
-    expect(refused.every((one) => "refusal" in one && one.refusal.kind === "quota_used_up")).toBe(true);
+    expect(refused.every((one) => "refusal" in one && one.refusal.kind === "quota_exceeded")).toBe(true);
     expect(await statesOf(subject)).toEqual(before);
   });
 });

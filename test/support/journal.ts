@@ -17,8 +17,21 @@ export interface StreamEntry {
 /** What the audit stream of a person's own tenant holds. */
 export async function auditStream(userId: string): Promise<StreamEntry[]> {
   const stream = redisKeys.auditStream(auditShardOf(personalTenantId(userId)));
-  const entries = (await connectRedis(config).eval(READ, [stream], [])) as [string, [string, string]][];
-  return entries.map(([id, [kind, row]]) => ({ id, kind, row: JSON.parse(row) as Record<string, unknown> }));
+  const entries = await connectRedis(config).eval<[], [string, [string, string]][]>(READ, [stream], []);
+  return entries.flatMap(([id, [kind, text]]) => {
+    const row = parsed(text);
+    return row === undefined ? [] : [{ id, kind, row }];
+  });
+}
+
+/** Other stories leave entries that nobody can read. */
+function parsed(text: string): Record<string, unknown> | undefined {
+  try {
+    const row: unknown = JSON.parse(text);
+    return typeof row === "object" && row !== null ? (row as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Resolves when everything that happened before is written down and trimmed: from then on only the test itself makes requests. */

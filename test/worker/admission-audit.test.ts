@@ -180,8 +180,8 @@ describe("a refused call", () => {
   });
 
   it.each([
-    ["a limit", { perMinute: 1, burst: 1 }, "limited"],
-    ["a quota", { quotaMax: 1, quotaPeriod: "total" }, "quota_used_up"],
+    ["a limit", { perMinute: 1, burst: 1 }, "rate_limited"],
+    ["a quota", { quotaMax: 1, quotaPeriod: "total" }, "quota_exceeded"],
   ])("R11: over %s has one row in ten seconds, however many there are", async (_what, fields, code) => {
     const subject = await keyWith(fields);
     expect((await echo(subject.key)).status).toBe(200);

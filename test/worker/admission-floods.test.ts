@@ -24,7 +24,7 @@ async function shutOut(address: string): Promise<void> {
 
 function expectShutOut({ status, error, response }: RpcAnswer): void {
   expect(status).toBe(429);
-  expect(error).toMatchObject({ code: 429, data: { code: "limited", tier: "address" } });
+  expect(error).toMatchObject({ code: 429, data: { code: "rate_limited", tier: "address" } });
   const seconds = Number(response.headers.get("retry-after"));
   expect(seconds).toBeGreaterThan(0);
   expect(seconds).toBeLessThanOrEqual(120);
@@ -198,7 +198,7 @@ describe("requests that come to nothing", () => {
         const answer = await send(n);
         expect(answer.status).toBe(429);
         expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
-        expect(await answer.json()).toMatchObject({ error: { data: { code: "limited", tier: "address" } } });
+        expect(await answer.json()).toMatchObject({ error: { data: { code: "rate_limited", tier: "address" } } });
       }
       expect(await stats()).toMatchObject({ redisRequests: 0, sqlRequests: 0 });
       const elsewhere = await post(gateway, { ...headers(key), ...from(`${newNetwork()}::1`) }, body, path);

@@ -41,7 +41,7 @@ async function statusesOf(times: number, call: () => Promise<RpcAnswer>): Promis
 /** What an agent is told when a limit is reached. */
 function expectLimited({ status, error, response }: RpcAnswer, tier: string, burst: number): void {
   expect(status).toBe(429);
-  expect(error).toMatchObject({ code: 429, data: { code: "limited", tier } });
+  expect(error).toMatchObject({ code: 429, data: { code: "rate_limited", tier } });
   const seconds = Number(response.headers.get("retry-after"));
   expect(seconds).toBeGreaterThan(50);
   expect(seconds).toBeLessThanOrEqual(60);
@@ -157,7 +157,7 @@ describe("limits", () => {
     expect([(await echo(first.key)).status, (await echo(second.key)).status]).toEqual([200, 200]);
     const third = await echo(first.key);
     expect([leftOf(third.response, "credential"), leftOf(third.response, "quota")]).toEqual([1, 0]);
-    expect((await echo(second.key)).error?.data).toMatchObject({ code: "quota_used_up" });
+    expect((await echo(second.key)).error?.data).toMatchObject({ code: "quota_exceeded" });
   });
 
   it.each([
@@ -182,7 +182,7 @@ describe("quotas", () => {
     const before = await countsOf(subject);
     const refused = await echo(subject.key);
     expect(refused.status).toBe(429);
-    expect(refused.error).toMatchObject({ code: 429, data: { code: "quota_used_up", tier: "quota" } });
+    expect(refused.error).toMatchObject({ code: 429, data: { code: "quota_exceeded", tier: "quota" } });
     const { resetsAt } = refused.error?.data ?? {};
     if (quotaPeriod === "total") expect(resetsAt).toBeNull();
     else {

@@ -5,7 +5,8 @@ import { callTool, db, newUser, resetStats, stats } from "../support/gateway.ts"
 
 const letters = () =>
   [...crypto.getRandomValues(new Uint8Array(64))].map((byte) => String.fromCharCode(97 + (byte % 26))).join("");
-const hex = (bytes: ArrayBuffer) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (bytes: ArrayBuffer) =>
+  [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 const statusOf = async (key: string, headers: Record<string, string> = {}) =>
   (await callTool("echo", { text: "x" }, { key, headers })).status;
@@ -22,7 +23,9 @@ async function importedKey(change = sql`enabled = true`): Promise<string> {
 }
 
 /** A key of the retired table with salted hashes, kept aside until it is presented. */
-async function saltedKey(fields: { addresses?: string[]; lockedUntil?: string } = {}): Promise<{ key: string; id: string }> {
+async function saltedKey(
+  fields: { addresses?: string[]; lockedUntil?: string } = {},
+): Promise<{ key: string; id: string }> {
   const [key, { id: userId }] = [`ek_${letters()}`, await newUser()];
   const salt = crypto.getRandomValues(new Uint8Array(16));
   const hash = await crypto.subtle.digest("SHA-256", new Uint8Array([...salt, ...new TextEncoder().encode(key)]));
@@ -46,7 +49,9 @@ describe("keys of the old system", () => {
     expect(await statusOf(key)).toBe(200);
     await resetStats();
     expect(await statusOf(key)).toBe(200);
-    expect((await stats()).log.filter(({ to, what }) => to === "upstash" && what[0] === "evalsha").length).toBeGreaterThan(0);
+    expect(
+      (await stats()).log.filter(({ to, what }) => to === "upstash" && what[0] === "evalsha").length,
+    ).toBeGreaterThan(0);
   });
 
   it.each([sql`enabled = false`, sql`expires_at = now() at time zone 'utc' - interval '1 minute'`])(

@@ -84,7 +84,7 @@ describe("the limits of an organization", () => {
     await db.execute(sql`update api_key_policy set tenant_id = ${team.id} where key_id in (${one.id}, ${other.id})`);
     await manage("PUT", limitsOf(team.id), { tenant: ONE });
     expect((await echo(one.key)).status).toBe(200);
-    expect((await echo(other.key)).error?.data).toMatchObject({ code: "limited", tier: "tenant" });
+    expect((await echo(other.key)).error?.data).toMatchObject({ code: "rate_limited", tier: "tenant" });
     expect((await echo(stranger.key)).status).toBe(200);
   });
 
@@ -92,7 +92,7 @@ describe("the limits of an organization", () => {
     const { key, userId } = await newKey();
     await manage("PUT", limitsOf(`personal-${userId}`), { tools: { echo: ONE } });
     expect((await echo(key)).status).toBe(200);
-    expect((await echo(key)).error?.data).toMatchObject({ code: "limited", tier: "tool" });
+    expect((await echo(key)).error?.data).toMatchObject({ code: "rate_limited", tier: "tool" });
     expect((await callTool("whoami", {}, { key })).status).toBe(200);
   });
 

@@ -93,7 +93,7 @@ describe("/mcp while Redis is down", () => {
       expect(await statusOf(key, { "cf-connecting-ip": LOCAL })).toBe(403);
       expect(await statusOf(reader.key)).toBe(403);
       const other = await callTool("whoami", {}, { key, headers: { "cf-connecting-ip": "203.0.113.9" } });
-      expect(other.error).toMatchObject({ data: { code: "not_on_list" } });
+      expect(other.error).toMatchObject({ data: { code: "unknown_tool" } });
     });
   });
 
@@ -104,7 +104,9 @@ describe("/mcp while Redis is down", () => {
       for (let at = 0; at < 3; at++) expect(await statusOf(key)).toBe(200);
       const refused = await echo(key);
       expect(refused.status).toBe(429);
-      expect(refused.error).toMatchObject({ data: { code: "limited", tier: "credential", retryAfterSeconds: 60 } });
+      expect(refused.error).toMatchObject({
+        data: { code: "rate_limited", tier: "credential", retryAfterSeconds: 60 },
+      });
       expect(refused.response.headers.get("retry-after")).toBe("60");
     });
   });
@@ -121,7 +123,7 @@ describe("/mcp while Redis is down", () => {
       const answers = await Promise.all(Array.from({ length: 12 }, () => echo(key)));
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(5);
       for (const { error } of answers.filter(({ status }) => status !== 200))
-        expect(error).toMatchObject({ data: { code: "quota_used_up" } });
+        expect(error).toMatchObject({ data: { code: "quota_exceeded" } });
     });
     await connectRedis(config).del(redisKeys.keyRecord(await sha256(key)));
     expect(await statusOf(key)).toBe(429);

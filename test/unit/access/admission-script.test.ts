@@ -96,7 +96,7 @@ describe("R9: the record of a credential in Redis", () => {
   it("R9: of version 3 is not that of version 31", async () => {
     await fill({ held: versioned({}, 31) });
     expect(await ask()).toEqual(["record", expect.stringMatching(new RegExp(`^31\\|`))]);
-    expect(headerOf(versioned({}, 31))).toBe("31|5|7|");
+    expect(headerOf(versioned({}, 31))).toBe("31|5|7|works||");
   });
 
   it("J07: has expired when Redis' clock says so, whatever the isolate's", async () => {
@@ -142,7 +142,7 @@ describe("R10: what a call takes", () => {
       const [state, text] = (await ask({ held })) as [string, string];
       expect(state).toBe("verdict");
       if (expected.taken) expect(text.split(/[|,]/).slice(0, 2)).toEqual(["ok", String(expected.remaining)]);
-      else expect(text).toBe(`limited|1|${expected.retryMs}`);
+      else expect(text).toBe(`rate_limited|1|${expected.retryMs}`);
       if (expected.taken) ({ bucket } = expected);
     }
   });
@@ -152,7 +152,7 @@ describe("R10: what a call takes", () => {
     expect(await fill({ held, tool: "echo" })).toEqual(["verdict", "ok|199,399,1999,0,4999||"]);
     const keys = await bucketKeys();
     const before = await redis.mget(keys);
-    expect(await ask({ held, tool: "echo", entry: "{}" })).toEqual(["verdict", "limited|4|1000"]);
+    expect(await ask({ held, tool: "echo", entry: "{}" })).toEqual(["verdict", "rate_limited|4|1000"]);
     expect(await redis.mget(keys)).toEqual(before);
     expect(await redis.exists("mrg1:audit:6")).toBe(0);
     expect(await ask({ held, tool: "whoami" })).toEqual(["verdict", "ok|198,398,1998,0,4998||"]);

@@ -30,8 +30,8 @@ describe("what admission said", () => {
     ["ok|0||", { state: "ok", remaining: [0], used: undefined, entryId: undefined }],
     ["ok|||", { state: "ok", remaining: [], used: undefined, entryId: undefined }],
     ["ok|1|0|", { state: "ok", remaining: [1], used: 0, entryId: undefined }],
-    ["limited|1|1", { state: "limited", bucket: 0, retryMs: 1 }],
-    ["limited|5|60000", { state: "limited", bucket: 4, retryMs: 60_000 }],
+    ["rate_limited|1|1", { state: "rate_limited", bucket: 0, retryMs: 1 }],
+    ["rate_limited|5|60000", { state: "rate_limited", bucket: 4, retryMs: 60_000 }],
     ["quota|10", { state: "quota", used: 10 }],
   ])("is read from %j", (text, verdict) => {
     expect(parseVerdict(text)).toEqual(verdict);
@@ -114,7 +114,7 @@ describe("R9: what Redis is asked", () => {
       ],
       args: [
         "0",
-        "3|5|7|",
+        "3|5|7|works||",
         "",
         "0",
         "take",
@@ -147,7 +147,7 @@ describe("R9: what Redis is asked", () => {
       "mrg1:ended:grant-1",
       "mrg1:ended:managed-1",
     ]);
-    expect(args).toEqual(["2", "3|5|7|", "", "0", "take", "", "", "0", "90", ""]);
+    expect(args).toEqual(["2", "3|5|7|works||", "", "0", "take", "", "", "0", "90", ""]);
   });
 
   it("R8: names the epochs of a token's tenant and user before any record is known", () => {

@@ -39,7 +39,7 @@ describe("R9: what it costs to let a call in", () => {
     const { deps, counts, asked } = warm([OK]);
     expect(await call(deps)).toHaveProperty("admitted");
     expect(counts()).toEqual({ redis: 1, sql: 0, left: 0 });
-    expect(asked.scripts[0]).toMatchObject({ name: "admit", args: expect.arrayContaining(["3|5|7|"]) });
+    expect(asked.scripts[0]).toMatchObject({ name: "admit", args: expect.arrayContaining(["3|5|7|works||"]) });
     expect(deps.memory.confirmedAt(RECORD_KEY)).toBe(NOW);
   });
 
@@ -72,7 +72,7 @@ describe("R9: what it costs to let a call in", () => {
     expect(counts()).toEqual({ redis: 2, sql: 1, left: 0 });
     expect(asked.scripts.map(({ args }) => args.slice(1, 3))).toEqual([
       ["", ""],
-      ["1|5|7|", expect.stringMatching(/^1\|5/)],
+      ["1|5|7|works||", expect.stringMatching(/^1\|5/)],
     ]);
   });
 
@@ -146,20 +146,20 @@ describe("R9: what Redis says of a record", () => {
       principal: { userId: "user-1" },
     });
     expect(counts()).toEqual({ redis: 2, sql: 0, left: 0 });
-    expect(asked.scripts[1]?.args.slice(1, 5)).toEqual(["4|5|7|", "", "0", "refuse"]);
+    expect(asked.scripts[1]?.args.slice(1, 5)).toEqual(["4|5|7|ended||", "", "0", "refuse"]);
     expect(deps.memory.get(RECORD_KEY)).toEqual(current);
   });
 
   it.each([
     ["miss", ["miss", ""]],
     ["stale", ["stale", ""]],
-    ["garbage in place of the record", ["record", "3|5|7|<html>"]],
+    ["garbage in place of the record", ["record", "3|5|7|works||<html>"]],
   ])("R9: %s: Postgres is asked, and what it says goes along", async (_state, answer) => {
     const { deps, counts, asked } = warm([answer, OK], {}, { postgres: [[{ ...ROW, version: "4" }]] });
     expect(await call(deps)).toHaveProperty("admitted");
     expect(counts()).toEqual({ redis: 2, sql: 1, left: 0 });
-    expect(asked.scripts[1]?.args[1]).toBe("4|5|7|");
-    expect(asked.scripts[1]?.args[2]).toMatch(/^4\|5\|7\|\{/);
+    expect(asked.scripts[1]?.args[1]).toBe("4|5|7|works||");
+    expect(asked.scripts[1]?.args[2]).toMatch(/^4\|5\|7\|works\|\|\{/);
   });
 
   it("R9: stale: what was read before a change is read again", async () => {
@@ -167,7 +167,7 @@ describe("R9: what Redis says of a record", () => {
     const { deps, counts, asked } = stores({ redis: [["none", ""], ["stale", ""], OK], postgres: rows });
     expect(await call(deps)).toHaveProperty("admitted");
     expect(counts()).toEqual({ redis: 3, sql: 2, left: 0 });
-    expect(asked.scripts.slice(1).map(({ args }) => args[1])).toEqual(["3|5|7|", "4|5|7|"]);
+    expect(asked.scripts.slice(1).map(({ args }) => args[1])).toEqual(["3|5|7|works||", "4|5|7|works||"]);
   });
 
   it.each(["ended", "dead", "unknown", "expired"])("R9: %s: refused, and forgotten", async (state) => {
@@ -203,20 +203,20 @@ describe("R9: what Redis says of a record", () => {
   });
 
   it.each([
-    ["limited|1|250", "credential", 250],
-    ["limited|4|1", "tool", 1],
-    ["limited|5|60000", "gateway", 60_000],
+    ["rate_limited|1|250", "credential", 250],
+    ["rate_limited|4|1", "tool", 1],
+    ["rate_limited|5|60000", "gateway", 60_000],
   ])("R10: verdict %s: the limit that was reached, and when to come back", async (verdict, tier, retryMs) => {
     const { deps } = warm([["verdict", verdict]]);
     const answer = await call(deps);
-    expect(answer).toMatchObject({ refusal: { kind: "limited", tier, retryMs }, principal: { userId: "user-1" } });
+    expect(answer).toMatchObject({ refusal: { kind: "rate_limited", tier, retryMs }, principal: { userId: "user-1" } });
     expect(answer).toHaveProperty("refusal.limits", [{ tier, limit: expect.anything(), remaining: 0 }]);
   });
 
   it("verdict quota: the quota is used up", async () => {
     const { deps } = warm([["verdict", "quota|10"]], { quota });
     expect(await call(deps)).toMatchObject({
-      refusal: { kind: "quota_used_up", quota, retryMs: expect.anything() },
+      refusal: { kind: "quota_exceeded", quota, retryMs: expect.anything() },
       principal: { userId: "user-1" },
     });
   });
@@ -255,7 +255,7 @@ describe("J07: a key that is refused", () => {
     const { deps, counts } = stores({ redis: [["blocked", "59000"]] });
     expect(await call(deps)).toEqual({
       refusal: {
-        kind: "limited",
+        kind: "rate_limited",
         tier: "address",
         retryMs: 59_000,
         limits: [{ tier: "address", limit: GUESSES, remaining: 0 }],
@@ -296,10 +296,10 @@ describe("R19: a key of the old system", () => {
     const made = stores({ redis: [["none", ""], ["unknown", ""], OK], postgres: [[], [ROW]] });
     expect(await call(adopting(made, true), legacy)).toHaveProperty("admitted");
     expect(made.asked.adopted).toEqual([legacy.key]);
-    expect(made.asked.scripts.map(({ name, args }) => `${name} ${args[2]?.slice(0, 7)}`)).toEqual([
+    expect(made.asked.scripts.map(({ name, args }) => `${name} ${args[2]?.slice(0, 14)}`)).toEqual([
       "locate found",
       "locate guess",
-      "admit 3|5|7|{",
+      "admit 3|5|7|works||{",
     ]);
     expect(made.counts()).toEqual({ redis: 3, sql: 2, left: 0 });
   });
@@ -362,13 +362,13 @@ describe("M06: a Redis that does not answer as it should", () => {
   });
 
   it("M06: that cannot look a key up leaves that to Postgres", async () => {
-    const { deps, counts } = stores({ redis: [DOWN], postgres: [[ROW]] });
+    const { deps, counts } = stores({ redis: [DOWN, DOWN], postgres: [[ROW]] });
     expect(await call(deps)).toMatchObject({ admitted: { isDegraded: true } });
-    expect(counts()).toEqual({ redis: 1, sql: 1, left: 0 });
+    expect(counts()).toEqual({ redis: 2, sql: 1, left: 0 });
   });
 
   it("R8: and a Postgres that does not either let nobody in", async () => {
-    const { deps } = stores({ redis: [DOWN], postgres: [new PostgresDown("away")] });
+    const { deps } = stores({ redis: [DOWN, DOWN], postgres: [new PostgresDown("away")] });
     await expect(call(deps)).rejects.toThrow("away");
   });
 

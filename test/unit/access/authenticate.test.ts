@@ -44,7 +44,7 @@ function shutOut({ strangers: who }: AuthenticateDeps): void {
 
 const refusal = (presented: string, reason: string) => ({ refusal: { kind: "invalid_credential", presented, reason } });
 const badForm = refusal("api_key", "wrong form or checksum");
-const limited = { refusal: { kind: "limited", tier: "address", retryMs: 1_000 } };
+const limited = { refusal: { kind: "rate_limited", tier: "address", retryMs: 1_000 } };
 
 describe("R8: a caller with an API key", () => {
   it("R8: claims it by its hash, at the cost of no request", async () => {
@@ -181,7 +181,7 @@ describe("R10: an address that keeps failing", () => {
       "invalid_credential",
       "invalid_credential",
       "invalid_credential",
-      "limited",
+      "rate_limited",
     ]);
   });
 

@@ -96,7 +96,7 @@ describe("M06: without Redis", () => {
       remaining: 0,
     });
     expect(answers[2]).toMatchObject({
-      refusal: { kind: "limited", tier: "credential", retryMs: 1_000 },
+      refusal: { kind: "rate_limited", tier: "credential", retryMs: 1_000 },
       principal: { userId: "user-1" },
     });
     expect(await call(deps, {}, KEY, NOW + 1_000)).toHaveProperty("admitted");
@@ -106,7 +106,7 @@ describe("M06: without Redis", () => {
     const row = { ...ROW, per_minute: 8, burst: 8 };
     const { deps } = stores({ postgres: [[row], [row], [{ ...ROW, chain_id: "chain-2" }]] });
     await call(deps);
-    expect(await call(deps)).toMatchObject({ refusal: { kind: "limited", tier: "credential" } });
+    expect(await call(deps)).toMatchObject({ refusal: { kind: "rate_limited", tier: "credential" } });
     const other = await call(deps);
     // The user's bucket holds an eighth of 400: two calls were admitted.
     expect(other).toHaveProperty("admitted.limits.1.remaining", 48);
@@ -116,7 +116,7 @@ describe("M06: without Redis", () => {
     const row = { ...ROW, per_minute: 1, burst: 1 };
     const { deps } = stores({ postgres: [[row], [row]] });
     expect(await call(deps)).toHaveProperty("admitted");
-    expect(await call(deps)).toMatchObject({ refusal: { kind: "limited", retryMs: 60_000 } });
+    expect(await call(deps)).toMatchObject({ refusal: { kind: "rate_limited", retryMs: 60_000 } });
   });
 });
 
@@ -155,7 +155,7 @@ describe("M06: what must be noted without Redis", () => {
   it("is refused when the quota is used up", async () => {
     const { deps } = stores({ postgres: [withQuota("10"), [], withQuota("10"), []] });
     const refused = {
-      refusal: { kind: "quota_used_up", quota: { max: 10, used: 10 }, retryMs: expect.anything() },
+      refusal: { kind: "quota_exceeded", quota: { max: 10, used: 10 }, retryMs: expect.anything() },
       principal: { userId: "user-1" },
     };
     expect(await call(deps)).toMatchObject(refused);

@@ -26,7 +26,7 @@ describe("R9: the text of a record", () => {
 
   it("R9: begins with what tells it from older and newer ones", () => {
     const held = versioned();
-    expect(headerOf(held)).toBe("3|5|7|");
+    expect(headerOf(held)).toBe("3|5|7|works||");
     expect(recordText(held).startsWith(headerOf(held))).toBe(true);
     expect(headerOf({ ...held, version: 31 }).startsWith(headerOf(held))).toBe(false);
   });
@@ -42,19 +42,19 @@ describe("R9: the text of a record", () => {
     ["the mark of an end", "4|dead"],
     ["the mark of an unknown key", "0|unknown"],
     ["nothing", ""],
-    ["a header alone", "3|5|7|"],
-    ["a header before text", "3|5|7|dead"],
+    ["a header alone", "3|5|7|works||"],
+    ["a header before text", "3|5|7|works||dead"],
     ["a record cut off", recordText(versioned()).slice(0, -1)],
     ["a record with more behind it", `${recordText(versioned())}x`],
     ["a record without its header", JSON.stringify(record())],
     ["a record with a shorter header", `3|5|${JSON.stringify(record())}`],
-    ["a negative version", `-3|5|7|${JSON.stringify(record())}`],
-    ["a version that is no number", `x|5|7|${JSON.stringify(record())}`],
-    ["a list", "3|5|7|[]"],
-    ["null", "3|5|7|null"],
-    ["an empty object", "3|5|7|{}"],
-    ["a record without an answer", '3|5|7|{"id":"key-1"}'],
-    ["a record whose answer is no answer", '3|5|7|{"id":"key-1","works":"true"}'],
+    ["a negative version", `-3|5|7|works||${JSON.stringify(record())}`],
+    ["a version that is no number", `x|5|7|works||${JSON.stringify(record())}`],
+    ["a list", "3|5|7|works||[]"],
+    ["null", "3|5|7|works||null"],
+    ["an empty object", "3|5|7|works||{}"],
+    ["a record without an answer", '3|5|7|works||{"id":"key-1"}'],
+    ["a record whose answer is no answer", '3|5|7|works||{"id":"key-1","works":"true"}'],
     ["a record of the release before", '{"id":"key-1","enabled":true,"scopes":[]}'],
     ["HTML", "<html>"],
   ])("is none for %s: Postgres decides then", (_what, text) => {

@@ -17,7 +17,11 @@ describe("R10: an address whose requests come to nothing", () => {
     fail(who, "192.0.2.1", 2);
     expect(who.refusalOf("192.0.2.1", NOW)).toBeUndefined();
     fail(who, "192.0.2.1", 1);
-    const refusal = { kind: "limited", tier: "address", limits: [{ tier: "address", limit: LIMIT, remaining: 0 }] };
+    const refusal = {
+      kind: "rate_limited",
+      tier: "address",
+      limits: [{ tier: "address", limit: LIMIT, remaining: 0 }],
+    };
     expect(who.refusalOf("192.0.2.1", NOW)).toEqual({ ...refusal, retryMs: 1_000 });
     expect(who.refusalOf("192.0.2.1", NOW + 999)).toEqual({ ...refusal, retryMs: 1 });
     expect(who.refusalOf("192.0.2.1", NOW + 1_000)).toBeUndefined();

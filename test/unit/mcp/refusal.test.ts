@@ -28,18 +28,18 @@ const EACH: { [K in Refusal["kind"]]: { refusal: Extract<Refusal, { kind: K }>; 
   not_administrator: { refusal: { kind: "not_administrator" }, status: 403, code: 403 },
   address_not_allowed: { refusal: { kind: "address_not_allowed" }, status: 403, code: 403 },
   not_on_list: { refusal: { kind: "not_on_list" }, status: 200, code: -32602 },
-  quota_used_up: {
+  quota_exceeded: {
     refusal: {
-      kind: "quota_used_up",
+      kind: "quota_exceeded",
       quota: { max: 10, period: "2027-01", used: 10, endsAt: 1_801_440_000_000 },
       retryMs: 90_500,
     },
     status: 429,
     code: 429,
   },
-  limited: {
+  rate_limited: {
     refusal: {
-      kind: "limited",
+      kind: "rate_limited",
       tier: "tenant",
       retryMs: 1_500,
       limits: [{ tier: "tenant", limit: { perMinute: 60, burst: 10 }, remaining: 0 }],
@@ -53,6 +53,7 @@ const EACH: { [K in Refusal["kind"]]: { refusal: Extract<Refusal, { kind: K }>; 
   unsupported_media_type: { refusal: { kind: "unsupported_media_type" }, status: 415, code: -32600 },
   malformed_json: { refusal: { kind: "malformed_json" }, status: 400, code: -32700 },
   not_a_single_message: { refusal: { kind: "not_a_single_message" }, status: 400, code: -32600 },
+  unknown_tool: { refusal: { kind: "unknown_tool", name: "nothing" }, status: 200, code: -32602 },
   unknown_server: { refusal: { kind: "unknown_server" }, status: 200, code: -32602 },
   upstream_unavailable: {
     refusal: { kind: "upstream_unavailable", message: "It is away.", slug: "notes" },
@@ -93,7 +94,7 @@ describe.each(CASES)("the refusal $refusal.kind", ({ refusal, status, code }) =>
       id: 7,
       error: { code, data: { code: refusal.kind, requestId: "req-1" } },
     });
-    expect(body.error.message).toMatch(/^[A-Z].*\.$/);
+    expect(body.error.message).toMatch(/^[A-Z].*(\.|: nothing)$/);
     expect(Object.keys(body)).toEqual(["jsonrpc", "error", "id"]);
   });
 
@@ -167,18 +168,18 @@ describe("K03: a credential that is not good", () => {
 });
 
 describe("R10: a call that is over a limit", () => {
-  const limits = EACH.limited.refusal.limits;
+  const limits = EACH.rate_limited.refusal.limits;
   const limited = (retryMs: number, tier: "tool" | "address" = "tool") =>
-    answer({ kind: "limited", tier, retryMs, limits });
+    answer({ kind: "rate_limited", tier, retryMs, limits });
 
   it("R10: is told which limit, in headers and in words that an agent can act on", async () => {
-    const response = answer(EACH.limited.refusal);
+    const response = answer(EACH.rate_limited.refusal);
     expect(response.headers.get("retry-after")).toBe("2");
     expect(response.headers.get("ratelimit")).toBe('"tenant";r=0;t=10');
     expect(response.headers.get("ratelimit-policy")).toBe('"tenant";q=10;w=10');
     const { error } = await response.json<Body>();
     expect(error.message).toBe("Too many requests: the limit on the tenant's calls is reached. Try again in 2 s.");
-    expect(error.data).toEqual({ code: "limited", requestId: "req-1", tier: "tenant", retryAfterSeconds: 2 });
+    expect(error.data).toEqual({ code: "rate_limited", requestId: "req-1", tier: "tenant", retryAfterSeconds: 2 });
   });
 
   it.each([
@@ -196,14 +197,14 @@ describe("R10: a call that is over a limit", () => {
   });
 
   it("says when a quota starts again, or whom to ask", async () => {
-    const monthly = answer(EACH.quota_used_up.refusal);
+    const monthly = answer(EACH.quota_exceeded.refusal);
     const { error } = await monthly.json<Body>();
     expect(error.message).toContain(new Date(1_801_440_000_000).toISOString());
     expect(monthly.headers.get("retry-after")).toBe("91");
-    const total = { ...EACH.quota_used_up.refusal.quota, period: "total", endsAt: null };
-    expect((await answer({ kind: "quota_used_up", quota: total, retryMs: null }).json<Body>()).error.message).toContain(
-      "Ask its owner",
-    );
+    const total = { ...EACH.quota_exceeded.refusal.quota, period: "total", endsAt: null };
+    expect(
+      (await answer({ kind: "quota_exceeded", quota: total, retryMs: null }).json<Body>()).error.message,
+    ).toContain("Ask its owner");
   });
 
   it("L14: says the same of a server and of a tool that are not on the list", async () => {
