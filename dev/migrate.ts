@@ -10,9 +10,12 @@ try {
   await applyMigrations(url);
 } catch (error) {
   // What is there before the first migration was made by something else.
-  const isForeign = error instanceof Error && /already exists/.test(String(error.cause ?? error));
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const isForeign = cause instanceof Error && /already exists/.test(cause.message);
   if (!isForeign) throw error;
-  console.error("This database has tables of another system. Nothing was changed: see npm run legacy:import -- --dry-run.");
+  console.error(
+    "This database has tables of another system. Nothing was changed: see npm run legacy:import -- --dry-run.",
+  );
   process.exit(1);
 }
 console.log("The database is up to date.");

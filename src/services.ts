@@ -82,7 +82,12 @@ export function createServices(config: Config) {
   const memory = recordMemory(MAX_RECORDS);
   const local = localBuckets(MAX_LOCAL_BUCKETS);
   const admission = {
-    ...{ db, runScript, memory, local, log, limits: config.LIMITS },
+    db,
+    runScript,
+    memory,
+    local,
+    log,
+    limits: config.LIMITS,
     guesses: config.LIMITS.guess ?? GUESSES,
     adoptLegacyKey: config.LEGACY_KEYS === "accept" ? (key: string) => adoptLegacyKey(db, key, now()) : undefined,
   };

@@ -99,7 +99,11 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
 
     // serve: a built-in tool, or on to the upstream
     const call: Call = {
-      ...{ principal, envelope, request, slug, startedAt },
+      principal,
+      envelope,
+      request,
+      slug,
+      startedAt,
       catalog: atEpoch(deps.catalog, admitted.tenantEpoch),
       finished: Promise.withResolvers<Outcome>(),
     };

@@ -47,11 +47,13 @@ export function scriptRunner(
     script.sha1 ??= await sha1(script.source);
     const words = [keys.length, ...keys, ...args];
     let answer = await command(["EVALSHA", script.sha1, ...words]);
-    if (String(answer.error ?? "").includes("NOSCRIPT")) answer = await command(["EVAL", script.source, ...words]);
-    if (answer.error !== undefined) throw new RedisUnavailable(String(answer.error).slice(0, 200));
+    if (textOf(answer.error).includes("NOSCRIPT")) answer = await command(["EVAL", script.source, ...words]);
+    if (answer.error !== undefined) throw new RedisUnavailable(textOf(answer.error).slice(0, 200));
     return answer.result;
   };
 }
+
+const textOf = (error: unknown) => (typeof error === "string" ? error : "an error that is no text");
 
 async function sha1(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
