@@ -1,6 +1,7 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import type { Config } from "./config.ts";
+import { within } from "./deadline.ts";
 
 /** A database reached over Neon's HTTP driver: each statement or batch is one request; there are no interactive transactions. */
 export type Db = NeonHttpDatabase;
@@ -19,8 +20,12 @@ export function connectDatabases(
   config: Pick<Config, "DATABASE_URL" | "DATABASE_READ_URL" | "DATABASE_ANALYTICS_URL" | "NEON_HTTP_ENDPOINT">,
 ): Databases {
   if (config.NEON_HTTP_ENDPOINT) neonConfig.fetchEndpoint = config.NEON_HTTP_ENDPOINT;
+  // With its body: an answer that stops half-way is no answer.
   neonConfig.fetchFunction = (url: string, init: RequestInit) =>
-    fetch(url, { ...init, signal: AbortSignal.timeout(POSTGRES_TIMEOUT_MS) });
+    within(POSTGRES_TIMEOUT_MS, async (signal) => {
+      const response = await fetch(url, { ...init, signal });
+      return new Response(await response.arrayBuffer(), response);
+    });
   const connected = new Map<string, Db>();
   const connect = (url: string): Db => {
     const known = connected.get(url);

@@ -1,4 +1,5 @@
 import type { Config } from "./config.ts";
+import { within } from "./deadline.ts";
 
 /** Runs one script; keys and arguments are strings, the answer is what Redis gives, bulk strings as text. */
 export type RunScript = (script: RedisScript, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
@@ -28,16 +29,14 @@ export function scriptRunner(
 
   async function command(words: readonly (string | number)[]): Promise<{ result?: unknown; error?: unknown }> {
     try {
-      const response = await fetch(config.UPSTASH_REDIS_REST_URL, {
-        method: "POST",
-        headers,
-        body: JSON.stringify(words),
-        signal: AbortSignal.timeout(config.REDIS_TIMEOUT_MS),
+      const body = JSON.stringify(words);
+      return await within(config.REDIS_TIMEOUT_MS, async (signal) => {
+        const response = await fetch(config.UPSTASH_REDIS_REST_URL, { method: "POST", headers, body, signal });
+        const answer = await response.json<{ result?: unknown; error?: unknown } | null>();
+        if (typeof answer !== "object" || answer === null || !("result" in answer || "error" in answer))
+          throw new Error(`status ${response.status}`);
+        return answer;
       });
-      const answer = await response.json<{ result?: unknown; error?: unknown } | null>();
-      if (typeof answer !== "object" || answer === null || !("result" in answer || "error" in answer))
-        throw new Error(`status ${response.status}`);
-      return answer;
     } catch (error) {
       throw new RedisUnavailable("Redis did not answer.", { cause: error });
     }

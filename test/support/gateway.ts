@@ -1,14 +1,17 @@
 // What the worker stories share: requests to the Worker, people and keys to make them with, and the local stack's counters.
+import { sql } from "drizzle-orm";
 import { env, exports } from "cloudflare:workers";
 import { vi } from "vitest";
+import { auditShardOf } from "../../src/access/admission.ts";
 import { user as userTable, apikey } from "../../src/auth/schema.ts";
 import type * as mainModule from "../../src/index.ts";
 import { scopesToPermissions, type Scope } from "../../src/auth/scopes.ts";
-import { ensurePersonalTenant } from "../../src/auth/tenants.ts";
+import { ensurePersonalTenant, personalTenantId } from "../../src/auth/tenants.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../../src/keys/token.ts";
 import { parseConfig } from "../../src/platform/config.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import { connectDatabases } from "../../src/platform/db.ts";
+import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
 import { upstreamServer } from "../../src/upstreams/schema.ts";
 
 declare global {
@@ -25,12 +28,17 @@ if ("problems" in parsed) throw new Error(`test settings are wrong: ${JSON.strin
 export const config = parsed.config;
 export const origin = config.BASE_URL;
 export const db = connectDatabases(config).write;
+
+/** Whether the Worker has been given something to write down after the answer. */
+let hasJournal = false;
+
 const controls = (env as unknown as { TEST_CONTROLS: string }).TEST_CONTROLS;
 
 /** Sends a request to the Worker, from an address of its own unless the test gives one: no test meets another's limits. */
 export function request(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", randomAddress());
+  hasJournal ||= /^\/(mcp|api\/v1)/.test(path);
   return exports.default.fetch(new Request(`${origin}${path}`, { redirect: "manual", ...init, headers }));
 }
 
@@ -136,6 +144,8 @@ export const resetStats = async (): Promise<void> => {
 
 /** Lets Postgres or Redis fail while the work runs; see the local stack's controls for the modes. Afterwards the Worker trusts Redis again. */
 export async function withFault<T>(fault: Record<string, unknown>, work: () => Promise<T>): Promise<T> {
+  // Which request is the nth must not hang on what is still being written down.
+  if (JSON.stringify(fault).includes('"nth"')) await journalSettled();
   const answer = await fetch(`${controls}/faults`, { method: "POST", body: JSON.stringify(fault) });
   if (!answer.ok) throw new Error(await answer.text());
   try {
@@ -175,6 +185,7 @@ export async function eventually<T>(question: () => Promise<T | undefined>): Pro
   for (;;) {
     const answer = await question();
     if (answer !== undefined) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
     if (Date.now() > deadline) throw new Error("it did not happen within ten seconds");
   }
 }
@@ -187,4 +198,48 @@ export const upstreams = { everything, notes, down, private: "https://10.0.0.7/m
 /** Puts an upstream behind the gateway for a tenant. */
 export async function addUpstream(tenantId: string, slug: string, url: string, enabled = true): Promise<void> {
   await db.insert(upstreamServer).values({ id: crypto.randomUUID(), tenantId, slug, name: slug, url, enabled });
+}
+
+const READ = "#!lua flags=allow-key-locking\nreturn redis.call('XRANGE', KEYS[1], '-', '+')";
+
+/** One entry of an audit stream. */
+export interface StreamEntry {
+  id: string;
+  /** `i`: what was about to happen; `o`: what came of it. */
+  kind: string;
+  row: Record<string, unknown>;
+}
+
+/** What the audit stream of a person's own tenant holds. */
+export async function auditStream(userId: string): Promise<StreamEntry[]> {
+  const stream = redisKeys.auditStream(auditShardOf(personalTenantId(userId)));
+  const entries = await connectRedis(config).eval<[], [string, [string, string]][]>(READ, [stream], []);
+  return entries.flatMap(([id, [kind, text]]) => {
+    const row = rowOf(text);
+    return row === undefined ? [] : [{ id, kind, row }];
+  });
+}
+
+/** Other stories leave entries that nobody can read. */
+function rowOf(text: string): Record<string, unknown> | undefined {
+  try {
+    const row: unknown = JSON.parse(text);
+    return typeof row === "object" && row !== null ? (row as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Resolves when everything that happened before is written down and trimmed: from then on only the test itself makes requests. */
+export async function journalSettled(): Promise<void> {
+  if (!hasJournal) return;
+  const { key, id, userId } = await newKey();
+  await callTool("echo", { text: "last" }, { key });
+  await eventually(async () => {
+    const { rows } = await db.execute(sql`select 1 from audit_log where credential_id = ${id}`);
+    if (rows.length === 0) return undefined;
+    const left = (await auditStream(userId)).filter(({ row }) => row["credential_id"] === id);
+    return left.length === 0 ? true : undefined;
+  });
+  hasJournal = false;
 }

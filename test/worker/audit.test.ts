@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { callTool, eventually, newKey, newUser, request, rpc } from "../support/gateway.ts";
+import { callTool, journalSettled, newKey, newUser, request, rpc } from "../support/gateway.ts";
 
 interface Entry {
   event: string;
@@ -13,11 +13,11 @@ interface Entry {
 }
 
 async function entriesOf(key: string, count: number): Promise<Entry[]> {
-  return eventually(async () => {
-    const answer = await request("/api/v1/audit", { headers: { "x-api-key": key } });
-    const { entries } = await answer.json<{ entries: Entry[] }>();
-    return entries.length >= count ? entries : undefined;
-  });
+  await journalSettled();
+  const answer = await request("/api/v1/audit", { headers: { "x-api-key": key } });
+  const { entries } = await answer.json<{ entries: Entry[] }>();
+  expect(entries.length).toBeGreaterThanOrEqual(count);
+  return entries;
 }
 
 describe("audit", () => {

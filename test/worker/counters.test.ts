@@ -1,8 +1,18 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { generateApiKey } from "../../src/keys/token.ts";
-import { callTool, db, eventually, newKey, resetStats, rpc, stats, withFault, type Stats } from "../support/gateway.ts";
-import { journalSettled } from "../support/journal.ts";
+import {
+  callTool,
+  db,
+  eventually,
+  newKey,
+  resetStats,
+  rpc,
+  stats,
+  withFault,
+  type Stats,
+  journalSettled,
+} from "../support/gateway.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
 
 const redisRequests = ({ log }: Stats) => log.filter(({ to }) => to === "upstash").map(({ what }) => what);

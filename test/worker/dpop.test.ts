@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { journalSettled } from "../support/journal.ts";
-import { callTool, db, origin, request, resetStats, rpc, stats, withFault } from "../support/gateway.ts";
+import {
+  callTool,
+  db,
+  origin,
+  request,
+  resetStats,
+  rpc,
+  stats,
+  withFault,
+  journalSettled,
+} from "../support/gateway.ts";
 import {
   AUTH,
   claimsOf,

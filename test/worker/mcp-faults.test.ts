@@ -19,8 +19,8 @@ import {
   stats,
   upstreams,
   withFault,
+  auditStream,
 } from "../support/gateway.ts";
-import { auditStream } from "../support/journal.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
 
 const DOWN = { upstash: { mode: "down" } };

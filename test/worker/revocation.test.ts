@@ -1,6 +1,5 @@
-import { journalSettled } from "../support/journal.ts";
 import { describe, expect, it } from "vitest";
-import { callTool, origin, request, resetStats, stats, withFault } from "../support/gateway.ts";
+import { callTool, origin, request, resetStats, stats, withFault, journalSettled } from "../support/gateway.ts";
 import {
   AUTH,
   claimsOf,
