@@ -1,9 +1,9 @@
-import { within } from "../../src/platform/deadline.ts";
 import { eq, sql, type SQL } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { user as userTable } from "../../src/auth/schema.ts";
 import type { Scope } from "../../src/auth/scopes.ts";
 import { endGrant } from "../../src/grants/revocation.ts";
+import { within } from "../../src/platform/deadline.ts";
 import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
 import { forget, forgetRecord, newHolders, publish, tokenSigner, type Holder } from "../support/admission.ts";
 import type { Send } from "../support/browsing.ts";
