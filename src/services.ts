@@ -24,13 +24,16 @@ import { createBreaker } from "./platform/breaker.ts";
 import { publishChanges } from "./platform/changes.ts";
 import type { Config } from "./platform/config.ts";
 import { connectDatabases } from "./platform/db.ts";
-import { publicNamesOnly } from "./platform/dns.ts";
+import { publicNamesOnly, textRecords } from "./platform/dns.ts";
 import { errorFields, log } from "./platform/log.ts";
 import { guardedFetch, type Outbound } from "./platform/outbound.ts";
 import { connectRedis } from "./platform/redis.ts";
 import { REDIS_BREAKER, redisGuard } from "./platform/redis-guard.ts";
 import { scriptRunner, type RunScript } from "./platform/redis-script.ts";
 import { VERSION } from "./platform/version.ts";
+import { syncDue } from "./registry/sync.ts";
+import { registryTools } from "./registry/tools.ts";
+import { pruneAnswers } from "./registry/idempotency.ts";
 import { upstreamConnector } from "./upstreams/client.ts";
 import { upstreamDirectory } from "./upstreams/servers.ts";
 import { formCookieName } from "./web/form.ts";
@@ -55,6 +58,7 @@ export function createServices(config: Config) {
   const guard = redisGuard(createBreaker(REDIS_BREAKER), log, now);
   const redis = connectRedis(config, guard);
   const outbound = guardedFetch(config.OUTBOUND_ALLOW);
+  const publicOutbound = publicNamesOnly(outbound, config.OUTBOUND_ALLOW);
   const keys = signingKeys(db);
   const directory = upstreamDirectory(db);
   const connect = upstreamConnector(outbound);
@@ -115,7 +119,7 @@ export function createServices(config: Config) {
       config,
       db,
       redis,
-      outbound: publicNamesOnly(outbound, config.OUTBOUND_ALLOW),
+      outbound: publicOutbound,
       storage: authStorage({ redis, db }),
       signingKeys: keys,
       sendMail,
@@ -145,6 +149,8 @@ export function createServices(config: Config) {
     databases,
     db,
     redis,
+    outbound: publicOutbound,
+    textRecords: (name: string) => textRecords(name),
     signingKeys: keys,
     memory,
     strangers: strangers(local, config.LIMITS.address ?? FAILURES),
@@ -153,14 +159,17 @@ export function createServices(config: Config) {
     grants: { redis, db, accessTokenSeconds: config.ACCESS_TOKEN_TTL },
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
+    registry: registryTools(databases.read, config.BASE_URL),
     auth,
     sendMail,
     publish,
     prune: async () => {
       await pruneExpired(db);
       await pruneClaims(db);
+      await pruneAnswers(db, now());
     },
     journal,
+    syncRegistry: () => syncDue({ db, outbound: publicOutbound, reachable: config.OUTBOUND_ALLOW, log, now }),
     drain: () => drain({ db, runScript }, auditShards, now()),
     background,
     log,

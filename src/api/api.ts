@@ -1,16 +1,11 @@
-import { Hono, type Context } from "hono";
+import { Hono } from "hono";
 import * as z from "zod";
-import { authenticate } from "../access/authenticate.ts";
-import { readCredential } from "../access/credential.ts";
 import type { Principal } from "../access/principal.ts";
-import type { AccessRefusal } from "../access/refusal.ts";
-import { isAdministrator } from "../auth/administrators.ts";
-import { resourceOf } from "../auth/resources.ts";
-import { isScope } from "../auth/scopes.ts";
-import { clientAddress, type HttpEnv } from "../platform/http.ts";
-import { uuidv7 } from "../platform/ids.ts";
+import type { HttpEnv } from "../platform/http.ts";
 import { mountRoutes, openApiDocument, type Route } from "../platform/route.ts";
+import { registryMemory } from "../registry/answer-cache.ts";
 import { listAudit } from "./audit.ts";
+import { principalOf } from "./caller.ts";
 import {
   changeManagedClient,
   createManagedClient,
@@ -32,7 +27,24 @@ import {
   rotateApiKey,
 } from "./keys.ts";
 import { deleteTenantLimits, getLimits, getTenantLimits, putTenantLimits } from "./limits.ts";
-import { notAdministrator, toError } from "./refusal.ts";
+import { registry } from "./registry.ts";
+import {
+  assignRegistryNamespace,
+  claimRegistryNamespace,
+  listRegistryNamespaces,
+  releaseRegistryNamespace,
+  verifyRegistryNamespace,
+} from "./registry-namespaces.ts";
+import { copilotPolicy, vscodePolicy } from "./registry-policies.ts";
+import { searchRegistry } from "./registry-search.ts";
+import {
+  changeRegistrySource,
+  createRegistrySource,
+  deleteRegistrySource,
+  listRegistrySources,
+  runRegistrySource,
+} from "./registry-sources.ts";
+import { createView, deleteView, listViews, rotateView } from "./registry-views.ts";
 import { listServers } from "./servers.ts";
 import { verifyApiKey } from "./verify.ts";
 
@@ -73,47 +85,30 @@ export const routes: readonly Route<ApiDeps, Principal>[] = [
   getTenantLimits,
   putTenantLimits,
   deleteTenantLimits,
+  listRegistryNamespaces,
+  claimRegistryNamespace,
+  verifyRegistryNamespace,
+  assignRegistryNamespace,
+  releaseRegistryNamespace,
+  searchRegistry,
+  listViews,
+  createView,
+  rotateView,
+  deleteView,
+  listRegistrySources,
+  createRegistrySource,
+  changeRegistrySource,
+  deleteRegistrySource,
+  runRegistrySource,
+  copilotPolicy,
+  vscodePolicy,
 ];
 
-/** The management plane: health and `/api/v1`. */
-export function api(deps: ApiDeps): Hono<HttpEnv> {
+/** The management plane: health and `/api/v1`, and the MCP registry. */
+export function api(services: Omit<ApiDeps, "published">): Hono<HttpEnv> {
+  const deps: ApiDeps = { ...services, published: registryMemory() };
   const app = new Hono<HttpEnv>();
   mountRoutes(app, routes, deps, (c, scopes) => principalOf(c, deps, scopes));
+  app.route("/", registry(deps));
   return app;
-}
-
-/** Takes the same credentials as `/mcp`, with the same limits (R8). */
-async function principalOf(c: Context<HttpEnv>, deps: ApiDeps, scopes: readonly string[]): Promise<Principal> {
-  const url = new URL(c.req.url);
-  const now = deps.now();
-  const address = clientAddress(c.req.raw.headers);
-  const refuse = (refusal: AccessRefusal) => {
-    deps.log("info", "api.refused", { requestId: c.get("requestId"), kind: refusal.kind });
-    return toError(refusal);
-  };
-  const presented = readCredential(
-    {
-      authorization: c.req.header("authorization"),
-      apiKey: c.req.header("x-api-key"),
-      proof: { jwt: c.req.header("dpop"), method: c.req.method, url: `${deps.config.BASE_URL}${url.pathname}` },
-    },
-    url.searchParams,
-  );
-  if ("refusal" in presented) throw toError(presented.refusal);
-  const resource = resourceOf(deps.config.BASE_URL);
-  const authenticated = await authenticate(deps, presented, { resource, address }, now);
-  if ("refusal" in authenticated) throw refuse(authenticated.refusal);
-  const required = scopes.filter(isScope);
-  const wanted = { address, scopes: required, server: null, tool: null, beyondTools: false };
-  const admission = await deps.admit(authenticated.claim, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
-  if ("refusal" in admission) {
-    if (!admission.principal) deps.strangers.failed(address, now);
-    throw refuse(admission.refusal);
-  }
-  const { principal, used } = admission.admitted;
-  if (used) deps.journal.used(used);
-  // Asked again where it is kept: a role that was changed past this gateway counts at once here.
-  if (required.includes("admin") && !(await isAdministrator(deps.databases.write, principal.userId)))
-    throw notAdministrator();
-  return principal;
 }

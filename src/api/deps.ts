@@ -8,12 +8,29 @@ import type { PublishChanges } from "../platform/changes.ts";
 import type { Config } from "../platform/config.ts";
 import type { Databases } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
+import type { Outbound } from "../platform/outbound.ts";
 import type { Redis } from "../platform/redis.ts";
 import { routesFor } from "../platform/route.ts";
+import type { RegistryMemory } from "../registry/answer-cache.ts";
 
 /** What the management API runs on. */
 export interface ApiDeps extends AuthenticateDeps {
-  config: Pick<Config, "BASE_URL" | "LIMITS" | "SCOPES" | "REQUIRE_PKCE">;
+  config: Pick<
+    Config,
+    | "BASE_URL"
+    | "BETTER_AUTH_SECRETS"
+    | "ENVIRONMENT"
+    | "GITHUB_CLIENT_ID"
+    | "GITHUB_CLIENT_SECRET"
+    | "LIMITS"
+    | "OUTBOUND_ALLOW"
+    | "REQUIRE_PKCE"
+    | "SCOPES"
+  >;
+  /** Asks public hosts only, and follows no redirect. */
+  outbound: Outbound;
+  /** The TXT records of a name, by DNS over HTTPS. */
+  textRecords: (name: string) => Promise<string[]>;
   admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
   journal: Pick<Journal, "record" | "used">;
   grants: GrantDeps;
@@ -26,6 +43,8 @@ export interface ApiDeps extends AuthenticateDeps {
   log: Log;
   now: () => number;
   version: string;
+  /** What this isolate keeps of the registry. */
+  published: RegistryMemory;
 }
 
 export const route = routesFor<ApiDeps, Principal>();

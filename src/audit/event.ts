@@ -10,13 +10,27 @@ export type AuditEventName =
   | "key.rotated"
   | "key.revoked"
   | "key.leaked"
-  | "limits.changed";
+  | "limits.changed"
+  | "registry.published"
+  | "registry.status_changed"
+  | "registry.visibility_changed"
+  | "registry.namespace_claimed"
+  | "registry.namespace_assigned"
+  | "registry.namespace_released"
+  | "registry.view_created"
+  | "registry.view_rotated"
+  | "registry.view_deleted"
+  | "registry.view_used"
+  | "registry.gateway_changed"
+  | "registry.source_added"
+  | "registry.source_changed"
+  | "registry.source_removed";
 
 /** Who did it, as far as known. Ids only: names change and are looked up when the log is read. */
 export interface AuditActor {
   tenantId: string;
   userId: string;
-  credentialKind: "access_token" | "api_key";
+  credentialKind: "access_token" | "api_key" | "session" | "publisher_token" | "legacy_token";
   credentialId: string;
   clientId: string | null;
 }

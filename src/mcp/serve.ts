@@ -11,18 +11,20 @@ import { mayUseServer, mayUseTool } from "../access/policy.ts";
 import type { Principal } from "../access/principal.ts";
 import { listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
 import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
-import type { ToolCaller } from "../upstreams/builtin/tool.ts";
+import type { ToolCaller, ToolRegistry } from "../upstreams/builtin/tool.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
 import type { Db } from "../platform/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { Call, Outcome } from "./call.ts";
 import { acceptingBoth, acceptsEvents, plainJson } from "./plain-json.ts";
+import { registryResources } from "./registry-resources.ts";
 import { mayStream } from "./wanted.ts";
 import { forward, paramsOf, unavailableError, upstreamCaller } from "./forward.ts";
 
 export interface ServeDeps {
   catalog: CatalogDeps;
   db: Pick<Db, "select">;
+  registry: ToolRegistry;
   log: Log;
   version: string;
 }
@@ -74,10 +76,19 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
   const { principal, request, envelope, catalog } = call;
   const caller = upstreamCaller(principal.userId, request, envelope.message);
   const instructions = "Tools of other MCP servers are named {server}__{tool}. search_servers finds servers.";
+  // Clients ask for every list that is announced: who may not read the registry is told of none.
+  const hasResources = principal.tools === null && principal.scopes.has("mcp-registry:read");
+  const capabilities = { tools: {}, ...(hasResources && { resources: {} }) };
   const mcp = new Server(
     { name: "mcp-registry-gateway", title: "MCP Registry Gateway", version: deps.version },
-    { capabilities: { tools: {} }, instructions, inputRequired: { legacyShim: false } },
+    { capabilities, instructions, inputRequired: { legacyShim: false } },
   );
+  if (hasResources) {
+    const { list, templates, read } = registryResources(deps.registry, principal.tenantId);
+    answerWith(mcp, "resources/list", (asked) => tracked(deps, call, () => list(paramsOf(asked))));
+    answerWith(mcp, "resources/templates/list", () => tracked(deps, call, async () => templates()));
+    answerWith(mcp, "resources/read", (asked) => tracked(deps, call, () => read(paramsOf(asked))));
+  }
   mcp.setRequestHandler("tools/list", async () => {
     const listed = await listTools(catalog, principal.tenantId, caller, (slug) => isListed(principal, slug));
     const tools = listed.tools.filter(({ name }) => mayUseTool(principal, name));
@@ -91,7 +102,8 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
       const target = await resolveTool(catalog, principal.tenantId, name, caller);
       if (target === null) throw unknownTool(name);
       if (target.kind === "builtin") {
-        return target.tool.call(params["arguments"], { caller: toolCaller(call), db: deps.db });
+        const { db, registry } = deps;
+        return target.tool.call(params["arguments"], { caller: toolCaller(call), db, registry });
       }
       const connection = await catalog.connect(target.upstream, caller);
       try {

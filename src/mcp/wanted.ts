@@ -19,6 +19,7 @@ export async function wantedOf(envelope: Envelope, slug: string | null, address:
 /** Scopes that a request needs: a built-in tool states its own, everything else that shows or does something needs `mcp:tools`. */
 export function requiredScopes({ method, target }: Envelope, slug: string | null): readonly Scope[] {
   if (!OF_SERVERS.test(method)) return [];
+  if (slug === null && method.startsWith("resources/")) return ["mcp-registry:read"];
   const builtin = slug === null && method === "tools/call" && target !== null ? builtinToolNamed(target) : undefined;
   return builtin ? builtin.scopes : ["mcp:tools"];
 }

@@ -38,6 +38,19 @@ async function ask(host: string, name: string, type: number, fetcher: typeof fet
   }
 }
 
+const TEXT = 16;
+
+/** The texts (TXT records) of a name, each in one piece (RFC 1035 §3.3.14). Throws {@link ResolverUnavailable} when nobody can say. */
+export async function textRecords(name: string, fetcher: typeof fetch = fetch): Promise<string[]> {
+  return (await ask(name, "TXT", TEXT, fetcher)).map(unquoted);
+}
+
+/** DNS JSON gives a text as its parts in quotes, `"v=MCPv1; " "k=…"`, with other characters escaped by a backslash. */
+function unquoted(data: string): string {
+  const parts = [...data.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, part = ""]) => part.replaceAll(/\\(.)/g, "$1"));
+  return parts.length === 0 ? data : parts.join("");
+}
+
 interface DnsAnswer {
   Status: number;
   Answer?: { type: number; data: string }[];

@@ -1,6 +1,7 @@
 /** The codes a caller can meet in an `application/problem+json` answer, with the status each is sent with. */
 export const ERROR_STATUS = {
   invalid_request: 400,
+  version_exists: 400,
   unauthenticated: 401,
   invalid_credential: 401,
   insufficient_scope: 403,
@@ -10,9 +11,12 @@ export const ERROR_STATUS = {
   conflict: 409,
   too_large: 413,
   unsupported_media_type: 415,
+  invalid_definition: 422,
+  idempotency_mismatch: 422,
   rate_limited: 429,
   quota_exceeded: 429,
   internal: 500,
+  not_implemented: 501,
   not_configured: 503,
   unavailable: 503,
   revocation_pending: 503,

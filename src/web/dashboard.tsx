@@ -11,6 +11,7 @@ import { untrustedText } from "./untrusted.ts";
 const MENU = {
   "/dashboard/apps": "Connected apps",
   "/dashboard/keys": "API keys",
+  "/dashboard/registry": "Registry",
   "/dashboard/sessions": "Sessions",
   "/dashboard/team": "Team",
   "/dashboard/account": "Account",

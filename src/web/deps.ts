@@ -21,11 +21,12 @@ export interface WebDeps {
     | "GOOGLE_CLIENT_ID"
     | "OIDC_ISSUER"
     | "OIDC_NAME"
-  >;
+  > &
+    Partial<Pick<Config, "OUTBOUND_ALLOW">>;
   /** The isolate's Better Auth instance, ready to use. Pages only send it requests. */
   auth: () => Promise<Pick<Auth, "handler">>;
-  /** Memberships, connected apps and sessions. What belongs to the framework is changed through it. */
-  db: Pick<Db, "execute">;
+  /** Memberships, connected apps, sessions and the registry. What belongs to the framework is changed through it. */
+  db: Pick<Db, "execute" | "batch">;
   /** Consents that are being decided, and the end of what was granted. */
   grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };
   /** Brings committed changes to Redis, so that they are in force at the next call. */

@@ -30,6 +30,9 @@ export function home(deps: WebDeps) {
               <p>
                 <a href="/dashboard/apps">Connected apps, API keys, sessions and account settings</a>
               </p>
+              <p>
+                <a href="/dashboard/registry">MCP servers of your organization</a>
+              </p>
               <Form action="/sign-out" token={token}>
                 <div>
                   <button type="submit">Sign out</button>
@@ -37,9 +40,14 @@ export function home(deps: WebDeps) {
               </Form>
             </>
           ) : (
-            <p>
-              <a href={deps.config.LOGIN_PAGE}>Sign in</a> or <a href="/sign-up">create an account</a>.
-            </p>
+            <>
+              <p>
+                <a href={deps.config.LOGIN_PAGE}>Sign in</a> or <a href="/sign-up">create an account</a>.
+              </p>
+              <p>
+                <a href="/registry">MCP servers that are shown to everybody</a>
+              </p>
+            </>
           )}
         </section>
         <section class="card stack" aria-labelledby="connect">

@@ -14,6 +14,7 @@ import { home } from "./home.tsx";
 import { addKeyPages } from "./keys-pages.ts";
 import { protectedForm } from "./protected-form.tsx";
 import { PROVIDER_PATH, signInWithProvider } from "./providers.tsx";
+import { addRegistryPages } from "./registry-pages.ts";
 import { revokeOtherSessions, revokeSession, REVOKE_OTHERS_PATH, REVOKE_PATH, showSessions } from "./sessions.tsx";
 import { showSignIn, signIn } from "./sign-in.tsx";
 import { signOut } from "./sign-out.ts";
@@ -31,7 +32,7 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
     pages.use(path, headers);
   for (const path of [PROVIDER_PATH, "/invite", "/invite/*", "/forgot-password", "/reset-password"])
     pages.use(path, headers);
-  for (const path of [DEVICE_PATH, `${DEVICE_PATH}/*`]) pages.use(path, headers);
+  for (const path of [DEVICE_PATH, `${DEVICE_PATH}/*`, "/registry", "/registry/*"]) pages.use(path, headers);
 
   pages.get("/", home(deps));
   pages.get(LOGIN_PAGE, showSignIn(deps)).post(LOGIN_PAGE, form("sign-in"), signIn(deps));
@@ -51,6 +52,7 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   addAccountPages(pages, deps, form);
   addKeyPages(pages, deps, form);
   addTeamPages(pages, deps, form);
+  addRegistryPages(pages, deps, form);
   pages.get("/error", (c) => errorPage(c, c.req.query("error") ?? ""));
 
   pages.onError((error, c) => failurePage(c, deps.log, isUnavailable(error) ? outOfReach(error) : error));

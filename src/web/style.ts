@@ -49,10 +49,10 @@ export const STYLE = `
 @media (prefers-color-scheme:dark){:root{${properties(DARK)}}}
 *,*::before,*::after{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:flex;flex-direction:column;background:var(--page);color:var(--text);font:var(--body)/1.5 var(--sans)}
-h1,h2,h3,p,ul,dl,dd,pre{margin:0}
+h1,h2,h3,h4,h5,h6,p,ul,ol,dl,dd,pre,blockquote,hr{margin:0}
 h1{font-size:var(--title);line-height:1.25;font-weight:600;letter-spacing:-.01em;overflow-wrap:anywhere}
 h2{font-size:var(--large);line-height:1.3;font-weight:600}
-h3{font-size:var(--body);font-weight:600}
+h3,h4,h5,h6{font-size:var(--body);font-weight:600}
 a{color:var(--accent);text-underline-offset:.15em}
 a:hover{color:var(--accent-hover)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:2px}
@@ -84,6 +84,8 @@ button{font:inherit;font-weight:600;min-height:2.5rem;padding:var(--space-2) var
 button:hover{border-color:var(--text)}
 button.primary{background:var(--accent);border-color:var(--accent);color:var(--on-accent)}
 button.primary:hover{background:var(--accent-hover);border-color:var(--accent-hover)}
+a.button{display:inline-flex;align-items:center;font-weight:600;min-height:2.5rem;padding:var(--space-2) var(--space-4);border-radius:var(--radius);border:1px solid var(--control);background:var(--surface);color:inherit;text-decoration:none}
+a.button:hover{border-color:var(--text);color:inherit}
 button.link{min-height:1.5rem;padding:0;border:0;background:none;color:var(--accent);font-weight:400;text-decoration:underline;text-underline-offset:.15em}
 .buttons{display:flex;flex-wrap:wrap;gap:var(--space-3)}
 .buttons button{flex:1 1 8rem}
@@ -97,6 +99,8 @@ button.link{min-height:1.5rem;padding:0;border:0;background:none;color:var(--acc
 .facts{display:grid;grid-template-columns:max-content 1fr;gap:var(--space-2) var(--space-4)}
 .facts dt{color:var(--muted)}
 .facts dd{overflow-wrap:anywhere}
+blockquote{border-left:3px solid var(--line);padding-left:var(--space-4)}
+hr{border:0;border-top:1px solid var(--line)}
 .list{padding-left:1.25em}
 .list li+li{margin-top:var(--space-1)}
 code,pre{font-family:var(--mono);font-size:.875em}

@@ -1,5 +1,6 @@
 // `npm run bench`: what an authenticated, limited and audited call costs beside one that is none of it, and beside what one would
-// build of ready-made parts. `--quick` takes a minute and is good for finding out whether something is badly wrong.
+// build of ready-made parts. `--quick` takes a minute and is good for finding out whether something is badly wrong; `--large` measures the
+// registry with 100,000 servers too.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
@@ -7,6 +8,7 @@ import { coldStarts } from "./cold-start.ts";
 import { contestants, start, type Name, type Running } from "./contestants.ts";
 import { disturbances, goals } from "./goals.ts";
 import { startKv } from "./kv.ts";
+import { measureLarge } from "./large.ts";
 import { compare, measurePairs, versus, warmUp, type Effort } from "./pairs.ts";
 import { report, verdict } from "./report.ts";
 import type { Latency, Results, Setting } from "./results.ts";
@@ -100,7 +102,11 @@ try {
     console.log(
       "The embedded Redis runs scripts slower than Redis does: compare with alternatives on a real one (REDIS_URL).\n",
     );
-  writeFileSync(resolve(OUT, "bench.json"), `${JSON.stringify({ ...results, goals: reached }, null, 2)}\n`);
+  const large = process.argv.includes("--large")
+    ? await measureLarge(stack, { servers: quick ? 10_000 : 100_000, say })
+    : undefined;
+  if (large) console.log(`\n${verdict(large.goals)}\n`);
+  writeFileSync(resolve(OUT, "bench.json"), `${JSON.stringify({ ...results, goals: reached, large }, null, 2)}\n`);
   say(`all of it is in ${resolve(OUT, "bench.json")}`);
 } finally {
   await stopAll();

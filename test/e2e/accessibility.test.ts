@@ -4,6 +4,7 @@ import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { startChromium } from "../support/chromium.ts";
+import { addAccessibleServer } from "../support/registry-rows.ts";
 
 const system = inject("system");
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -21,12 +22,20 @@ const PUBLIC_PAGES = [
   "/invite/unknown",
   "/error?error=invalid_client",
   "/consent",
+  "/registry",
+  "/registry?q=weather",
+  "/registry/com.example%2Faccessible",
 ];
 const PAGES_OF_A_PERSON = [
   "/",
   "/dashboard/apps",
   "/dashboard/keys",
   "/dashboard/keys/new",
+  "/dashboard/registry",
+  "/dashboard/registry?q=nothing+like+that&package=npm",
+  "/dashboard/registry/com.example%2Faccessible",
+  "/dashboard/registry/com.example%2Faccessible?version=0.9.0",
+  "/dashboard/registry/publish",
   "/dashboard/sessions",
   "/dashboard/team",
   "/dashboard/account",
@@ -62,6 +71,8 @@ async function authorizationUrl(): Promise<string> {
   });
   return `${system.url}/api/auth/oauth2/authorize?${query.toString()}`;
 }
+
+beforeAll(() => addAccessibleServer(system.databaseUrl));
 
 describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
   let browser: Browser;
@@ -140,6 +151,22 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     expect(await problemsOf(page)).toEqual([]);
     await page.getByRole("button", { name: "Revoke the key" }).click();
     await page.getByText("It never works again").waitFor();
+    expect(await problemsOf(page)).toEqual([]);
+    await page.close();
+  });
+
+  it("the form for publishing can be used by everybody when the file is wrong and when it is good", async () => {
+    const page = await person.newPage();
+    await page.goto(`${system.url}/dashboard/registry/publish`);
+    const file = page.getByLabel("server.json");
+    const good = await file.inputValue();
+    await file.fill('{"name": "x", "version": "^1"}');
+    await page.getByRole("button", { name: "Check" }).click();
+    expect(await page.getByRole("alert").innerText()).toContain("/description");
+    expect(await problemsOf(page)).toEqual([]);
+    await page.getByLabel("server.json").fill(good);
+    await page.getByRole("button", { name: "Check" }).click();
+    await page.getByText("The file is good").waitFor();
     expect(await problemsOf(page)).toEqual([]);
     await page.close();
   });

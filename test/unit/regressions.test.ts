@@ -61,14 +61,14 @@ describe("what went wrong once", () => {
   it("nextCursor null ends a list", async () => {
     const { deps, used } = fakeUpstreams({ apps: () => ({ tools: [tool("a")], nextCursor: null as never }) });
     const { tools } = await listTools(deps, "tenant-1", CALLER);
-    expect([used.requests.length, tools.length]).toEqual([1, 4]);
+    expect([used.requests.length, tools.length]).toEqual([1, 5]);
   });
   it("L13: a malformed tool does not reach the caller's list", async () => {
     const { deps } = fakeUpstreams({
       bad: () => ({ tools: [{ name: "x" }, { inputSchema: {} }, tool("ok")] as never }),
     });
     const { tools } = await listTools(deps, "tenant-1", CALLER);
-    expect(tools.map(({ name }) => name)).toEqual(["bad__ok", "echo", "search_servers", "whoami"]);
+    expect(tools.map(({ name }) => name)).toEqual(["bad__ok", "echo", "get_server", "search_servers", "whoami"]);
   });
   it.each([-32602, -32021])("no text of an upstream's error by way of requiredCapabilities (%i)", async (code) => {
     const connection = {

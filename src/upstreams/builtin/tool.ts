@@ -12,9 +12,43 @@ export interface ToolCaller {
   clientId: string | null;
 }
 
+/** A server of the registry, as far as a list shows it. */
+export interface ToolRegistryEntry {
+  name: string;
+  title: string | null;
+  description: string;
+  version: string;
+  status: string;
+  transports: string[];
+  packageTypes: string[];
+  slug: string | null;
+}
+
+/** A tenant's registry, as tools read it. */
+export interface ToolRegistry {
+  search: (
+    tenantId: string,
+    query: {
+      text: string;
+      limit: number;
+      transport?: "stdio" | "streamable-http" | "sse";
+      packageType?: "npm" | "pypi" | "oci" | "nuget" | "mcpb" | "cargo";
+      status?: "active" | "deprecated";
+    },
+  ) => Promise<ToolRegistryEntry[]>;
+  /** The latest versions of servers, a hundred at a time. Throws an AppError for a cursor that is none. */
+  list: (
+    tenantId: string,
+    cursor?: string,
+  ) => Promise<{ servers: Pick<ToolRegistryEntry, "name" | "title" | "description">[]; nextCursor: string | null }>;
+  /** Null: there is no such server or version, or it is deleted. */
+  find: (tenantId: string, name: string, version: string) => Promise<{ server: object; status: object } | null>;
+}
+
 export interface ToolContext {
   caller: ToolCaller;
   db: Pick<Db, "select">;
+  registry: ToolRegistry;
 }
 
 /** A tool that this gateway answers itself. */

@@ -72,6 +72,11 @@ function gateway(catalog: ServeDeps["catalog"]) {
   const deps: ServeDeps = {
     catalog,
     db: drizzle(async () => ({ rows: [] })),
+    registry: {
+      search: async () => [],
+      list: async () => ({ servers: [], nextCursor: null }),
+      find: async () => null,
+    },
     log: (level, event) => logged.push(`${level} ${event}`),
     version: "1.2.3",
   };
@@ -122,7 +127,9 @@ describe("the aggregated endpoint", () => {
       dead: () => Promise.reject(new Error(SECRET)),
     });
     const { result, text } = await answerTo(message("tools/list"), deps);
-    expect(result?.["tools"]).toMatchObject(["apps__a", "echo", "search_servers", "whoami"].map((name) => ({ name })));
+    expect(result?.["tools"]).toMatchObject(
+      ["apps__a", "echo", "get_server", "search_servers", "whoami"].map((name) => ({ name })),
+    );
     expect(result?.["_meta"]).toMatchObject({ "mcp-registry-gateway/unavailable": ["dead"] });
     expect(text).not.toContain(SECRET);
   });
@@ -281,8 +288,13 @@ describe("a credential with a list", () => {
   const apps = () => ({ tools: [tool("a"), tool("b")] });
 
   it.each<[string, Lists, string[], string[]?]>([
-    ["of servers", { servers: ["apps"] }, ["apps__a", "apps__b", "echo", "search_servers", "whoami"], ["apps"]],
-    ["of no servers", { servers: [] }, ["echo", "search_servers", "whoami"], []],
+    [
+      "of servers",
+      { servers: ["apps"] },
+      ["apps__a", "apps__b", "echo", "get_server", "search_servers", "whoami"],
+      ["apps"],
+    ],
+    ["of no servers", { servers: [] }, ["echo", "get_server", "search_servers", "whoami"], []],
     ["of tools", { tools: ["apps__b", "whoami"] }, ["apps__b", "whoami"]],
     ["of no tools", { tools: [] }, []],
     ["of both", { servers: ["dead"], tools: ["apps__b"] }, [], []],

@@ -55,22 +55,22 @@ describe("the scopes that a request needs", () => {
   const needed = (method: string, target: string | null = null, slug: string | null = null) =>
     requiredScopes(envelope(method, target), slug);
 
-  it.each([
-    "tools/list",
-    "tools/call",
-    "prompts/list",
-    "prompts/get",
-    "resources/list",
-    "resources/templates/list",
-    "resources/read",
-    "resources/subscribe",
-    "completion/complete",
-    "tools/anything",
-  ])("are mcp:tools for %s", (method) => {
-    expect(needed(method, "a")).toEqual(["mcp:tools"]);
-    expect(needed(method, "a", "notes")).toEqual(["mcp:tools"]);
-    expect(needed(method)).toEqual(["mcp:tools"]);
-  });
+  it.each(["tools/list", "tools/call", "prompts/list", "prompts/get", "completion/complete", "tools/anything"])(
+    "are mcp:tools for %s",
+    (method) => {
+      expect(needed(method, "a")).toEqual(["mcp:tools"]);
+      expect(needed(method, "a", "notes")).toEqual(["mcp:tools"]);
+      expect(needed(method)).toEqual(["mcp:tools"]);
+    },
+  );
+
+  it.each(["resources/list", "resources/templates/list", "resources/read", "resources/subscribe"])(
+    "are for %s those of the registry, whose servers are the resources of /mcp, or mcp:tools for a server's own",
+    (method) => {
+      expect(needed(method, "a")).toEqual(["mcp-registry:read"]);
+      expect(needed(method, "a", "notes")).toEqual(["mcp:tools"]);
+    },
+  );
 
   it("are those that a built-in tool states, where it can be called", () => {
     expect(needed("tools/call", "search_servers")).toEqual(["mcp-registry:read"]);

@@ -2,11 +2,12 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
 import { ALL_SCOPES } from "../../../../src/auth/scopes.ts";
 import { echo } from "../../../../src/upstreams/builtin/echo.ts";
+import { getServer } from "../../../../src/upstreams/builtin/get-server.ts";
 import { searchServers } from "../../../../src/upstreams/builtin/search-servers.ts";
 import type { BuiltinTool, ToolContext } from "../../../../src/upstreams/builtin/tool.ts";
 import { whoami } from "../../../../src/upstreams/builtin/whoami.ts";
 
-const TOOLS: readonly BuiltinTool[] = [echo, searchServers, whoami];
+const TOOLS: readonly BuiltinTool[] = [echo, getServer, searchServers, whoami];
 
 /** A caller and a database that answers every statement with the same rows, and keeps the statements. */
 function context(...rows: string[][]) {
@@ -24,6 +25,11 @@ function context(...rows: string[][]) {
       clientId: null,
     },
     db,
+    registry: {
+      search: async () => [],
+      list: async () => ({ servers: [], nextCursor: null }),
+      find: async () => null,
+    },
   };
   return { made, statements };
 }
@@ -109,6 +115,7 @@ describe("search_servers", () => {
     const result = await searchServers.call({ query: "note" }, context(ROW).made);
     expect(result.structuredContent).toEqual({
       servers: [{ slug: "notes", name: "Notes", description: "Takes notes", toolPrefix: "notes__" }],
+      registry: [],
     });
     expect(text(result)).not.toContain("notes.example.com");
   });

@@ -1,0 +1,98 @@
+import { sha256 } from "../platform/crypto.ts";
+import { AppError, isUnavailable } from "../platform/errors.ts";
+import { errorFields } from "../platform/log.ts";
+import { FRESH_MS, type KeptAnswer } from "../registry/answer-cache.ts";
+import type { Question, ViewScope } from "../registry/servers.ts";
+import type { ApiDeps } from "./deps.ts";
+
+/** What a reader asks for: the key under which the answer is kept, and the question, whose answer is the body; null: there is none. */
+export interface Asked {
+  key: string;
+  question: (scope: ViewScope) => Question<object | null>;
+}
+
+/** Whose registry is read: a tenant's, or with null what everybody sees. `epoch` is the tenant's, where it is known. */
+export interface Whose {
+  tenantId: string | null;
+  epoch: number | undefined;
+}
+
+/** Somebody who may read, or of whom Postgres has yet to say so. */
+export interface Reader {
+  /** Undefined: not known before Postgres is asked. */
+  whose: Whose | undefined;
+  /** Asks, in one request. Throws where it turns out that the reader may not read. */
+  ask: <Answer>(question: (scope: ViewScope) => Question<Answer>) => Promise<{ answer: Answer; whose: Whose }>;
+  /** What was known of the reader before, for when Postgres does not answer. */
+  before: () => Whose | undefined;
+}
+
+/** After Postgres has failed, how long older answers are given without asking it again. */
+const DOWN_MS = 5_000;
+
+const CACHING = "max-age=60, stale-while-revalidate=300, stale-if-error=86400";
+
+/**
+ * Answers a reader: with what is fresh here, else from Postgres by one statement. While Postgres does not answer, with what it last
+ * said, up to a day old: clients take an error of their registry for "nothing is allowed".
+ */
+export async function answerFrom(
+  { published, log, now: clock }: Pick<ApiDeps, "published" | "log" | "now">,
+  request: Request,
+  reader: Reader,
+  { key, question }: Asked,
+): Promise<Response> {
+  const now = clock();
+  if (reader.whose) {
+    const { tenantId, epoch } = reader.whose;
+    const maxAgeMs = tenantId === null ? FRESH_MS.public : FRESH_MS.tenant;
+    const fresh = published.answers.fresh(keyFor(reader.whose, key), { now, maxAgeMs, epoch });
+    if (fresh) return respond(request, fresh, { tenantId, now });
+    const stale = now < published.downUntil ? published.answers.stale(keyFor(reader.whose, key), now) : undefined;
+    if (stale) return respond(request, stale, { tenantId, now });
+  }
+  try {
+    const { answer, whose } = await reader.ask(question);
+    published.downUntil = 0;
+    if (answer === null) throw notThere();
+    const body = JSON.stringify(answer);
+    const kept = { body, etag: `"${await sha256(body)}"`, at: now, epoch: whose.epoch };
+    published.answers.put(keyFor(whose, key), kept);
+    return respond(request, kept, { tenantId: whose.tenantId, now });
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    published.downUntil = clock() + DOWN_MS;
+    const whose = reader.whose ?? reader.before();
+    const stale = whose && published.answers.stale(keyFor(whose, key), now);
+    if (!whose || !stale) throw error;
+    log("warn", "registry.stale", { ageSeconds: seconds(now - stale.at), ...errorFields(error) });
+    return respond(request, stale, { tenantId: whose.tenantId, now });
+  }
+}
+
+const keyFor = ({ tenantId }: Whose, key: string) => `${tenantId === null ? "public" : `tenant ${tenantId}`} ${key}`;
+const seconds = (ms: number) => Math.floor(ms / 1000);
+
+/** `Warning` is obsolete as a header (RFC 9111 §5.5) and still the one that says this; `Age` is how old the answer is (§5.1). */
+function respond(
+  request: Request,
+  { body, etag, at }: KeptAnswer,
+  { tenantId, now }: { tenantId: string | null; now: number },
+): Response {
+  const isStale = now - at >= FRESH_MS.public;
+  const headers = {
+    etag,
+    "cache-control": `${tenantId === null ? "public" : "private"}, ${CACHING}`,
+    vary: "Authorization, X-API-Key",
+    ...(isStale && { age: String(seconds(now - at)), warning: '110 - "Response is Stale"' }),
+  };
+  if (matches(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
+  return new Response(body, { headers: { ...headers, "content-type": "application/json" } });
+}
+
+/** RFC 9110 §13.1.2: weak comparison, for a cache on the way may have weakened the tag. */
+const matches = (header: string | null, etag: string) =>
+  header !== null && header.split(",").some((tag) => ["*", etag].includes(tag.trim().replace(/^W\//, "")));
+
+/** The same answer for what does not exist, is deleted, or belongs to somebody else. */
+export const notThere = () => new AppError("not_found", "There is no such server or version in this registry.");

@@ -1,0 +1,222 @@
+import * as z from "zod";
+import type { Principal } from "../access/principal.ts";
+import { auditText } from "../audit/event.ts";
+import { AppError } from "../platform/errors.ts";
+import type { RequestOrigin } from "../platform/route.ts";
+import { claimText, proofUrl } from "../registry/challenge.ts";
+import { accountOf, githubIdOf, githubProof } from "../registry/github.ts";
+import { githubOwner, namespaceDomain } from "../registry/name.ts";
+import {
+  assignNamespace,
+  canonicalNamespace,
+  claimNamespace,
+  coversBelow,
+  listNamespaces,
+  managesTenant,
+  releaseNamespace,
+  standingOf,
+  type OwnedNamespace,
+} from "../registry/namespaces.ts";
+import type { RegistryTrail } from "../registry/trail.ts";
+import { route, type ApiDeps } from "./deps.ts";
+import { githubOf } from "./registry-github.ts";
+import { asked, notProvable, provedByAccount, provedByDomain } from "./registry-proof.ts";
+
+const who = { scopes: ["mcp-registry:write"] } as const;
+const PATH = "/api/v1/registry/namespaces";
+const ONE = `${PATH}/{namespace}` as const;
+
+const name = z
+  .string()
+  .max(190)
+  .transform((text, context) => {
+    const namespace = canonicalNamespace(text);
+    if (namespace !== undefined) return namespace;
+    context.addIssue("must be a namespace such as com.example or io.github.example");
+    return z.NEVER;
+  });
+const params = z.object({ namespace: name });
+
+const shape = z.object({
+  namespace: z.string(),
+  method: z.enum(["dns", "http", "github", "administrator"]),
+  covers: z.array(z.string()).describe("Patterns of names that may be published."),
+  keys: z.array(z.string()).describe("Public keys whose holders may publish with mcp-publisher."),
+  githubId: z
+    .string()
+    .nullable()
+    .describe("The GitHub account whose workflows and tokens may publish with mcp-publisher."),
+  verifiedAt: z.string(),
+});
+
+export const listRegistryNamespaces = route({
+  method: "get",
+  path: PATH,
+  summary: "Namespaces in which your organization may publish",
+  who: { scopes: ["mcp-registry:read"] },
+  out: z.object({ namespaces: z.array(shape) }),
+  handle: async ({ deps, caller }) => ({
+    namespaces: (await listNamespaces(deps.databases.write, caller.tenantId)).map(shown),
+  }),
+});
+
+const proof = z.discriminatedUnion("method", [
+  z.object({ method: z.literal("dns"), name: z.string(), type: z.literal("TXT"), value: z.string() }),
+  z.object({ method: z.literal("http"), url: z.string(), line: z.string() }),
+  z.object({ method: z.literal("github"), account: z.string() }),
+]);
+
+/** Nothing is kept until the proof is there: the claim follows from the names of the organization and the namespace. */
+export const claimRegistryNamespace = route({
+  method: "post",
+  path: PATH,
+  summary: "How to prove that a namespace is your organization's; one of the proofs is enough",
+  who,
+  in: { body: z.strictObject({ namespace: name }) },
+  out: z.object({
+    namespace: z.string(),
+    state: z.enum(["unproved", "owned"]),
+    proofs: z.array(proof),
+    claim: z.string().describe("What to publish, or to sign with the key of a v=MCPv1 record that is published."),
+    keyRecord: z
+      .string()
+      .nullable()
+      .describe("Published beside the claim, it lets mcp-publisher log in with the private key."),
+  }),
+  handle: async ({ deps, caller, input: { body } }) => {
+    await expectManager(deps, caller);
+    const { namespace } = body;
+    const standing = await standingOf(deps.databases.write, caller.tenantId, namespace);
+    if (standing === "taken") throw taken();
+    const domain = namespaceDomain(namespace);
+    const account = githubOwner(namespace);
+    const claim = await claimText(deps.config.BETTER_AUTH_SECRETS[0] ?? "", caller.tenantId, namespace);
+    if (domain === undefined && account === undefined) throw notProvable(namespace);
+    return {
+      namespace,
+      state: standing === "owned" ? ("owned" as const) : ("unproved" as const),
+      proofs:
+        domain === undefined
+          ? [{ method: "github" as const, account: account ?? "" }]
+          : [
+              { method: "dns" as const, name: domain, type: "TXT" as const, value: claim },
+              { method: "http" as const, url: proofUrl(domain), line: claim },
+            ],
+      claim,
+      keyRecord: domain === undefined ? null : "v=MCPv1; k=ed25519; p=<base64 of the public key>",
+    };
+  },
+});
+
+export const verifyRegistryNamespace = route({
+  method: "post",
+  path: `${ONE}/verify`,
+  summary: "Look for the proof of a namespace, and make it your organization's",
+  who,
+  in: {
+    params,
+    body: z.strictObject({
+      method: z.enum(["dns", "http"]).optional().describe("Where to look; absent: dns."),
+      signature: z
+        .string()
+        .max(1_024)
+        .optional()
+        .describe("Instead of publishing the claim: its signature by a published key, in hexadecimal."),
+    }),
+  },
+  out: shape,
+  handle: async ({ deps, caller, input: { params: at, body }, from }) => {
+    await expectManager(deps, caller);
+    const { namespace } = at;
+    if ((await standingOf(deps.databases.write, caller.tenantId, namespace)) === "taken") throw taken();
+    const proved =
+      githubOwner(namespace) === undefined
+        ? await provedByDomain(deps, caller.tenantId, namespace, body.method ?? "dns", body.signature)
+        : await provedByAccount(deps, caller.userId, namespace);
+    const claim = { tenantId: caller.tenantId, namespace, ...proved };
+    const owned = await claimNamespace(deps.databases.write, claim, trailOf(caller, from), deps.now());
+    if (!owned) throw taken();
+    return shown(owned);
+  },
+});
+
+export const assignRegistryNamespace = route({
+  method: "put",
+  path: ONE,
+  summary: "Give an organization a namespace without a proof",
+  who: { scopes: ["admin"] },
+  in: {
+    params,
+    body: z.strictObject({
+      tenantId: z.string().regex(/^[\w-]{1,200}$/, "is no id of an organization"),
+      replace: z.boolean().default(false).describe("Take it from the organization that has it."),
+    }),
+  },
+  out: shape,
+  handle: async ({ deps, caller, input: { params: at, body }, from }) => {
+    const account = githubOwner(at.namespace);
+    const isAsked = account !== undefined && deps.config.GITHUB_CLIENT_ID !== undefined;
+    const found = isAsked ? await asked(() => accountOf(githubOf(deps), account)) : undefined;
+    const assignment = { ...body, namespace: at.namespace, proof: found ? githubProof(found) : null };
+    const done = await assignNamespace(deps.databases.write, assignment, trailOf(caller, from), deps.now());
+    switch (done.state) {
+      case "assigned":
+        deps.published.answers.expire(deps.now());
+        return shown(done.owned);
+      case "taken":
+        throw taken();
+      case "no_tenant":
+        throw new AppError("not_found", "There is no organization of this id.");
+      default:
+        return done satisfies never;
+    }
+  },
+});
+
+export const releaseRegistryNamespace = route({
+  method: "delete",
+  path: ONE,
+  summary: "Give a namespace back; what was shown to everybody in it becomes private",
+  who,
+  in: { params },
+  out: z.object({ released: z.literal(true) }),
+  handle: async ({ deps, caller, input, from }) => {
+    await expectManager(deps, caller);
+    const what = { tenantId: caller.tenantId, namespace: input.params.namespace };
+    if (!(await releaseNamespace(deps.databases.write, what, trailOf(caller, from), deps.now())))
+      throw new AppError("not_found", "Your organization has no such namespace.");
+    deps.published.answers.expire(deps.now());
+    return { released: true as const };
+  },
+});
+
+/** Namespaces are the organization's: a member with a key for publishing neither adds nor removes one. */
+async function expectManager({ databases }: ApiDeps, caller: Principal): Promise<void> {
+  if (caller.restricted || !(await managesTenant(databases.write, caller)))
+    throw new AppError("forbidden", "Namespaces are managed by owners and administrators of the organization.");
+}
+
+const shown = ({ namespace, method, proof: kept, verifiedAt }: OwnedNamespace): z.infer<typeof shape> => ({
+  namespace,
+  method,
+  covers: [`${namespace}/*`, ...(coversBelow(namespace, method) ? [`${namespace}.*/*`] : [])],
+  keys: (kept ?? "").split("\n").filter((line) => line.startsWith("k=")),
+  githubId: githubIdOf(kept),
+  verifiedAt: verifiedAt.toISOString(),
+});
+
+const trailOf = (caller: Principal, { requestId, ip, userAgent }: RequestOrigin): RegistryTrail => ({
+  userId: caller.userId,
+  credentialKind: caller.credential.kind,
+  credentialId: caller.credential.id,
+  clientId: caller.clientId,
+  requestId,
+  ip: auditText(ip),
+  userAgent: auditText(userAgent),
+});
+
+const taken = () =>
+  new AppError(
+    "conflict",
+    "Another organization has this namespace. If it is yours, ask an administrator of this gateway.",
+  );

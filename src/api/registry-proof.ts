@@ -1,0 +1,77 @@
+import { AppError } from "../platform/errors.ts";
+import {
+  claimText,
+  domainKeys,
+  hasClaim,
+  keysAsProof,
+  proofUrl,
+  readProof,
+  signerOf,
+  type ProofPlace,
+} from "../registry/challenge.ts";
+import { accountOf, githubProof, GithubUnavailable } from "../registry/github.ts";
+import { githubOwner, namespaceDomain } from "../registry/name.ts";
+import { hasGithubAccount } from "../registry/namespaces.ts";
+import type { ApiDeps } from "./deps.ts";
+import { githubOf } from "./registry-github.ts";
+
+/** What proves a domain's namespace: the claim as it is published, or signed by a published key. Throws when nothing does. */
+export async function provedByDomain(
+  deps: ApiDeps,
+  tenantId: string,
+  namespace: string,
+  method: ProofPlace,
+  signature: string | undefined,
+): Promise<{ method: ProofPlace; proof: string | null }> {
+  const domain = namespaceDomain(namespace);
+  if (domain === undefined) throw notProvable(namespace);
+  const published = await asked(() => readProof(deps, method, domain));
+  if ("problem" in published) throw new AppError("forbidden", published.problem);
+  const { BETTER_AUTH_SECRETS: secrets } = deps.config;
+  const keys = domainKeys(published.lines);
+  const claim = await claimText(secrets[0] ?? "", tenantId, namespace);
+  const isSigned = signature !== undefined && (await signerOf(keys, claim, signature)) !== undefined;
+  if (!isSigned && !(await hasClaim(secrets, published.lines, { tenantId, namespace }))) {
+    const place = method === "dns" ? `a TXT record of ${domain}` : `a line of ${proofUrl(domain)}`;
+    const signed = signature === undefined ? "" : " The signature is by none of the keys there.";
+    throw new AppError("forbidden", `Not proved yet: ${place} must be ${claim}.${signed}`);
+  }
+  return { method, proof: keysAsProof(keys) };
+}
+
+/** What proves the namespace of a GitHub account: the caller signs in here with that very account. Throws when not. */
+export async function provedByAccount(
+  deps: ApiDeps,
+  userId: string,
+  namespace: string,
+): Promise<{ method: "github"; proof: string }> {
+  const login = githubOwner(namespace) ?? "";
+  const account = await asked(() => accountOf(githubOf(deps), login));
+  if (!account || !(await hasGithubAccount(deps.databases.write, userId, account.id)))
+    throw new AppError(
+      "forbidden",
+      `You are not signed up here as ${login} of GitHub. Sign in with GitHub once; the namespace of an organization is assigned by an administrator.`,
+    );
+  return { method: "github", proof: githubProof(account) };
+}
+
+/** Asks outside; when nobody answers there, the caller may try again. */
+export async function asked<T>(question: () => Promise<T>): Promise<T> {
+  try {
+    return await question();
+  } catch (error) {
+    if (error instanceof GithubUnavailable || (error instanceof Error && error.name === "ResolverUnavailable"))
+      throw new AppError("unavailable", "The proof cannot be checked right now. Try again shortly.", {
+        internal: error.message,
+        headers: { "retry-after": "5" },
+      });
+    throw error;
+  }
+}
+
+/** A namespace that follows from no domain and no account. */
+export const notProvable = (namespace: string) =>
+  new AppError(
+    "invalid_request",
+    `${namespace} is no reversed domain name: nobody can prove it. An administrator of this gateway can assign it.`,
+  );

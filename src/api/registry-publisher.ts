@@ -1,0 +1,185 @@
+import type { Context } from "hono";
+import { readCredential } from "../access/credential.ts";
+import type { Principal } from "../access/principal.ts";
+import { auditText } from "../audit/event.ts";
+import { personalTenantId } from "../auth/tenants.ts";
+import { verifyLegacyToken } from "../keys/legacy.ts";
+import { looksLikeApiKey } from "../keys/token.ts";
+import type { Limit } from "../limits/bucket.ts";
+import { localBuckets, type LocalBuckets } from "../limits/local.ts";
+import { AppError } from "../platform/errors.ts";
+import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { addressBlock } from "../platform/ip.ts";
+import type { RegistryView } from "../registry/entry.ts";
+import { parseName } from "../registry/name.ts";
+import type { Publisher } from "../registry/publish.ts";
+import {
+  grantFor,
+  looksLikePublisherToken,
+  patternsOf,
+  readPublisherToken,
+  type PublisherToken,
+} from "../registry/publisher-token.ts";
+import type { RegistryTrail } from "../registry/trail.ts";
+import { isWelcome } from "../registry/legacy-publisher.ts";
+import { principalOf } from "./caller.ts";
+import type { ApiDeps } from "./deps.ts";
+import { toError } from "./refusal.ts";
+
+/** What counts requests that admission does not see, in this isolate and without a round trip. */
+export interface PublishingLimits {
+  buckets: LocalBuckets;
+}
+
+const MAX_BUCKETS = 20_000;
+/** Publishing with a credential that has no record in Redis: one of the retired registry, or a publisher token. */
+const PUBLISHING: Limit = { perMinute: 60, burst: 60 };
+
+export const publishingLimits = (): PublishingLimits => ({ buckets: localBuckets(MAX_BUCKETS) });
+
+/** Takes one from a bucket of this isolate; 429 when it is empty. */
+export function takeLocal({ buckets }: PublishingLimits, key: string, limit: Limit, now: number): void {
+  const taken = buckets.take(key, limit, now);
+  if (taken.taken) return;
+  const seconds = String(Math.max(1, Math.ceil(taken.retryMs / 1000)));
+  throw new AppError("rate_limited", `Too many requests. Try again in ${seconds} s.`, {
+    headers: { "retry-after": seconds },
+  });
+}
+
+/** What requests of an address are counted by: IPv6 customers have a /64. */
+export const addressKey = (address: string | null): string =>
+  (address === null ? undefined : addressBlock(address)) ?? "unknown";
+
+/** Somebody who may publish. Under which tenant, a publisher token says only together with a name. */
+export type Author = (name: string) => Publisher;
+
+/**
+ * Who publishes: a publisher token, a token of the retired registry (R19: for this only), or a credential as everywhere with
+ * `mcp-registry:write`. Throws for anybody else.
+ */
+export async function authorOf(c: Context<HttpEnv>, deps: ApiDeps, limits: PublishingLimits): Promise<Author> {
+  const now = deps.now();
+  const text = presentedText(c, deps);
+  if (text !== undefined && looksLikePublisherToken(text)) {
+    const token = await publisherTokenOf(c, deps, text);
+    takeLocal(limits, `token:${token.subject}`, PUBLISHING, now);
+    return (name) => withToken(token, name, c);
+  }
+  const legacy = text === undefined ? null : await legacyAuthor(c, deps, text);
+  if (legacy) {
+    takeLocal(limits, `legacy:${legacy.tenantId}`, PUBLISHING, now);
+    return () => legacy;
+  }
+  const principal = await principalOf(c, deps, ["mcp-registry:write"]);
+  return () => ({
+    tenantId: principal.tenantId,
+    userId: principal.userId,
+    namespaces: "owned",
+    trail: trailOf(principal, c),
+  });
+}
+
+/**
+ * What the holder of a publisher token sees, for publishing tools look at a server before they change it: the tenant's servers in the
+ * token's namespaces, and else what everybody sees. Null: the request has no such token.
+ */
+export async function tokenView(c: Context<HttpEnv>, deps: ApiDeps): Promise<RegistryView | null> {
+  const text = presentedText(c, deps);
+  if (text === undefined || !looksLikePublisherToken(text)) return null;
+  const grant = grantFor(await publisherTokenOf(c, deps, text), c.req.param("serverName") ?? "");
+  return grant ? { kind: "tenant", tenantId: grant.tenantId } : { kind: "public" };
+}
+
+/** The one credential of a request, when it is neither an API key of ours nor bound to a key. */
+function presentedText(c: Context<HttpEnv>, { config }: ApiDeps): string | undefined {
+  const url = new URL(c.req.url);
+  const presented = readCredential(
+    {
+      authorization: c.req.header("authorization"),
+      apiKey: c.req.header("x-api-key"),
+      proof: { jwt: c.req.header("dpop"), method: c.req.method, url: `${config.BASE_URL}${url.pathname}` },
+    },
+    url.searchParams,
+  );
+  if ("refusal" in presented) return undefined;
+  if (presented.kind === "access_token") return presented.proof ? undefined : presented.token;
+  return looksLikeApiKey(presented.key) ? undefined : presented.key;
+}
+
+async function publisherTokenOf(c: Context<HttpEnv>, deps: ApiDeps, text: string): Promise<PublisherToken> {
+  const now = deps.now();
+  const address = clientAddress(c.req.raw.headers);
+  const shutOut = deps.strangers.refusalOf(address, now);
+  if (shutOut) throw toError(shutOut);
+  const token = await readPublisherToken(deps.config.BETTER_AUTH_SECRETS, text, now);
+  if (token) return token;
+  deps.strangers.failed(address, now);
+  throw new AppError(
+    "invalid_credential",
+    "This publisher token is not valid: they live for 5 minutes. Run mcp-publisher login again.",
+    { headers: { "www-authenticate": 'Bearer error="invalid_token"' } },
+  );
+}
+
+function withToken(token: PublisherToken, name: string, c: Context<HttpEnv>): Publisher {
+  const grant = grantFor(token, name);
+  if (!grant) throw notYours(name);
+  return {
+    tenantId: grant.tenantId,
+    userId: null,
+    namespaces: patternsOf(grant.namespace),
+    trail: {
+      ...originOf(c),
+      userId: null,
+      credentialKind: "publisher_token",
+      credentialId: auditText(`${token.method}:${token.subject}`),
+      clientId: null,
+    },
+  };
+}
+
+/** JWTs are never looked up: they have two dots, and tokens of the retired registry none that counts. */
+async function legacyAuthor(c: Context<HttpEnv>, deps: ApiDeps, text: string): Promise<Publisher | null> {
+  if (!deps.acceptsLegacyKeys || /^[^.]+\.[^.]+\.[^.]+$/.test(text)) return null;
+  const now = deps.now();
+  const shutOut = deps.strangers.refusalOf(clientAddress(c.req.raw.headers), now);
+  if (shutOut) throw toError(shutOut);
+  const token = await verifyLegacyToken(deps.databases.write, text, now);
+  if (!token || !(await isWelcome(deps.databases.write, token.userId))) return null;
+  return {
+    tenantId: personalTenantId(token.userId),
+    userId: token.userId,
+    namespaces: "owned",
+    trail: {
+      ...originOf(c),
+      userId: token.userId,
+      credentialKind: "legacy_token",
+      credentialId: token.tokenId,
+      clientId: null,
+    },
+  };
+}
+
+const originOf = (c: Context<HttpEnv>) => ({
+  requestId: c.get("requestId"),
+  ip: auditText(clientAddress(c.req.raw.headers)),
+  userAgent: auditText(c.req.header("user-agent")),
+});
+
+const trailOf = (principal: Principal, c: Context<HttpEnv>): RegistryTrail => ({
+  ...originOf(c),
+  userId: principal.userId,
+  credentialKind: principal.credential.kind,
+  credentialId: principal.credential.id,
+  clientId: principal.clientId,
+});
+
+/** The refusal of a name in a namespace that is somebody else's or nobody's, without saying which. */
+export function notYours(name: string): AppError {
+  const namespace = (parseName(name)?.namespace ?? name).toLowerCase();
+  return new AppError(
+    "forbidden",
+    `The namespace ${namespace} is not your organization's. POST /api/v1/registry/namespaces {"namespace": "${namespace}"} says how to claim it.`,
+  );
+}

@@ -1,0 +1,51 @@
+import * as z from "zod";
+import { answerOf } from "../registry/answer.ts";
+import { isSearchText, MAX_SEARCH_LENGTH } from "../registry/cursor.ts";
+import { PACKAGE_TYPES, searchServers, TRANSPORTS } from "../registry/search.ts";
+import { route } from "./deps.ts";
+
+const LIMIT = { usual: 30, most: 100 };
+
+const query = z.object({
+  text: z
+    .string()
+    .refine(
+      (text) => text === "" || isSearchText(text),
+      `must be at most ${MAX_SEARCH_LENGTH} characters, without control characters`,
+    )
+    .default(""),
+  transport: z.enum(TRANSPORTS).optional(),
+  packageType: z.enum(PACKAGE_TYPES).optional(),
+  status: z.enum(["active", "deprecated", "deleted"]).optional().describe("Without one: all but deleted ones."),
+  limit: z.coerce.number().int().min(1).max(LIMIT.most).default(LIMIT.usual),
+  cursor: z.string().optional().describe("From the page before, with the same text and filters."),
+});
+
+/** Ranked and forgiving, unlike `search` of the registry API, which finds exactly what contains the text. */
+export const searchRegistry = route({
+  method: "get",
+  path: "/api/v1/registry/search",
+  summary: "Search your organization's registry: by words, beginnings of words and nearly so, best first",
+  who: { scopes: ["mcp-registry:read"] },
+  in: { query: query.strict() },
+  out: z.object({
+    servers: z.array(z.record(z.string(), z.unknown()).describe("As in the registry API: server and _meta")),
+    nextCursor: z.string().nullable(),
+  }),
+  handle: async ({ deps, caller, input: { query: asked } }) => {
+    const { transport, packageType, status, cursor, text, limit } = asked;
+    const { entries, nextCursor } = await searchServers(
+      deps.databases.read,
+      { kind: "tenant", tenantId: caller.tenantId },
+      {
+        text,
+        limit,
+        ...(transport && { transport }),
+        ...(packageType && { packageType }),
+        ...(status && { status }),
+        ...(cursor !== undefined && { cursor }),
+      },
+    );
+    return { servers: entries.map((entry) => ({ ...answerOf(entry, deps.config.BASE_URL) })), nextCursor };
+  },
+});

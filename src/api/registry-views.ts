@@ -1,0 +1,168 @@
+import * as z from "zod";
+import type { Principal } from "../access/principal.ts";
+import { auditText } from "../audit/event.ts";
+import { AppError } from "../platform/errors.ts";
+import { addressRange } from "../platform/ip.ts";
+import type { RequestOrigin } from "../platform/route.ts";
+import { forgetViews } from "../registry/answer-cache.ts";
+import {
+  createView as makeView,
+  deleteView as endView,
+  MAX_VIEWS,
+  rotateView as replaceView,
+  viewsOf,
+  type ViewActor,
+  type ViewInfo,
+  type ViewRefusal,
+} from "../registry/view-changes.ts";
+import { route } from "./deps.ts";
+
+const who = { scopes: ["mcp-registry:write"] } as const;
+const PATH = "/api/v1/registry/views";
+const DAY_SECONDS = 86_400;
+const OVERLAP_SECONDS = { usual: DAY_SECONDS, most: 30 * DAY_SECONDS };
+
+const params = z.object({ id: z.uuid("is no id of a view") });
+const view = z.object({
+  id: z.string(),
+  name: z.string(),
+  addresses: z
+    .array(z.string())
+    .nullable()
+    .describe("Addresses and blocks from which it answers; null: from anywhere."),
+  createdAt: z.string(),
+  createdBy: z.string().nullable(),
+  endsAt: z.string().nullable().describe("A rotated one answers until then."),
+  lastUsedAt: z.string().nullable(),
+});
+const madeView = view.extend({
+  url: z.string().describe("The address for clients. Its secret is shown in this answer only."),
+});
+
+const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "must not have control characters");
+const addresses = z
+  .array(
+    z
+      .string()
+      .trim()
+      .refine((text) => addressRange(text) !== undefined, "is neither an IP address nor a block"),
+  )
+  .min(1, "must name an address, or be left out")
+  .max(100)
+  .nullable();
+
+/** For owners and administrators of the organization that the credential acts in. */
+export const listViews = route({
+  method: "get",
+  path: PATH,
+  summary: "Private views of your organization's registry, for clients that cannot send credentials",
+  who,
+  out: z.object({ views: z.array(view) }),
+  handle: async ({ deps, caller, from }) => {
+    const views = await viewsOf({ db: deps.databases.write }, actorOf(caller, from));
+    if (views === undefined) throw refused({ state: "forbidden" });
+    return { views: views.map(shown) };
+  },
+});
+
+export const createView = route({
+  method: "post",
+  path: PATH,
+  summary: "Make a private view; its address is in this answer only",
+  who,
+  in: { body: z.strictObject({ name, addresses: addresses.default(null) }) },
+  out: madeView,
+  status: () => 201,
+  handle: async ({ deps, caller, input, from }) => {
+    const made = await makeView({ db: deps.databases.write }, actorOf(caller, from), input.body, deps.now());
+    if (made.state !== "done") throw refused(made);
+    return { ...shown(made.info), url: `${deps.config.BASE_URL}/r/${made.secret}` };
+  },
+});
+
+export const rotateView = route({
+  method: "post",
+  path: `${PATH}/{id}/rotate`,
+  summary: "Give a private view a new address; the old one answers until the overlap ends",
+  who,
+  in: {
+    params,
+    body: z.strictObject({
+      overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS.most).default(OVERLAP_SECONDS.usual),
+    }),
+  },
+  out: madeView,
+  status: () => 201,
+  handle: async ({ deps, caller, input: { params: at, body }, from }) => {
+    const change = { id: at.id, overlapSeconds: body.overlapSeconds };
+    const made = await replaceView({ db: deps.databases.write }, actorOf(caller, from), change, deps.now());
+    if (made.state !== "done") throw refused(made);
+    forgetViews(deps.published);
+    return { ...shown(made.info), url: `${deps.config.BASE_URL}/r/${made.secret}` };
+  },
+});
+
+export const deleteView = route({
+  method: "delete",
+  path: `${PATH}/{id}`,
+  summary: "End a private view; other isolates notice within five seconds",
+  who,
+  in: { params },
+  out: z.object({ deleted: z.literal(true) }),
+  handle: async ({ deps, caller, input, from }) => {
+    const gone = await endView({ db: deps.databases.write }, actorOf(caller, from), input.params.id, deps.now());
+    if (gone.state !== "done") throw refused(gone);
+    forgetViews(deps.published);
+    return { deleted: true as const };
+  },
+});
+
+/** A credential that is held to less than its scopes say makes no address that is held to nothing. */
+function actorOf(caller: Principal, { requestId, ip, userAgent }: RequestOrigin): ViewActor {
+  if (caller.restricted)
+    throw new AppError(
+      "forbidden",
+      "This credential is limited to some servers, tools or addresses, or by a quota: it manages no views.",
+    );
+  return {
+    tenantId: caller.tenantId,
+    userId: caller.userId,
+    trail: {
+      requestId,
+      ip: auditText(ip),
+      userAgent: auditText(userAgent),
+      credentialKind: caller.credential.kind,
+      credentialId: caller.credential.id,
+      clientId: caller.clientId,
+    },
+  };
+}
+
+const iso = (time: Date | null) => time?.toISOString() ?? null;
+
+const shown = (info: ViewInfo): z.infer<typeof view> => ({
+  ...info,
+  createdAt: info.createdAt.toISOString(),
+  endsAt: iso(info.endsAt),
+  lastUsedAt: iso(info.lastUsedAt),
+});
+
+function refused({ state }: ViewRefusal): AppError {
+  switch (state) {
+    case "forbidden":
+      return new AppError("forbidden", "Private views are managed by owners and administrators of the organization.");
+    case "unknown":
+      return new AppError("not_found", "Your organization has no view of this id.");
+    case "full":
+      return new AppError("conflict", `There are ${MAX_VIEWS} views in use. Delete one that is not needed.`);
+    case "ending":
+      return new AppError("conflict", "This view has been rotated already: rotate the one that took its place.");
+    default:
+      return state satisfies never;
+  }
+}

@@ -1,0 +1,161 @@
+import { equalsInConstantTime, hmac } from "../platform/crypto.ts";
+import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
+import { readBody } from "../platform/body.ts";
+
+/** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
+export interface DomainKey {
+  algorithm: "ed25519" | "ecdsap384";
+  /** Base64: 32 bytes, or a compressed point of 49. */
+  publicKey: string;
+}
+
+/** Where a domain says who answers for its namespace. */
+export type ProofPlace = "dns" | "http";
+
+/** What a domain publishes, line by line; or why nobody can tell. */
+export type Publication = { lines: string[] } | { problem: string };
+
+/** What looking into domains needs: TXT records by DNS over HTTPS, and requests to public hosts that follow no redirect. */
+export interface ProofDeps {
+  textRecords: (name: string) => Promise<string[]>;
+  outbound: Outbound;
+}
+
+const MAX_PROOF_BYTES = 4096;
+const TIMEOUT_MS = 5_000;
+const MAX_KEYS = 10;
+
+/** The address of a domain's proof file. */
+export const proofUrl = (domain: string): string => `https://${domain}/.well-known/mcp-registry-auth`;
+
+/** Reads what a domain publishes. Its answers are others' words: at most 4 KB, 5 s, no redirect. Throws when the resolver does not answer. */
+export async function readProof(deps: ProofDeps, place: ProofPlace, domain: string): Promise<Publication> {
+  if (place === "dns") return { lines: (await deps.textRecords(domain)).map((line) => line.trim()) };
+  try {
+    const response = await deps.outbound(proofUrl(domain), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (!response.ok) {
+      await response.body?.cancel();
+      return { problem: `${proofUrl(domain)} answered ${response.status}.` };
+    }
+    const bytes = await readBody(response, MAX_PROOF_BYTES);
+    if (bytes === null) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
+    return {
+      lines: new TextDecoder()
+        .decode(bytes)
+        .split(/\r?\n/)
+        .map((line) => line.trim()),
+    };
+  } catch (error) {
+    if (error instanceof OutboundRefused) return { problem: `${proofUrl(domain)} may not be asked, or redirects.` };
+    if (error instanceof Error && error.name === "ResolverUnavailable") throw error;
+    return { problem: `${proofUrl(domain)} does not answer.` };
+  }
+}
+
+const RECORD = /^v=MCPv1;\s*k=(ed25519|ecdsap384);\s*p=([A-Za-z0-9+/]{43,68}={0,2})\s*(?:;.*)?$/;
+const KEY_BYTES = { ed25519: 32, ecdsap384: 49 } as const;
+
+/** The keys among a domain's lines; what is no key record is skipped. */
+export function domainKeys(lines: readonly string[]): DomainKey[] {
+  const keys = lines.flatMap((line): DomainKey[] => {
+    const [, algorithm, publicKey] = RECORD.exec(line) ?? [];
+    if ((algorithm !== "ed25519" && algorithm !== "ecdsap384") || publicKey === undefined) return [];
+    return bytesOfBase64(publicKey)?.length === KEY_BYTES[algorithm] ? [{ algorithm, publicKey }] : [];
+  });
+  return keys.slice(0, MAX_KEYS);
+}
+
+/** Keys as they are kept with a namespace. */
+export const keysAsProof = (keys: readonly DomainKey[]): string | null =>
+  keys.length === 0 ? null : keys.map(({ algorithm, publicKey }) => `k=${algorithm}; p=${publicKey}`).join("\n");
+
+/** The inverse of {@link keysAsProof}. */
+export const keysOfProof = (proof: string | null): DomainKey[] =>
+  domainKeys((proof ?? "").split("\n").map((line) => `v=MCPv1; ${line}`));
+
+/**
+ * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read it first could
+ * claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
+ */
+export const claimText = async (secret: string, tenantId: string, namespace: string): Promise<string> =>
+  `mcp-gateway-claim=${await hmac(secret, `registry-namespace\n${tenantId}\n${namespace}`)}`;
+
+/** Whether one of the lines is the claim of this tenant, by any of the secrets. */
+export async function hasClaim(
+  secrets: readonly string[],
+  lines: readonly string[],
+  { tenantId, namespace }: { tenantId: string; namespace: string },
+): Promise<boolean> {
+  const texts = await Promise.all(secrets.map((secret) => claimText(secret, tenantId, namespace)));
+  return lines.some((line) => texts.some((text) => equalsInConstantTime(line, text)));
+}
+
+/** The first of the keys that has signed the message; `signature` is hexadecimal, as publishing tools send it. */
+export async function signerOf(
+  keys: readonly DomainKey[],
+  message: string,
+  signature: string,
+): Promise<DomainKey | undefined> {
+  const bytes = bytesOfHex(signature);
+  if (bytes === undefined) return undefined;
+  for (const key of keys) if (await verifies(key, new TextEncoder().encode(message), bytes)) return key;
+  return undefined;
+}
+
+async function verifies({ algorithm, publicKey }: DomainKey, message: Uint8Array, signature: Uint8Array) {
+  const raw = bytesOfBase64(publicKey);
+  if (raw === undefined) return false;
+  try {
+    if (algorithm === "ed25519") {
+      const key = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
+      return await crypto.subtle.verify({ name: "Ed25519" }, key, signature, message);
+    }
+    const point = uncompressed(raw);
+    if (point === undefined) return false;
+    const key = await crypto.subtle.importKey("raw", point, { name: "ECDSA", namedCurve: "P-384" }, false, ["verify"]);
+    return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-384" }, key, signature, message);
+  } catch {
+    return false;
+  }
+}
+
+/** P-384 (SP 800-186 §3.2.1.4): y² = x³ - 3x + b over the field of p. */
+const P = 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n;
+const B = 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn;
+
+/** A compressed point (SEC 1 §2.3.4) in the form that Web Crypto takes; undefined when there is none on the curve. */
+function uncompressed(point: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  const [sign] = point;
+  if (point.length !== 49 || (sign !== 2 && sign !== 3)) return undefined;
+  const x = BigInt(`0x${hexOf(point.slice(1))}`);
+  if (x >= P) return undefined;
+  const square = ((((x * x - 3n) * x + B) % P) + P) % P;
+  const root = power(square, (P + 1n) / 4n);
+  if ((root * root) % P !== square) return undefined;
+  const y = (root & 1n) === BigInt(sign & 1) ? root : P - root;
+  return bytesOfHex(`04${hexOf(point.slice(1))}${y.toString(16).padStart(96, "0")}`);
+}
+
+function power(base: bigint, exponent: bigint): bigint {
+  let [result, square] = [1n, base];
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if ((rest & 1n) === 1n) result = (result * square) % P;
+    square = (square * square) % P;
+  }
+  return result;
+}
+
+const hexOf = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function bytesOfHex(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length > 1024 || text.length % 2 !== 0 || !/^[0-9a-f]+$/i.test(text)) return undefined;
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

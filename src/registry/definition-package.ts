@@ -1,0 +1,177 @@
+import { optionalArguments, type Argument } from "./definition-argument.ts";
+import { namedValues, optionalEnvironment, type NamedInput } from "./definition-input.ts";
+import {
+  advise,
+  isPresent,
+  members,
+  optionalChoice,
+  optionalText,
+  present,
+  report,
+  requiredText,
+  type Place,
+} from "./definition-place.ts";
+import { readPackageTransport, type PackageTransport } from "./definition-transport.ts";
+import { checkPublicUrl } from "./definition-url.ts";
+import { optionalVersion } from "./definition-version.ts";
+
+const REGISTRY_TYPES = ["npm", "pypi", "oci", "nuget", "mcpb", "cargo"] as const;
+type RegistryType = (typeof REGISTRY_TYPES)[number];
+
+/** A package from which users run the server on their own machine. */
+export interface Package {
+  registryType: RegistryType;
+  registryBaseUrl?: string;
+  identifier: string;
+  version?: string;
+  fileSha256?: string;
+  runtimeHint?: string;
+  transport: PackageTransport;
+  runtimeArguments?: Argument[];
+  packageArguments?: Argument[];
+  environmentVariables?: NamedInput[];
+}
+
+interface IdentifierRule {
+  max: number;
+  is: RegExp;
+  said: string;
+}
+
+/** Names as each ecosystem writes them. None begins with a hyphen: a command line would take it for an option. */
+const IDENTIFIERS: Readonly<Record<"npm" | "pypi" | "nuget" | "cargo", IdentifierRule>> = {
+  npm: {
+    max: 214,
+    is: /^(@[a-z0-9][a-z0-9._~-]*\/)?[a-z0-9][a-z0-9._~-]*$/,
+    said: "Write the package's name, in lower case: name or @scope/name, without version.",
+  },
+  pypi: {
+    max: 214,
+    is: /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/,
+    said: "Write the project's name alone, without extras or version.",
+  },
+  nuget: {
+    max: 100,
+    is: /^[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*$/,
+    said: "Write the package's id alone, such as Example.Server.",
+  },
+  cargo: {
+    max: 64,
+    is: /^[A-Za-z][A-Za-z0-9_-]*$/,
+    said: "Write the crate's name alone.",
+  },
+};
+
+/** `[host[:port]/]path[:tag][@digest]` (OCI distribution specification, "Pulling manifests"). */
+const IMAGE =
+  /^(?:((?:[a-z0-9-]+\.)+[a-z0-9-]+(?::\d{1,5})?|[a-z0-9-]+:\d{1,5}|localhost|\[[0-9a-f:.]+\](?::\d{1,5})?)\/)?[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*(?::([A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(@sha256:[0-9a-f]{64})?$/;
+
+const SHELLS = /^(?:ba|z|da|k|c|tc|fi)?sh$|^(?:cmd|powershell|pwsh|busybox|env|eval|exec|sudo|xargs)(?:\.exe)?$/i;
+
+const FIELDS = [
+  "registryType",
+  "registryBaseUrl",
+  "identifier",
+  "version",
+  "fileSha256",
+  "runtimeHint",
+  "transport",
+  "runtimeArguments",
+  "packageArguments",
+  "environmentVariables",
+] as const;
+type At = Record<(typeof FIELDS)[number], Place>;
+
+/** How a file may be read: hosts that may be private, and whether images may have version and base URL apart, as before 2025-10-11. */
+export interface PackageRules {
+  allow: readonly string[];
+  hasSplitImages: boolean;
+}
+
+/** A package, its identifier and version as its kind of registry asks. */
+export function readPackage(item: Place, rules: PackageRules): Package | undefined {
+  const at = members(item, FIELDS);
+  if (at === undefined) return undefined;
+  const registryType = isPresent(at.registryType) ? optionalChoice(at.registryType, REGISTRY_TYPES) : undefined;
+  const start = {
+    registryBaseUrl: optionalText(at.registryBaseUrl, { min: 0, max: 2048 }) || undefined,
+    identifier: requiredText(at.identifier, { max: 2048, form: { is: /^\S+$/, said: "An identifier has no blanks." } }),
+    version: optionalVersion(at.version),
+    fileSha256: optionalText(at.fileSha256, { max: 64, form: HASH }),
+    runtimeHint: optionalText(at.runtimeHint, { max: 64, form: COMMAND }),
+  };
+  if (start.runtimeHint !== undefined && SHELLS.test(start.runtimeHint))
+    report(
+      at.runtimeHint,
+      "shell_runtime",
+      "A shell is no runtime of packages: name npx, uvx, docker, dnx or the like.",
+    );
+  if (start.registryBaseUrl !== undefined) checkPublicUrl(at.registryBaseUrl, start.registryBaseUrl, rules.allow);
+  if (registryType !== undefined && start.identifier !== "") checkKind(registryType, at, start.identifier, rules);
+  const inputs = {
+    runtimeArguments: optionalArguments(at.runtimeArguments),
+    packageArguments: optionalArguments(at.packageArguments),
+    environmentVariables: optionalEnvironment(at.environmentVariables),
+  };
+  const transport = readPackageTransport(at.transport, templateVariables(inputs), rules.allow);
+  return { registryType: registryType ?? "npm", ...present(start), transport, ...present(inputs) };
+}
+
+const HASH = { is: /^[0-9a-f]{64}$/, said: "A SHA-256 is written as 64 digits 0-9 and a-f, in lower case." };
+const COMMAND = {
+  is: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+  said: "A runtime is one command's name, without path or arguments.",
+};
+
+function checkKind(type: RegistryType, at: At, identifier: string, rules: PackageRules): void {
+  if (type === "oci") return checkImage(at, identifier, rules);
+  if (type === "mcpb") {
+    forbid(at.registryBaseUrl, "The identifier is the whole URL of the bundle: remove registryBaseUrl.");
+    isPresent(at.fileSha256, "Clients compare the bundle with it before they run it.");
+    return checkPublicUrl(at.identifier, identifier, rules.allow);
+  }
+  const { max, is, said } = IDENTIFIERS[type];
+  if (identifier.length > max) report(at.identifier, "too_long", `At most ${max} characters fit here.`);
+  else if (!is.test(identifier)) report(at.identifier, "form", said);
+  if (at.version.value === undefined)
+    advise(at.version, "required", "This field is required. Name the exact version of the package.");
+}
+
+function checkImage(at: At, identifier: string, { allow, hasSplitImages }: PackageRules): void {
+  const match = identifier.length <= 512 ? IMAGE.exec(identifier) : null;
+  if (match === null)
+    return report(at.identifier, "form", "Write an image's reference, such as registry.example.com/team/server:1.2.0.");
+  const [, host, tag, digest] = match;
+  if (host !== undefined) checkPublicUrl(at.identifier, `https://${host}/`, allow);
+  forbid(at.fileSha256, "An image is pinned by its digest: write @sha256:… at the end of the identifier.");
+  if (hasSplitImages && at.version.value !== undefined) return;
+  forbid(at.registryBaseUrl, "Write the registry's host at the start of the identifier instead.");
+  forbid(at.version, "Write the version as the tag of the identifier instead.");
+  if (tag === undefined && digest === undefined)
+    report(at.identifier, "required", "Name the version: end the identifier with :tag or @sha256:….");
+  if (tag?.toLowerCase() === "latest" && digest === undefined)
+    report(at.identifier, "version_reserved", 'The tag "latest" moves: name a version or a digest.');
+}
+
+function forbid(place: Place, problem: string): void {
+  if (place.value !== undefined) report(place, "forbidden_field", problem);
+}
+
+/** Names that a package's transport URL may contain: of environment variables, of arguments and their hints (schema, `url`). */
+function templateVariables(inputs: {
+  runtimeArguments: Argument[] | undefined;
+  packageArguments: Argument[] | undefined;
+  environmentVariables: NamedInput[] | undefined;
+}): Map<string, readonly string[]> {
+  const named = [
+    ...(inputs.environmentVariables ?? []),
+    ...(inputs.runtimeArguments ?? []),
+    ...(inputs.packageArguments ?? []),
+  ];
+  const pairs = named.flatMap((input) =>
+    [input.name, "valueHint" in input ? input.valueHint : undefined]
+      .filter((name) => name !== undefined)
+      .map((name) => [name, namedValues(input)] as const),
+  );
+  return new Map(pairs);
+}

@@ -1,0 +1,150 @@
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { organization } from "../auth/schema.ts";
+
+/** A namespace (`com.example`) belongs to the tenant that has proved it: only that one publishes below it. */
+export const registryNamespace = pgTable(
+  "registry_namespace",
+  {
+    namespace: text("namespace").primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => organization.id, { onDelete: "cascade" }),
+    /** How it was proved. */
+    method: text("method").notNull(),
+    /** The public key of the challenge, as `k=…; p=…`; whoever holds its private half may publish by `mcp-publisher`. */
+    proof: text("proof"),
+    verifiedAt: timestamp("verified_at", { withTimezone: true }).notNull(),
+  },
+  (table) => [
+    index("registry_namespace_tenant").on(table.tenantId),
+    check("registry_namespace_method", sql`${table.method} in ('dns', 'http', 'github', 'administrator')`),
+  ],
+);
+
+/** A server of a tenant's registry: its own, or one that was mirrored from another registry. */
+export const registryServer = pgTable(
+  "registry_server",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => organization.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    /** What the name looks like; see `name.ts`. */
+    skeleton: text("skeleton").notNull(),
+    /** Whether everybody sees it. */
+    isPublic: boolean("is_public").notNull().default(false),
+    /** The source that it was mirrored from; null: published here. */
+    sourceId: uuid("source_id"),
+    /** The upstream of this gateway that its entry points at instead of its own remotes; null: none. */
+    gatewaySlug: text("gateway_slug"),
+  },
+  (table) => [
+    uniqueIndex("registry_server_name").on(table.tenantId, table.name),
+    index("registry_server_skeleton").on(table.skeleton),
+    index("registry_server_source").on(table.sourceId),
+  ],
+);
+
+/**
+ * A version of a server, immutable but for its status. `tenant_id`, `name` and `is_public` are copies, so that one index serves a list. Columns for
+ * search, and the collation of `name` and `version`, are made by SQL.
+ */
+export const registryVersion = pgTable(
+  "registry_version",
+  {
+    serverId: bigint("server_id", { mode: "number" })
+      .notNull()
+      .references(() => registryServer.id, { onDelete: "cascade" }),
+    tenantId: text("tenant_id").notNull(),
+    name: text("name").notNull(),
+    version: text("version").notNull(),
+    isPublic: boolean("is_public").notNull().default(false),
+    isLatest: boolean("is_latest").notNull().default(false),
+    definition: jsonb("definition").notNull(),
+    status: text("status").notNull().default("active"),
+    statusMessage: text("status_message"),
+    statusChangedAt: timestamp("status_changed_at", { withTimezone: true }).notNull(),
+    publishedAt: timestamp("published_at", { withTimezone: true }).notNull(),
+    updatedAt: timestamp("updated_at", { withTimezone: true }).notNull(),
+    publishedBy: text("published_by"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.serverId, table.version] }),
+    check("registry_version_status", sql`${table.status} in ('active', 'deprecated', 'deleted')`),
+  ],
+);
+
+/** Another registry whose servers a tenant mirrors. `lease_until` keeps two runs apart; `cursor` and `since` are where the next one goes on. */
+export const registrySource = pgTable("registry_source", {
+  id: uuid("id").primaryKey(),
+  tenantId: text("tenant_id")
+    .notNull()
+    .references(() => organization.id, { onDelete: "cascade" }),
+  url: text("url").notNull(),
+  /** Patterns of names, `*` for any text: what matches `allow` and not `deny` is mirrored. */
+  allow: text("allow").array().notNull().default(["*"]),
+  deny: text("deny").array().notNull().default([]),
+  enabled: boolean("enabled").notNull().default(true),
+  everyMinutes: integer("every_minutes").notNull().default(60),
+  cursor: text("cursor"),
+  since: timestamp("since", { withTimezone: true }),
+  /** When the run began whose pages are being read; becomes `since` when it ends. */
+  runBegan: timestamp("run_began", { withTimezone: true }),
+  leaseUntil: timestamp("lease_until", { withTimezone: true }),
+  leaseHolder: uuid("lease_holder"),
+  nextRunAt: timestamp("next_run_at", { withTimezone: true }).notNull().defaultNow(),
+  lastRunAt: timestamp("last_run_at", { withTimezone: true }),
+  lastProblem: text("last_problem"),
+  mirrored: integer("mirrored").notNull().default(0),
+});
+
+/** A tenant's private view for clients that cannot send credentials, at `/r/{secret}/v0.1`. */
+export const registryView = pgTable(
+  "registry_view",
+  {
+    id: uuid("id").primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => organization.id, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    /** SHA-256 of the secret, base64url. */
+    secretHash: text("secret_hash").notNull().unique(),
+    addresses: text("addresses").array(),
+    createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
+    createdBy: text("created_by"),
+    /** A rotated secret works until then. */
+    endsAt: timestamp("ends_at", { withTimezone: true }),
+    lastUsedAt: timestamp("last_used_at", { withTimezone: true }),
+  },
+  (table) => [index("registry_view_tenant").on(table.tenantId)],
+);
+
+/** Answers to requests with an `Idempotency-Key`, for a day. */
+export const idempotentAnswer = pgTable(
+  "idempotent_answer",
+  {
+    owner: text("owner").notNull(),
+    key: text("key").notNull(),
+    requestHash: text("request_hash").notNull(),
+    /** Null while the first request is under way. */
+    status: integer("status"),
+    body: jsonb("body"),
+    at: timestamp("at", { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.owner, table.key] }), index("idempotent_answer_at").on(table.at)],
+);
