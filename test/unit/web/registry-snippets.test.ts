@@ -111,8 +111,8 @@ describe("a server that is a package", () => {
     ],
     [{ registryType: "pypi", identifier: "weather", version: "1.2.3" }, "uvx weather@1.2.3"],
     [
-      { registryType: "oci", identifier: "ghcr.io/example/weather:1.2.3" },
-      "docker run -i --rm ghcr.io/example/weather:1.2.3",
+      { registryType: "oci", identifier: "images.example.com/weather:1.2.3" },
+      "docker run -i --rm images.example.com/weather:1.2.3",
     ],
     [{ registryType: "nuget", identifier: "Example.Weather", version: "1.2.3" }, "dnx Example.Weather@1.2.3 --yes"],
     [
@@ -151,9 +151,9 @@ describe("a server that is a package", () => {
       env: { API_KEY: "${input:API_KEY}" },
     });
     const image = snippetsOf(
-      stdio({ registryType: "oci", identifier: "ghcr.io/example/weather:1.2.3", environmentVariables }),
+      stdio({ registryType: "oci", identifier: "images.example.com/weather:1.2.3", environmentVariables }),
     );
-    expect(image["Claude Code"]?.code).toContain("-- docker run -i --rm -e API_KEY ghcr.io/example/weather:1.2.3");
+    expect(image["Claude Code"]?.code).toContain("-- docker run -i --rm -e API_KEY images.example.com/weather:1.2.3");
   });
 
   it("has no snippet when no common client starts it, or there is nothing to start", () => {
