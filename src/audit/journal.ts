@@ -61,7 +61,7 @@ interface Waiting {
   entry: StreamEntry | undefined;
 }
 
-/** The journal of one isolate. What it holds is plain data: any request's background work may write it down. */
+/** The journal of one isolate. What it holds is plain data, which the background work of whichever request may write down. */
 export function createJournal(deps: JournalDeps): Journal {
   const { db, runScript, background, wait, now, log } = deps;
   let waiting: Waiting[] = [];

@@ -127,7 +127,7 @@ describe("a package", () => {
       withBundle({ identifier: "https://127.0.0.1/a.mcpb" }),
       `${ID} url_not_public`,
     ],
-    ["P07: as a bundle in a file", withBundle({ identifier: "file:///tmp/a.mcpb" }), `${ID} url_not_https`],
+    ["P07: as a bundle in a file", withBundle({ identifier: "file:///files/a.mcpb" }), `${ID} url_not_https`],
     [
       "as a bundle with a base URL",
       withBundle({ registryBaseUrl: "https://example.com" }),
