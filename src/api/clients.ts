@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Principal } from "../access/principal.ts";
 import { GRANT_TYPES, type ClientSettings } from "../auth/client-settings.ts";
 import { AUTH_METHODS } from "../auth/managed-client.ts";
 import { findClient, listClients, type ManagedClient } from "../auth/managed-clients.ts";
@@ -66,6 +67,7 @@ export const createManagedClient = route({
   out: withSecret,
   status: () => 201,
   handle: async ({ deps, caller, input: { body } }) => {
+    expectWhole(caller);
     const settings = { ...body, grantTypes: body.grantTypes ?? impliedGrantTypes(body), disabled: false };
     const made = settled(await makeClient(changeDeps(deps), settings, deps.now()));
     deps.log("info", "clients.made", { clientId: made.client.clientId, by: caller.userId });
@@ -116,6 +118,7 @@ export const changeManagedClient = route({
   in: { params, body: z.strictObject(fields).omit({ authMethod: true }).partial() },
   out: client,
   handle: async ({ deps, caller, input: { params: at, body } }) => {
+    expectWhole(caller);
     const change = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
     const changed = settled(await changeClient(changeDeps(deps), at.clientId, change));
     deps.log("info", "clients.changed", { ...at, by: caller.userId, fields: Object.keys(change).join(" ") });
@@ -145,11 +148,21 @@ export const rotateManagedClientSecret = route({
   in: { params },
   out: withSecret,
   handle: async ({ deps, caller, input: { params: at } }) => {
+    expectWhole(caller);
     const rotated = settled(await rotateClientSecret(changeDeps(deps), at.clientId));
     deps.log("info", "clients.secret_rotated", { ...at, by: caller.userId });
     return { ...shown(rotated.client), clientSecret: rotated.clientSecret };
   },
 });
+
+/** A client is held to no addresses, tools or quota: a credential that is makes and changes none. */
+function expectWhole({ restricted }: Principal): void {
+  if (restricted)
+    throw new AppError(
+      "forbidden",
+      "This credential is limited to some servers, tools or addresses, or by a quota or rate: it makes and changes no clients.",
+    );
+}
 
 function impliedGrantTypes(body: z.infer<typeof creation>): ClientSettings["grantTypes"] {
   return [

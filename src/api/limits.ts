@@ -1,18 +1,9 @@
 import * as z from "zod";
-import type { Principal } from "../access/principal.ts";
-import { auditText } from "../audit/event.ts";
-import {
-  limitsOf,
-  resetTenantLimits,
-  setTenantLimits,
-  tenantLimits,
-  tenantLimitSettings,
-  type LimitActor,
-} from "../limits/tenants.ts";
+import { limitsOf, resetTenantLimits, setTenantLimits, tenantLimits, tenantLimitSettings } from "../limits/tenants.ts";
 import { TIERS } from "../limits/plan.ts";
 import { AppError } from "../platform/errors.ts";
-import type { RequestOrigin } from "../platform/route.ts";
 import { route } from "./deps.ts";
+import { trailOf } from "./trail.ts";
 
 const limit = {
   perMinute: z.number().describe("Calls in a minute, in the long run."),
@@ -71,7 +62,7 @@ export const putTenantLimits = route({
   out,
   handle: async ({ deps, caller, input: { params: at, body: limits }, from }) => {
     const { tenantId } = at;
-    const change = { tenantId, limits, actor: actorOf(caller, from) };
+    const change = { tenantId, limits, actor: trailOf(caller, from) };
     if (!(await setTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
     await deps.publish();
     return { tenantId, limits };
@@ -88,21 +79,11 @@ export const deleteTenantLimits = route({
   out,
   handle: async ({ deps, caller, input, from }) => {
     const { tenantId } = input.params;
-    const change = { tenantId, actor: actorOf(caller, from) };
+    const change = { tenantId, actor: trailOf(caller, from) };
     if (!(await resetTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
     await deps.publish();
     return { tenantId, limits: {} };
   },
-});
-
-const actorOf = (caller: Principal, { requestId, ip, userAgent }: RequestOrigin): LimitActor => ({
-  userId: caller.userId,
-  credentialKind: caller.credential.kind,
-  credentialId: caller.credential.id,
-  clientId: caller.clientId,
-  requestId,
-  ip: auditText(ip),
-  userAgent: auditText(userAgent),
 });
 
 const noTenant = () => new AppError("not_found", "There is no organization of this id.");

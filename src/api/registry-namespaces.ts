@@ -1,8 +1,6 @@
 import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
-import { auditText } from "../audit/event.ts";
 import { AppError } from "../platform/errors.ts";
-import type { RequestOrigin } from "../platform/route.ts";
 import { claimText, proofUrl } from "../registry/challenge.ts";
 import { accountOf, githubIdOf, githubProof } from "../registry/github.ts";
 import { githubOwner, namespaceDomain } from "../registry/name.ts";
@@ -17,8 +15,8 @@ import {
   standingOf,
   type OwnedNamespace,
 } from "../registry/namespaces.ts";
-import type { RegistryTrail } from "../registry/trail.ts";
 import { route, type ApiDeps } from "./deps.ts";
+import { trailOf } from "./trail.ts";
 import { githubOf } from "./registry-github.ts";
 import { asked, notProvable, provedByAccount, provedByDomain } from "./registry-proof.ts";
 
@@ -203,16 +201,6 @@ const shown = ({ namespace, method, proof: kept, verifiedAt }: OwnedNamespace): 
   keys: (kept ?? "").split("\n").filter((line) => line.startsWith("k=")),
   githubId: githubIdOf(kept),
   verifiedAt: verifiedAt.toISOString(),
-});
-
-const trailOf = (caller: Principal, { requestId, ip, userAgent }: RequestOrigin): RegistryTrail => ({
-  userId: caller.userId,
-  credentialKind: caller.credential.kind,
-  credentialId: caller.credential.id,
-  clientId: caller.clientId,
-  requestId,
-  ip: auditText(ip),
-  userAgent: auditText(userAgent),
 });
 
 const taken = () =>

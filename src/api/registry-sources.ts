@@ -1,6 +1,5 @@
 import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
-import { auditText } from "../audit/event.ts";
 import { AppError } from "../platform/errors.ts";
 import { publicUrlProblem } from "../platform/public-url.ts";
 import type { RequestOrigin } from "../platform/route.ts";
@@ -18,6 +17,7 @@ import {
 } from "../registry/source.ts";
 import { syncSource } from "../registry/sync.ts";
 import { route, type ApiDeps } from "./deps.ts";
+import { trailOf } from "./trail.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/sources";
@@ -187,19 +187,8 @@ const shown = ({ lastRunAt, nextRunAt, allow, deny, ...rest }: Source): z.infer<
   nextRunAt: nextRunAt.toISOString(),
 });
 
-const actorOf = (
-  { tenantId, userId, credential, clientId }: Principal,
-  { requestId, ip, userAgent }: RequestOrigin,
-): SourceActor => ({
-  tenantId,
-  userId,
-  trail: {
-    userId,
-    credentialKind: credential.kind,
-    credentialId: credential.id,
-    clientId,
-    requestId,
-    ip: auditText(ip),
-    userAgent: auditText(userAgent),
-  },
+const actorOf = (caller: Principal, from: RequestOrigin): SourceActor => ({
+  tenantId: caller.tenantId,
+  userId: caller.userId,
+  trail: trailOf(caller, from),
 });

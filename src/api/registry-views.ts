@@ -1,6 +1,5 @@
 import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
-import { auditText } from "../audit/event.ts";
 import { AppError } from "../platform/errors.ts";
 import { addressRange } from "../platform/ip.ts";
 import type { RequestOrigin } from "../platform/route.ts";
@@ -16,6 +15,7 @@ import {
   type ViewRefusal,
 } from "../registry/view-changes.ts";
 import { route } from "./deps.ts";
+import { trailOf } from "./trail.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/views";
@@ -123,7 +123,7 @@ export const deleteView = route({
 });
 
 /** A credential that is held to less than its scopes say makes no address that is held to nothing. */
-function actorOf(caller: Principal, { requestId, ip, userAgent }: RequestOrigin): ViewActor {
+function actorOf(caller: Principal, from: RequestOrigin): ViewActor {
   if (caller.restricted)
     throw new AppError(
       "forbidden",
@@ -132,14 +132,7 @@ function actorOf(caller: Principal, { requestId, ip, userAgent }: RequestOrigin)
   return {
     tenantId: caller.tenantId,
     userId: caller.userId,
-    trail: {
-      requestId,
-      ip: auditText(ip),
-      userAgent: auditText(userAgent),
-      credentialKind: caller.credential.kind,
-      credentialId: caller.credential.id,
-      clientId: caller.clientId,
-    },
+    trail: trailOf(caller, from),
   };
 }
 

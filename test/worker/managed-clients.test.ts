@@ -217,6 +217,24 @@ describe("who manages clients", () => {
     }
   });
 
+  it("J02: makes or changes no client with a key that is held to less: the client would be held to nothing", async () => {
+    const { id } = await newAdministrator();
+    const { key, id: keyId } = await newKey({ userId: id, scopes: ["admin"] });
+    await db.execute(sql`update api_key_policy set quota_max = 100, quota_period = 'total' where key_id = ${keyId}`);
+    const made = await newManagedClient();
+    const at = `${CLIENTS}/${made.clientId}`;
+    for (const [method, path, body] of [
+      ["POST", CLIENTS, { name: "x", clientCredentialsScopes: ["mcp:tools"], tenantId: "x" }],
+      ["PATCH", at, { name: "y" }],
+      ["POST", `${at}/secret`, undefined],
+    ] as const) {
+      const answer = await managing(key)(method, path, body);
+      expect([path, answer.status, (await json(answer))["code"]]).toEqual([path, 403, "forbidden"]);
+    }
+    expect((await managing(key)("GET", at)).status).toBe(200);
+    expect((await managing(key)("DELETE", at)).status).toBe(200);
+  });
+
   it("O05: is no access token for a server of the gateway (401), none without the scope admin, and no machine", async () => {
     const [clientId, person] = [await newClient(), await newPerson()];
     const withToken = async (token: unknown) =>
