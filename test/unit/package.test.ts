@@ -14,6 +14,8 @@ const read = (path: string) => readFileSync(resolve(ROOT, path), "utf8");
 
 interface Manifest {
   version: string;
+  license: string;
+  engines: { node: string };
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
 }
@@ -49,6 +51,24 @@ describe("S04: package.json", () => {
 
   it("S04: names no package twice", () => {
     expect(Object.keys(manifest.dependencies).filter((name) => name in manifest.devDependencies)).toEqual([]);
+  });
+});
+
+describe("what somebody who takes the project over finds", () => {
+  it("is one licence in package.json, in the lock file and in LICENSE", () => {
+    expect(manifest.license).toBe("Apache-2.0");
+    expect(lock.packages[""]?.license).toBe("Apache-2.0");
+    expect(read("LICENSE")).toMatch(/Apache License\s+Version 2\.0, January 2004/);
+  });
+
+  it("is one version of Node for development, and an honest lowest one for npm", () => {
+    expect(read(".nvmrc").trim()).toBe(manifest.devDependencies["node"]);
+    expect(manifest.engines.node).toBe(">=20");
+    expect(read("README.md")).toContain("Node 20 or newer");
+  });
+
+  it("is one script that CI and people run", () => {
+    expect(read(".github/workflows/ci.yml")).toContain("run: bash .ci/run");
   });
 });
 
