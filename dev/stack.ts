@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import pg from "pg";
+import { applyMigrations, setRolePassword } from "../commands/migrations.ts";
 import { redisKeys } from "../src/platform/redis.ts";
 import { createControls, startControls } from "./controls.ts";
-import { applyMigrations, createDatabase, setRolePassword } from "./migrations.ts";
 import { startNeonHttp } from "./neon-http.ts";
 import { startEmbeddedPostgres } from "./postgres.ts";
 import { startEmbeddedRedis } from "./redis.ts";
@@ -111,6 +112,21 @@ async function embeddedDatabase(
 ): Promise<string> {
   const postgres = started(await startEmbeddedPostgres({ dataDir: join(directory, "pg"), log }));
   return createDatabase(postgres.url, DATABASE);
+}
+
+/** Creates the database unless it exists; returns its owner URL. */
+async function createDatabase(serverUrl: string, name: string): Promise<string> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
+  } finally {
+    await client.end();
+  }
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  return url.href;
 }
 
 /** The Worker never connects as the owner. The password follows from the owner's: two stacks on one server agree on it. */

@@ -20,11 +20,11 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** Runs a command of `dev/` with these settings, and no others but the machine's own. */
+/** Runs a command of `commands/` with these settings, and no others but the machine's own. */
 async function command(file: string, args: readonly string[], settings: Record<string, string>) {
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, ...settings };
-  const child = spawn(process.execPath, [resolve(ROOT, "dev", file), ...args], {
+  const child = spawn(process.execPath, [resolve(ROOT, "commands", file), ...args], {
     cwd: ROOT,
     env,
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { applyMigrations } from "../../dev/migrations.ts";
-import { importLegacy } from "../../dev/legacy/import.ts";
-import type { ImportReport } from "../../dev/legacy/report.ts";
-import type { Sql } from "../../dev/legacy/state.ts";
+import { applyMigrations } from "../../commands/migrations.ts";
+import { importLegacy } from "../../commands/legacy/import.ts";
+import type { ImportReport } from "../../commands/legacy/report.ts";
+import type { Sql } from "../../commands/legacy/state.ts";
 import { keyTableChecklist } from "../../src/keys/checklist.ts";
 import { adoptLegacyKey } from "../../src/keys/legacy-keys.ts";
 import { NOW } from "../support/conflicted-state.ts";

@@ -5,7 +5,7 @@ import { drizzle } from "drizzle-orm/neon-http";
 import fc from "fast-check";
 import { Client } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { applyMigrations } from "../../dev/migrations.ts";
+import { applyMigrations } from "../../commands/migrations.ts";
 import { principalOf } from "../../src/access/authenticate.ts";
 import { keyRecord } from "../../src/access/fill.ts";
 import { refusalOf } from "../../src/access/policy.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import pg from "pg";
-import { MIGRATION_LOCK, MIGRATIONS } from "../../dev/migrations.ts";
-import type { ImportOptions } from "../../dev/legacy/import.ts";
+import { MIGRATION_LOCK, MIGRATIONS } from "../../commands/migrations.ts";
+import type { ImportOptions } from "../../commands/legacy/import.ts";
 import { connectDatabases, type Db } from "../../src/platform/db.ts";
 import { conflictedRows, loadConflictedState, NOW, type ConflictedRows } from "./conflicted-state.ts";
 import { startSqlServer } from "../stack/servers.ts";

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { COMMENT, importsOf, modulesBelow } from "../support/imports.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const SRC = join(ROOT, "src");
@@ -21,19 +22,8 @@ const RANKS: readonly (readonly string[])[] = [
 const GENERATED = ["auth/schema.ts"];
 const MAX_LINES = 260;
 
-const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.tsx?$/.test(name))
-  .map((name) => name.replaceAll("\\", "/"))
-  .toSorted((a, b) => a.localeCompare(b));
-const sources = new Map(files.map((file) => [file, readFileSync(join(SRC, file), "utf8")]));
-
-const COMMENT = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/[^\n]*/g;
-/** `import … from "x"`, `export … from "x"`, `import "x"`, `import("x")` as a value or a type. */
-const IMPORT = /\b(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']|\bimport\s*\(?\s*["']([^"']+)["']/g;
-
-/** What a module imports, of whatever kind, in the words of the import. */
-const importsOf = (source: string) =>
-  [...source.replace(COMMENT, "").matchAll(IMPORT)].map(([, from, direct]) => from ?? direct ?? "");
+const sources = modulesBelow(SRC);
+const files = [...sources.keys()];
 
 const RE_EXPORT = /\bexport\s+(type\s+)?(\*|\{[^}]*\}\s*from\b)/;
 

@@ -1,10 +1,10 @@
 import { sql } from "drizzle-orm";
 import pg from "pg";
-import { keyTableChecklist, type ChecklistItem, type RunStatement } from "../../src/keys/checklist.ts";
-import { parseConfig, type Config } from "../../src/platform/config.ts";
-import { connectDatabases } from "../../src/platform/db.ts";
-import { connectRedis } from "../../src/platform/redis.ts";
-import { SCHEMA_VERSION } from "../../src/platform/version.ts";
+import { keyTableChecklist, type ChecklistItem, type RunStatement } from "../src/keys/checklist.ts";
+import { parseConfig, type Config } from "../src/platform/config.ts";
+import { connectDatabases } from "../src/platform/db.ts";
+import { connectRedis } from "../src/platform/redis.ts";
+import { SCHEMA_VERSION } from "../src/platform/version.ts";
 
 const CONNECT_MS = 5_000;
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
-import { examine } from "./doctor/examination.ts";
+import { examine } from "./examination.ts";
 
 const variables = resolve(import.meta.dirname, "../.dev.vars");
 const local = existsSync(variables) ? parseEnv(readFileSync(variables, "utf8")) : {};

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { mergeDuplicates } from "../../../../dev/legacy/duplicates.ts";
-import { mapEnhancedKey, type EnhancedKey } from "../../../../dev/legacy/enhanced-mapping.ts";
-import { betterAuthHash, mapKey, type NewKey, type OldKey } from "../../../../dev/legacy/key-mapping.ts";
+import { mergeDuplicates } from "../../../../commands/legacy/duplicates.ts";
+import { mapEnhancedKey, type EnhancedKey } from "../../../../commands/legacy/enhanced-mapping.ts";
+import { betterAuthHash, mapKey, type NewKey, type OldKey } from "../../../../commands/legacy/key-mapping.ts";
 
 const NOW = Date.UTC(2026, 0, 15);
 const HOUR = 3_600_000;
