@@ -9,7 +9,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   src: ["package.json"],
   commands: ["src"],
   dev: ["src", "commands"],
-  test: ["src", "commands", "dev"],
+  // Documents and the manifest are read as text and data.
+  test: ["src", "commands", "dev", "docs", "package.json"],
 };
 
 const topOf = (path: string) => path.split("/")[0] ?? "";
