@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { permissionsToScopes, type Scope } from "../auth/scopes.ts";
-import { personalTenantId } from "../auth/tenants.ts";
+import { activeSql, actsInSql, administratorRoleSql } from "../identity/standing.ts";
 import { planOf } from "../limits/plan.ts";
 import type { Db } from "../platform/db.ts";
 import { addressRange, type AddressRange } from "../platform/ip.ts";
@@ -51,17 +51,15 @@ export async function keyRecord({ db, limits }: FillDeps, hash: string): Promise
       case when k.config_id = 'default' then k.reference_id end as user_id,
       coalesce(te.value, 0) as tenant_epoch, coalesce(ue.value, 0) as user_epoch,
       k.enabled is true and p.revoked_at is null and case when k.config_id = 'default'
-        then u.id is not null and (u.banned is not true or coalesce(u.ban_expires < now() at time zone 'utc', false))
-          and (p.tenant_id = 'personal-' || u.id or m.id is not null)
+        then u.id is not null and ${activeSql("u")} and ${actsInSql({ tenantId: sql`p.tenant_id`, userId: sql`u.id` })}
         else o.id is not null and p.tenant_id = k.reference_id end as works,
-      coalesce(u.role = 'admin', false) as is_administrator,
+      ${administratorRoleSql(sql`u.role`)} as is_administrator,
       date_part('epoch', k.expires_at) * 1000 as expires_at,
       date_part('epoch', p.disabled_until) * 1000 as disabled_until,
       p.quota_max, q.period, q.ends as period_ends, qu.used, tp.limits
     from apikey k
       join api_key_policy p on p.key_id = k.id
       left join "user" u on k.config_id = 'default' and u.id = k.reference_id
-      left join member m on m.user_id = u.id and m.organization_id = p.tenant_id
       left join organization o on o.id = p.tenant_id
       left join epoch te on te.subject = 't:' || p.tenant_id
       left join epoch ue on ue.subject = 'u:' || coalesce(u.id, 'key:' || k.id)
@@ -125,13 +123,11 @@ export async function grantRecord({ db, limits }: FillDeps, claims: GrantClaims)
   const isMachine = userId === machineUserId(clientId);
   const { rows } = await db.execute<GrantRow>(sql`
     select coalesce(te.value, 0) as tenant_epoch, coalesce(ue.value, 0) as user_epoch, tp.limits,
-      coalesce(u.role = 'admin', false) as is_administrator,
+      ${administratorRoleSql(sql`u.role`)} as is_administrator,
       not exists (select 1 from ended_grant where grant_id in (${grantId}, ${clientGrantId}))
         and exists (select 1 from oauth_client where client_id = ${clientId} and disabled is not true)
         and case when ${isMachine}::boolean then exists (select 1 from organization where id = ${tenantId})
-          else u.id is not null and (u.banned is not true or coalesce(u.ban_expires < now() at time zone 'utc', false))
-            and (${tenantId === personalTenantId(userId)}::boolean
-              or exists (select 1 from member where organization_id = ${tenantId} and user_id = u.id)) end as works
+          else u.id is not null and ${activeSql("u")} and ${actsInSql({ tenantId, userId })} end as works
     from (select 1) one
       left join "user" u on u.id = ${userId}
       left join epoch te on te.subject = ${`t:${tenantId}`}

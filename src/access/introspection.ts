@@ -3,8 +3,8 @@ import { decodeJwt, type JWTPayload } from "jose";
 import type { AuthenticatedClient } from "../auth/authenticated-client.ts";
 import { tenantOfReference } from "../auth/consent-reference.ts";
 import { isResource, resourceOf } from "../auth/resources.ts";
-import { personalTenantId } from "../auth/tenants.ts";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
+import { activeSql, activeUserSql, actsInSql, administersSql, personalTenantId } from "../identity/standing.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
@@ -137,13 +137,11 @@ async function standingOf(db: Pick<Db, "execute">, { clientId, userId, tenantId 
   const isMachine = clientId !== null && userId === machineUserId(clientId);
   const subject = isMachine
     ? sql`exists (select 1 from organization where id = ${tenantId})`
-    : sql`exists (
-        select 1 from "user" where id = ${userId} and banned is not true and (${tenantId === personalTenantId(userId)}::boolean
-          or exists (select 1 from member where organization_id = ${tenantId} and user_id = ${userId})))`;
+    : sql`(${activeUserSql(userId)} and ${actsInSql({ tenantId, userId })})`;
   const { rows } = await db.execute<Standing>(sql`
     select exists (select 1 from oauth_client where client_id = ${clientId} and disabled is not true) as "clientEnabled",
       ${subject} as "subjectActive",
-      exists (select 1 from "user" where id = ${userId} and role = 'admin') as "isAdministrator"`);
+      ${administersSql(userId)} as "isAdministrator"`);
   return rows[0] ?? { clientEnabled: false, subjectActive: false, isAdministrator: false };
 }
 
@@ -167,7 +165,7 @@ async function refreshToken(
     select t.authorization_code_id as grant_id, t.user_id, coalesce(t.reference_id, '') as reference_id, t.scopes,
       extract(epoch from t.expires_at)::float8 as expires, extract(epoch from t.created_at)::float8 as issued,
       array(select m.organization_id from member m where m.user_id = t.user_id) as tenants
-    from oauth_refresh_token t join "user" u on u.id = t.user_id and u.banned is not true
+    from oauth_refresh_token t join "user" u on u.id = t.user_id and ${activeSql("u")}
     where t.token = ${await sha256(token)} and t.client_id = ${clientId} and t.revoked is null`);
   const [row] = rows;
   if (!row || row.grant_id === null || !isAhead(row.expires, now)) return INACTIVE;

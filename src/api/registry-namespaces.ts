@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
+import { managesTenant } from "../identity/standing.ts";
 import { AppError } from "../platform/errors.ts";
 import { claimText, proofUrl } from "../registry/challenge.ts";
 import { accountOf, githubIdOf, githubProof } from "../registry/github.ts";
@@ -10,7 +11,6 @@ import {
   claimNamespace,
   coversBelow,
   listNamespaces,
-  managesTenant,
   releaseNamespace,
   standingOf,
   type OwnedNamespace,

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { readCredential } from "../access/credential.ts";
 import type { Principal } from "../access/principal.ts";
 import { auditText } from "../audit/event.ts";
-import { personalTenantId } from "../auth/tenants.ts";
+import { isActiveUser, personalTenantId } from "../identity/standing.ts";
 import { verifyLegacyToken } from "../keys/legacy.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
 import type { Limit } from "../limits/bucket.ts";
@@ -21,7 +21,6 @@ import {
   type PublisherToken,
 } from "../registry/publisher-token.ts";
 import type { RegistryTrail } from "../registry/trail.ts";
-import { isWelcome } from "../registry/legacy-publisher.ts";
 import { principalOf } from "./caller.ts";
 import type { ApiDeps } from "./deps.ts";
 import { toError } from "./refusal.ts";
@@ -146,7 +145,7 @@ async function legacyAuthor(c: Context<HttpEnv>, deps: ApiDeps, text: string): P
   const shutOut = deps.strangers.refusalOf(clientAddress(c.req.raw.headers), now);
   if (shutOut) throw toError(shutOut);
   const token = await verifyLegacyToken(deps.databases.write, text, now);
-  if (!token || !(await isWelcome(deps.databases.write, token.userId))) return null;
+  if (!token || !(await isActiveUser(deps.databases.write, token.userId))) return null;
   return {
     tenantId: personalTenantId(token.userId),
     userId: token.userId,

@@ -1,5 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
+import { systemRole } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
+import type { Scope } from "./scopes.ts";
 
 /** An account as far as proofs and changes of its password and address need it. */
 export interface Account {
@@ -59,6 +61,8 @@ export async function replacePassword(
   return rows[0]?.done === true;
 }
 
+const ADMIN_SCOPE: Scope = "admin";
+
 /** What a change of address ended. */
 export interface AddressChange {
   /** Grants with the scope `admin`, of a person who is no administrator any more. */
@@ -75,11 +79,11 @@ export async function replaceAddress(
   to: string,
   adminEmails: readonly string[],
 ): Promise<AddressChange | "taken" | undefined> {
-  const role = adminEmails.includes(to) ? "admin" : "user";
+  const administers = adminEmails.includes(to);
   try {
     const { rows } = await db.execute<{ done: boolean; grants: string[] }>(sql`
       with changed as (
-        update "user" u set email = ${to}, email_verified = true, role = ${role}, updated_at = ${NOW}
+        update "user" u set email = ${to}, email_verified = true, role = ${systemRole(administers)}, updated_at = ${NOW}
         where u.id = ${id} and u.email = ${email} and ${password} is not distinct from (
           select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1)
         returning u.id
@@ -87,7 +91,7 @@ export async function replaceAddress(
         delete from session where user_id in (select id from changed)
       )
       select exists (select 1 from changed) as done,
-        ${listOf(sql`${liveGrants(sql`select id from changed where ${role} <> 'admin'`)} and 'admin' = any(scopes)`)} as grants`);
+        ${listOf(sql`${liveGrants(sql`select id from changed where not ${administers}::boolean`)} and ${ADMIN_SCOPE} = any(scopes)`)} as grants`);
     const [row] = rows;
     return row?.done === true ? { grants: row.grants } : undefined;
   } catch (error) {

@@ -4,6 +4,7 @@ import type { BetterAuthOptions } from "better-auth";
 import { betterAuth } from "better-auth/minimal";
 import { admin } from "better-auth/plugins/admin";
 import { organization } from "better-auth/plugins/organization";
+import { NEW_USER_STANDING } from "../identity/standing.ts";
 import { VERIFICATION_SECONDS } from "./account-mails.ts";
 import { accountPlugins } from "./account-plugins.ts";
 import { accountRules } from "./account-rules.ts";
@@ -29,7 +30,6 @@ const TEAM_PATHS = [
   ..."update-member-role get-full-organization list-invitations list-user-invitations get-invitation".split(" "),
   ..."check-slug get-organization list-members get-active-member get-active-member-role has-permission".split(" "),
 ].map((name) => `/organization/${name}`);
-const NEW_USER = { role: "user", banned: false, banReason: null, banExpires: null };
 
 /** The options of the one Better Auth instance (R1). Exported apart so that a test can generate the schema they imply. */
 export function authOptions(deps: AuthDeps) {
@@ -55,7 +55,7 @@ export function authOptions(deps: AuthDeps) {
       maxPasswordLength: PASSWORD_LENGTH.max,
       onExistingUserSignUp: ({ user }) => sendVerificationAgain(deps, user),
       // What a sign-up with an address that has an account is answered with: the plugins' fields must look as on a new one.
-      customSyntheticUser: ({ coreFields, id }) => ({ ...coreFields, ...NEW_USER, id }),
+      customSyntheticUser: ({ coreFields, id }) => ({ ...coreFields, ...NEW_USER_STANDING, id }),
     },
     emailVerification: {
       sendOnSignUp: true,

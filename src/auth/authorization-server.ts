@@ -2,6 +2,7 @@ import { getOAuthProviderState, oauthProvider, type OAuthClaimExtensionInput } f
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError } from "better-auth/api";
 import { jwt } from "better-auth/plugins/jwt";
+import { actsIn, isActive, isAdministratorRole, personalTenantId } from "../identity/standing.ts";
 import { clientAuthentication } from "./client-authentication.ts";
 import { clientMetadata } from "./client-metadata.ts";
 import { clientGrantClaim, machineClaims } from "./client-claims.ts";
@@ -12,7 +13,6 @@ import { deviceAuthorization } from "./device-authorization.ts";
 import { DPOP_ALGORITHMS, PROOF_WINDOW_SECONDS } from "./dpop.ts";
 import { DEVICE_GRANT, grantOf } from "./grant-claim.ts";
 import { AUTH_PAGES } from "./pages.ts";
-import { actsIn, personalTenantId } from "./tenants.ts";
 import { tokenBinding } from "./token-binding.ts";
 
 const TOKEN_LIMIT = { window: 60, max: 300 };
@@ -65,8 +65,8 @@ export function authorizationServer({
     ],
     customAccessTokenClaims: ({ user, referenceId, scopes: granted }) => {
       // Banning ends sessions; codes and refresh tokens that are out already end here.
-      if (user?.["banned"] === true) throw suspended();
-      if (granted.includes("admin") && user?.["role"] !== "admin") throw notAdministrator();
+      if (user && !isActive(user, Date.now())) throw suspended();
+      if (granted.includes("admin") && !isAdministratorRole(user?.["role"])) throw notAdministrator();
       return referenceId === undefined ? {} : { tenant: tenantOfReference(referenceId) };
     },
     enforcePerClientResources: false,

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
+import { actsInSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { tenantOfReference } from "./consent-reference.ts";
-import { personalTenantId } from "./tenants.ts";
 
 /** The grant that the redemption of an authorization code begins. */
 export interface BeginningGrant {
@@ -38,8 +38,7 @@ export async function beginGrant(db: Pick<Db, "execute">, grant: BeginningGrant)
       where user_id = ${userId} and client_id = ${clientId} and reference_id = ${reference} for key share
     ), standing as (
       select ${trusted}::boolean or exists (select 1 from consent) as consented,
-        ${tenant === personalTenantId(userId)}::boolean
-          or exists (select 1 from member where organization_id = ${tenant} and user_id = ${userId}) as member
+        ${actsInSql({ tenantId: tenant, userId })} as member
     ), noted as (
       insert into oauth_access_token
         (id, token, client_id, user_id, reference_id, authorization_code_id, scopes, created_at, expires_at)

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
+import { ownerRoleSql, personalTenantId } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { listOf, liveGrants } from "./accounts.ts";
-import { personalTenantId } from "./tenants.ts";
 
 /** What an account holds that outlives its row, in this or another store. */
 export interface AccountHoldings {
@@ -10,9 +10,6 @@ export interface AccountHoldings {
   /** Organizations with other members, of which it is the only owner, by name: they come first. */
   orphans: string[];
 }
-
-const ownerOf = (member: "m" | "other") =>
-  sql`'owner' = any (string_to_array(replace(${sql.raw(member)}.role, ' ', ''), ','))`;
 
 /** What would end with an account, and what keeps it from ending. One statement. */
 export async function holdingsOf(db: Pick<Db, "execute">, userId: string): Promise<AccountHoldings> {
@@ -64,9 +61,9 @@ export async function deleteAccount(
 /** Names of organizations, among those whose `members` are at hand, that somebody would leave without an owner. */
 const orphansOf = (userId: string) => sql`
   select o.name from members m join organization o on o.id = m.organization_id
-  where m.user_id = ${userId} and ${ownerOf("m")}
+  where m.user_id = ${userId} and ${ownerRoleSql(sql`m.role`)}
     and exists (select 1 from members other where other.organization_id = o.id and other.user_id <> m.user_id)
-    and not exists (select 1 from members other where other.organization_id = o.id and other.user_id <> m.user_id and ${ownerOf("other")})
+    and not exists (select 1 from members other where other.organization_id = o.id and other.user_id <> m.user_id and ${ownerRoleSql(sql`other.role`)})
   order by o.name`;
 
 /** Whether an account is still there: after a statement whose answer was lost. */

@@ -7,6 +7,7 @@ import {
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import * as z from "zod";
+import { actsIn } from "../identity/standing.ts";
 import { consentReference } from "./consent-reference.ts";
 import type { AuthDeps } from "./deps.ts";
 import { approveDevice, denyDevice, waitingDevice } from "./device-codes.ts";
@@ -14,7 +15,6 @@ import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "./device-paths.ts";
 import { DEVICE_GRANT } from "./grant-claim.ts";
 import { ownSession } from "./own-session.ts";
 import { AUTH_PAGES } from "./pages.ts";
-import { actsIn } from "./tenants.ts";
 import { currentTokenRequest } from "./token-request.ts";
 import { readUserCode, newUserCode } from "./user-code.ts";
 import { takeUserCodeTry } from "./user-code-tries.ts";

@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { activeSql, mayManageRoleSql } from "../identity/standing.ts";
 
 /**
  * Whether an invitation `i` can be answered: nobody has, it is not too old, and who sent it may still give that role. Whoever loses a role, the
@@ -6,5 +7,5 @@ import { sql } from "drizzle-orm";
  */
 export const isOpen = sql`i.status = 'pending' and i.expires_at > now() at time zone 'utc' and exists (
   select 1 from member inviter join "user" person on person.id = inviter.user_id
-  where inviter.organization_id = i.organization_id and inviter.user_id = i.inviter_id and person.banned is not true
-    and (inviter.role = 'owner' or (inviter.role = 'admin' and i.role is distinct from 'owner')))`;
+  where inviter.organization_id = i.organization_id and inviter.user_id = i.inviter_id
+    and ${activeSql("person")} and ${mayManageRoleSql(sql`inviter.role`, sql`i.role`)})`;

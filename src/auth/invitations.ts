@@ -1,9 +1,17 @@
 import { sql } from "drizzle-orm";
+import {
+  activeSql,
+  isPersonalTenantSql,
+  managesSql,
+  mayManageRoleSql,
+  roleSql,
+  type Role,
+} from "../identity/standing.ts";
 import { randomToken, sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { isOpen } from "./invitation-state.ts";
 import { linkMail, type Mail } from "./mail.ts";
-import type { Role, TeamChange } from "./teams.ts";
+import type { TeamChange } from "./teams.ts";
 
 /** An invitation as the person who holds its link sees it. */
 export interface Invitation {
@@ -36,14 +44,15 @@ export async function invite(
     db.execute<InviteRow>(sql`
       with team as (
         select o.id, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${actorId}
-        where o.id = ${teamId} and o.id not like 'personal-%'
+          join "user" u on u.id = m.user_id and ${activeSql("u")}
+        where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
       ), recent as (
         select count(*) filter (where organization_id = ${teamId})::int as by_team,
           count(*) filter (where email = ${email})::int as to_address
         from invitation
         where created_at > now() at time zone 'utc' - interval '1 day' and (organization_id = ${teamId} or email = ${email})
       ), standing as (
-        select team.*, by_team, team.role = 'owner' or (team.role = 'admin' and ${role} <> 'owner') as may,
+        select team.*, by_team, ${mayManageRoleSql(sql`team.role`, sql`${role}`)} as may,
           to_address < ${MAILS_A_DAY} as mailed
         from team, recent
       ), earlier as (
@@ -79,16 +88,16 @@ export async function cancelInvitation(
   { actorId, teamId, id }: { actorId: string; teamId: string; id: string },
 ): Promise<TeamChange> {
   const { rows } = await db.execute(sql`
-    update invitation i set status = 'canceled' from member m
+    update invitation i set status = 'canceled'
     where i.id = ${id} and i.organization_id = ${teamId} and i.status = 'pending'
-      and m.organization_id = i.organization_id and m.user_id = ${actorId} and m.role in ('owner', 'admin') returning 1`);
+      and ${managesSql({ tenantId: teamId, userId: actorId })} returning 1`);
   return rows.length > 0 ? "done" : "unknown";
 }
 
 /** What a link is an invitation to, if it is open. Whoever holds the link may know: it was sent to them. */
 export async function findInvitation(db: Pick<Db, "execute">, token: string): Promise<Invitation | null> {
   const { rows } = await db.execute<Invitation & Record<string, unknown>>(sql`
-    select o.name as "teamName", u.name as "inviterName", coalesce(i.role, 'member') as role
+    select o.name as "teamName", u.name as "inviterName", ${roleSql(sql`i.role`)} as role
     from invitation i join organization o on o.id = i.organization_id join "user" u on u.id = i.inviter_id
     where i.id = ${await sha256(token)} and ${isOpen}`);
   return rows[0] ?? null;
@@ -107,7 +116,7 @@ export async function answerInvitation(
       update invitation i set status = ${accept ? "accepted" : "rejected"} from "user" u
       where i.id = ${await sha256(token)} and ${isOpen}
         and u.id = ${userId} and u.email_verified and lower(u.email) = lower(i.email)
-      returning i.organization_id, coalesce(i.role, 'member') as role
+      returning i.organization_id, ${roleSql(sql`i.role`)} as role
     ), joined as (
       insert into member (id, organization_id, user_id, role, created_at)
       select organization_id || ':' || ${userId}, organization_id, ${userId}, role, now() at time zone 'utc' from answered

@@ -1,11 +1,17 @@
 import { sql } from "drizzle-orm";
+import {
+  activeSql,
+  isOwnerRole,
+  isPersonalTenantSql,
+  managerRoleSql,
+  mayManageRoleSql,
+  ownerRoleSql,
+  personalTenantId,
+  roleSql,
+  type Role,
+} from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { isOpen } from "./invitation-state.ts";
-import { personalTenantId } from "./tenants.ts";
-
-export const ROLES = ["owner", "admin", "member"] as const;
-export type Role = (typeof ROLES)[number];
-export const isRole = (text: string): text is Role => (ROLES as readonly string[]).includes(text);
 
 /** Somebody in a team. */
 export interface TeamMember {
@@ -39,6 +45,7 @@ export type TeamChange = "done" | "unknown" | "not_allowed" | "last_owner";
 
 const MAX_NAME = 100;
 const MAX_TEAMS = 20;
+const OWNER: Role = "owner";
 
 /** What is wrong with a team's name, in words for the person, or undefined. */
 export const teamNameProblem = (name: string): string | undefined =>
@@ -57,13 +64,13 @@ export async function createTeam(
     db.execute<{ id: string }>(sql`
     with owned as (
       select count(*) as teams from member
-      where user_id = ${userId} and role = 'owner' and organization_id <> ${personalTenantId(userId)}
+      where user_id = ${userId} and ${ownerRoleSql(sql`role`)} and organization_id <> ${personalTenantId(userId)}
     ), team as (
       insert into organization (id, name, slug, created_at)
       select ${id}, ${name}, ${id}, now() at time zone 'utc' from owned where teams < ${MAX_TEAMS} returning id
     )
     insert into member (id, organization_id, user_id, role, created_at)
-    select ${memberId(id, userId)}, id, ${userId}, 'owner', now() at time zone 'utc' from team returning organization_id as id`),
+    select ${memberId(id, userId)}, id, ${userId}, ${OWNER}, now() at time zone 'utc' from team returning organization_id as id`),
   ]);
   return rows[0]?.id;
 }
@@ -81,15 +88,15 @@ interface TeamRow extends Record<string, unknown> {
 /** A team with its members, for a member; null for everybody else. Personal organizations are no teams. */
 export async function findTeam(db: Pick<Db, "execute">, userId: string, teamId: string): Promise<Team | null> {
   const { rows } = await db.execute<TeamRow>(sql`
-    select o.name, me.role,
-      (select coalesce(json_agg(json_build_object('userId', u.id, 'name', u.name, 'email', u.email, 'role', m.role)
+    select o.name, ${roleSql(sql`me.role`)} as role,
+      (select coalesce(json_agg(json_build_object('userId', u.id, 'name', u.name, 'email', u.email, 'role', ${roleSql(sql`m.role`)})
           order by m.created_at, u.id), '[]')
         from member m join "user" u on u.id = m.user_id where m.organization_id = o.id) as members,
-      (select coalesce(json_agg(json_build_object('id', i.id, 'email', i.email, 'role', i.role,
+      (select coalesce(json_agg(json_build_object('id', i.id, 'email', i.email, 'role', ${roleSql(sql`i.role`)},
           'expires', extract(epoch from i.expires_at)) order by i.created_at, i.id), '[]')
-        from invitation i where i.organization_id = o.id and ${isOpen} and me.role in ('owner', 'admin')) as invitations
+        from invitation i where i.organization_id = o.id and ${isOpen} and ${managerRoleSql(sql`me.role`)}) as invitations
     from organization o join member me on me.organization_id = o.id and me.user_id = ${userId}
-    where o.id = ${teamId} and o.id not like 'personal-%'`);
+    where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}`);
   const [row] = rows;
   if (!row) return null;
   const invitations = row.invitations.map(({ expires, ...rest }) => ({ ...rest, expiresAt: new Date(expires * 1000) }));
@@ -117,9 +124,9 @@ export function changeRole(
     change,
     sql`update member set role = ${role} from standing s
       where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
-        and (s.actor = 'owner' or ${role} <> 'owner') and not (s.target = 'owner' and ${role} <> 'owner' and s.owners = 1)
+        and not (${ownerRoleSql(sql`s.target`)} and ${!isOwnerRole(role)}::boolean and s.owners = 1)
       returning 1`,
-    role === "owner" ? sql`actor = 'owner'` : sql`actor = 'owner' or (actor = 'admin' and target <> 'owner')`,
+    sql`${mayManageRoleSql(sql`actor`, sql`target`)} and ${mayManageRoleSql(sql`actor`, sql`${role}`)}`,
   );
 }
 
@@ -136,13 +143,13 @@ export function removeMember(
     change,
     sql`delete from member using standing s
       where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
-        and not (s.target = 'owner' and s.owners = 1)
+        and not (${ownerRoleSql(sql`s.target`)} and s.owners = 1)
       returning 1
       ), withdrawn as (
         update invitation i set status = 'canceled' from "user" u
         where u.id = ${change.userId} and i.organization_id = ${change.teamId} and lower(i.email) = lower(u.email)
           and i.status = 'pending' and exists (select 1 from written)`,
-    sql`${change.actorId === change.userId}::boolean or actor = 'owner' or (actor = 'admin' and target <> 'owner')`,
+    sql`${change.actorId === change.userId}::boolean or ${mayManageRoleSql(sql`actor`, sql`target`)}`,
   );
 }
 
@@ -156,13 +163,14 @@ async function settle(
   // which the end of an account takes them: an owner whose account ends at this moment counts no more.
   const [, { rows }] = await db.batch([
     db.execute(sql`
-      select 1 from member where organization_id = ${teamId} and organization_id not like 'personal-%' order by id for update`),
+      select 1 from member where organization_id = ${teamId} and not ${isPersonalTenantSql(sql`organization_id`)} order by id for update`),
     db.execute<ChangeRow>(sql`
       with roles as (
-        select (select role from member where organization_id = o.id and user_id = ${actorId}) as actor,
-          (select role from member where organization_id = o.id and user_id = ${userId}) as target,
-          (select count(*)::int from member where organization_id = o.id and role = 'owner') as owners
-        from organization o where o.id = ${teamId} and o.id not like 'personal-%'
+        select (select ${roleSql(sql`m.role`)} from member m join "user" u on u.id = m.user_id and ${activeSql("u")}
+            where m.organization_id = o.id and m.user_id = ${actorId}) as actor,
+          (select ${roleSql(sql`m.role`)} from member m where m.organization_id = o.id and m.user_id = ${userId}) as target,
+          (select count(*)::int from member m where m.organization_id = o.id and ${ownerRoleSql(sql`m.role`)}) as owners
+        from organization o where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
       ), standing as (
         select actor, target, owners, actor is not null and target is not null and (${may}) as may from roles
       ), written as (${write})
@@ -171,5 +179,5 @@ async function settle(
   const [row] = rows;
   if (!row || row.actor === null || row.target === null) return "unknown";
   if (row.done) return "done";
-  return row.target === "owner" && row.owners === 1 && row.actor === "owner" ? "last_owner" : "not_allowed";
+  return isOwnerRole(row.target) && row.owners === 1 && isOwnerRole(row.actor) ? "last_owner" : "not_allowed";
 }

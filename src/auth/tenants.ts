@@ -1,17 +1,6 @@
 import { sql } from "drizzle-orm";
+import { personalTenantId, systemRole, systemRoleSql, type Role } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
-
-/** Each user has a personal tenant whose id follows from the user's, so that creating it twice is harmless. */
-export const personalTenantId = (userId: string) => `personal-${userId}`;
-
-/** Whether a grant of this user may act in the tenant. The personal one is always the user's; others are asked of Postgres. */
-export async function actsIn(db: Pick<Db, "execute">, userId: string, tenantId: string): Promise<boolean> {
-  if (tenantId === personalTenantId(userId)) return true;
-  const { rows } = await db.execute(
-    sql`select 1 from member where organization_id = ${tenantId} and user_id = ${userId}`,
-  );
-  return rows.length > 0;
-}
 
 /** A tenant that somebody may act in. */
 export interface Membership {
@@ -21,7 +10,7 @@ export interface Membership {
   personal: boolean;
 }
 
-/** The tenants of which somebody is a member: the personal one first, then by name. The personal one is always there, as for {@link actsIn}. */
+/** The tenants of which somebody is a member: the personal one first, then by name. The personal one is always there, as for `actsIn`. */
 export async function membershipsOf(db: Pick<Db, "execute">, userId: string): Promise<Membership[]> {
   const { rows } = await db.execute<{ id: string; name: string }>(sql`
     select o.id, o.name from member m join organization o on o.id = m.organization_id
@@ -31,6 +20,8 @@ export async function membershipsOf(db: Pick<Db, "execute">, userId: string): Pr
   const teams = rows.filter(({ id }) => id !== own);
   return [personal, ...teams.map(({ id, name }) => ({ tenantId: id, name, personal: false }))];
 }
+
+const OWNER: Role = "owner";
 
 /**
  * Creates the user's personal tenant and ownership unless they exist, and aligns the administrator role with `adminEmails`
@@ -44,16 +35,16 @@ export async function ensurePersonalTenant(
   const tenant = personalTenantId(userId);
   await db.execute(sql`
     with account as (
-      select id, name, case when email_verified and lower(email) = any(${sql.param([...adminEmails])}::text[]) then 'admin' else 'user' end as role
+      select id, name, ${systemRoleSql(sql`email_verified and lower(email) = any(${sql.param([...adminEmails])}::text[])`)} as role
       from "user" where id = ${userId}
     ), tenant as (
       insert into organization (id, name, slug, created_at)
       select ${tenant}, name, lower(${tenant}), now() from account on conflict do nothing
     ), owner as (
       insert into member (id, organization_id, user_id, role, created_at)
-      select 'owner-' || id, ${tenant}, id, 'owner', now() from account on conflict do nothing
+      select 'owner-' || id, ${tenant}, id, ${OWNER}, now() from account on conflict do nothing
     )
     update "user" set role = account.role from account
-    where "user".id = account.id and coalesce("user".role, 'user') is distinct from account.role`);
+    where "user".id = account.id and coalesce("user".role, ${systemRole(false)}) is distinct from account.role`);
   return tenant;
 }

@@ -1,6 +1,7 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthMiddleware } from "better-auth/api";
 import { sql } from "drizzle-orm";
+import { personalTenantSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 
 const SIGN_UP = "/sign-up/email";
@@ -48,5 +49,5 @@ async function takeBack(db: Pick<Db, "execute">, email: string): Promise<void> {
         and not exists (select 1 from account where user_id = u.id)
       returning id
     )
-    delete from organization where id in (select 'personal-' || id from unfinished)`);
+    delete from organization where id in (select ${personalTenantSql(sql`id`)} from unfinished)`);
 }

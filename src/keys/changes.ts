@@ -1,11 +1,12 @@
 import { sql, type SQL } from "drizzle-orm";
 import { scopesToPermissions } from "../auth/scopes.ts";
+import { administersSql } from "../identity/standing.ts";
 import { keyOf, isManagedBy, selectKey } from "./keys.ts";
 import type { KeyActor, KeyChange, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow } from "./keys.ts";
 import { beyondActor, checkKeyFields, NOT_ADMINISTRATOR, RESTRICTED } from "./rules.ts";
 import { auditInsert, textList, utc } from "./trail.ts";
 
-type Verdict = "done" | "revoked" | "rotated" | "admin";
+type Verdict = "done" | "revoked" | "rotated" | "not_administrator";
 
 /**
  * Changes what is given of a key, in one request to Postgres; it is in force when this resolves. Changes of one key go one after the other.
@@ -34,8 +35,8 @@ export async function updateKey(
         select k.id, p.tenant_id, case
           when p.revoked_at is not null then 'revoked'
           when p.rotated_to is not null and ${fields.expiresAt !== undefined}::boolean then 'rotated'
-          when ${fields.scopes?.includes("admin") === true}::boolean and (k.config_id <> 'default' or not exists (
-            select 1 from "user" where id = ${actor.userId} and role = 'admin' and banned is not true)) then 'admin'
+          when ${fields.scopes?.includes("admin") === true}::boolean and (k.config_id <> 'default' or not ${administersSql(actor.userId)})
+            then 'not_administrator'
           else 'done' end as verdict
         from apikey k join api_key_policy p on p.key_id = k.id where k.id = ${id} and ${isManagedBy(actor)}
       ), changing as (
@@ -64,7 +65,7 @@ const REFUSALS: Record<Exclude<Verdict, "done">, KeyRefusal> = {
     state: "conflict",
     problem: "This key has been rotated and ends with its overlap. Change when the key ends that takes its place.",
   },
-  admin: NOT_ADMINISTRATOR,
+  not_administrator: NOT_ADMINISTRATOR,
 };
 
 const fieldsOf = (change: KeyChange) =>

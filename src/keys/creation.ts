@@ -1,6 +1,13 @@
 import { sql } from "drizzle-orm";
 import { scopesToPermissions } from "../auth/scopes.ts";
-import { personalTenantId } from "../auth/tenants.ts";
+import {
+  activeSql,
+  actsInSql,
+  administratorRoleSql,
+  isPersonalTenant,
+  managesSql,
+  personalTenantId,
+} from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { keyOf, selectKey } from "./keys.ts";
@@ -9,7 +16,7 @@ import { beyondActor, checkKeyFields, DEFAULT_KEY_SCOPES, KEY_LIMITS, NOT_ADMINI
 import { generateApiKey, KEY_START_LENGTH } from "./token.ts";
 import { auditInsert, textList, utc } from "./trail.ts";
 
-type Verdict = "done" | "tenant" | "owner" | "admin" | "full";
+type Verdict = "done" | "not_member" | "not_manager" | "not_administrator" | "full";
 
 /**
  * Makes a key that can do no more than the actor, in a tenant of theirs; the key is in this answer and nowhere else. One request to
@@ -46,16 +53,16 @@ export async function createKey(
     db.execute<{ verdict: Verdict }>(sql`
       with standing as (
         select case
-          when not (${tenantId} = 'personal-' || u.id or m.id is not null) then 'tenant'
-          when ${ofTeam}::boolean and (${tenantId} like 'personal-%' or m.role not in ('owner', 'admin')) then 'owner'
-          when ${scopes.includes("admin")}::boolean and (${ofTeam}::boolean or u.role is distinct from 'admin') then 'admin'
+          when not ${actsInSql({ tenantId, userId })} then 'not_member'
+          when ${ofTeam}::boolean and (${isPersonalTenant(tenantId)}::boolean or not ${managesSql({ tenantId, userId })}) then 'not_manager'
+          when ${scopes.includes("admin")}::boolean and (${ofTeam}::boolean or not ${administratorRoleSql(sql`u.role`)})
+            then 'not_administrator'
           when (
             select count(*) from apikey k join api_key_policy p on p.key_id = k.id
             where k.reference_id = ${referenceId} and k.config_id = ${configId} and p.revoked_at is null
               and (k.expires_at is null or k.expires_at > ${utc(now)})) >= ${KEY_LIMITS.live} then 'full'
           else 'done' end as verdict
-        from "user" u left join member m on m.organization_id = ${tenantId} and m.user_id = u.id
-        where u.id = ${userId} and u.banned is not true
+        from "user" u where u.id = ${userId} and ${activeSql("u")}
       ), made as (
         insert into apikey (id, config_id, name, start, reference_id, key, enabled, rate_limit_enabled, request_count, expires_at,
           created_at, updated_at, permissions)
@@ -83,15 +90,15 @@ const NO_TENANT: KeyRefusal = {
 
 function refusalFor(verdict: Verdict | undefined): KeyRefusal {
   switch (verdict) {
-    case "tenant":
+    case "not_member":
       return NO_TENANT;
-    case "owner":
+    case "not_manager":
       return {
         state: "forbidden",
         problem:
           "Keys that belong to an organization are made by its owners and administrators, and personal ones have none.",
       };
-    case "admin":
+    case "not_administrator":
       return NOT_ADMINISTRATOR;
     case "full":
       return { state: "conflict", problem: `There are ${KEY_LIMITS.live} keys in use. Revoke one that is not needed.` };

@@ -1,5 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import { permissionsToScopes, type Scope } from "../auth/scopes.ts";
+import { managesSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 
 /** What may be known of an API key by those who manage it; never the key itself. */
@@ -152,8 +153,8 @@ export async function getKey(
 
 /** Whether a key `k` with the policy `p` is the actor's to manage. */
 export const isManagedBy = ({ userId, tenantId }: Pick<KeyActor, "userId" | "tenantId">): SQL => sql`(
-  case k.config_id when 'default' then k.reference_id = ${userId} when 'organization' then exists (
-    select 1 from member where organization_id = k.reference_id and user_id = ${userId} and role in ('owner', 'admin')) end
+  case k.config_id when 'default' then k.reference_id = ${userId} when 'organization'
+    then ${managesSql({ tenantId: sql`k.reference_id`, userId })} end
   and p.tenant_id = coalesce(${tenantId ?? null}, p.tenant_id))`;
 
 /** The statement that reads what {@link keyOf} makes a key of; for the end of a batch that changes it. */

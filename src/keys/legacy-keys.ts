@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { personalTenantSql } from "../identity/standing.ts";
 import { equalsInConstantTime, sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 
@@ -78,7 +79,7 @@ async function adopt(db: Pick<Db, "execute">, given: { hash: string; chosen: str
       from taken where id = ${given.chosen}
     )
     insert into api_key_policy (key_id, tenant_id, chain_id, created_by, addresses, disabled_until)
-    select id, 'personal-' || user_id, id, user_id, addresses, disabled_until from taken where id = ${given.chosen}`);
+    select id, ${personalTenantSql(sql`user_id`)}, id, user_id, addresses, disabled_until from taken where id = ${given.chosen}`);
 }
 
 const at = (ms: number) => sql`to_timestamp(${ms}::float8 / 1000)`;

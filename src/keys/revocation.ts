@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { linkMail, type Mail, type SendMail } from "../auth/mail.ts";
+import { ownerRoleSql } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { lockKey } from "./changes.ts";
 import { isManagedBy, keyOf, selectKey } from "./keys.ts";
@@ -62,7 +63,8 @@ export async function reportLeak(
         ${auditInsert({ event: "key.leaked", from: sql`ending`, userId: null, trail, detail: {}, now })}
       )
       select u.email, ending.start from ending join "user" u on case ending.config_id when 'default' then u.id = ending.reference_id
-        else exists (select 1 from member where organization_id = ending.reference_id and user_id = u.id and role = 'owner') end`),
+        else exists (
+          select 1 from member m where m.organization_id = ending.reference_id and m.user_id = u.id and ${ownerRoleSql(sql`m.role`)}) end`),
   ]);
   if (found.length === 0) return { state: "unknown" };
   for (const { email, start } of told) background(sendMail(leakMail(email, start ?? "", origin)));

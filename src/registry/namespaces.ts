@@ -1,5 +1,4 @@
 import { sql, type SQL } from "drizzle-orm";
-import { personalTenantId } from "../auth/tenants.ts";
 import type { Db } from "../platform/db.ts";
 import { namespaceDomain, parseName } from "./name.ts";
 import { auditInsert, type RegistryTrail } from "./trail.ts";
@@ -102,17 +101,6 @@ export async function standingOf(
   if (owner === undefined) return "free";
   if (owner.tenant_id !== tenantId) return "taken";
   return owner.namespace === namespace ? "owned" : "free";
-}
-
-/** Whether somebody manages a tenant: owners and administrators of an organization, and everybody their own. */
-export async function managesTenant(
-  db: Pick<Db, "execute">,
-  { tenantId, userId }: { tenantId: string; userId: string },
-): Promise<boolean> {
-  const { rows } = await db.execute(sql`
-    select 1 from "user" u left join member m on m.organization_id = ${tenantId} and m.user_id = u.id
-    where u.id = ${userId} and u.banned is not true and (${tenantId === personalTenantId(userId)}::boolean or m.role in ('owner', 'admin'))`);
-  return rows.length > 0;
 }
 
 /** Whether somebody signs in here with this GitHub account; `accountId` is GitHub's own. */

@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import { managesSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import type { NameRules } from "./name-rules.ts";
@@ -59,8 +60,7 @@ interface SourceRow {
 
 /** Owners and administrators of an organization decide what it mirrors, and everybody in their own. */
 const manager = ({ tenantId, userId }: Asking): SQL => sql`manager as (
-  select ${tenantId} as tenant_id from "user" u left join member m on m.organization_id = ${tenantId} and m.user_id = u.id
-  where u.id = ${userId} and u.banned is not true and (${tenantId} = 'personal-' || u.id or m.role in ('owner', 'admin')) limit 1
+  select ${tenantId}::text as tenant_id where ${managesSql({ tenantId, userId })}
 )`;
 
 const shown =

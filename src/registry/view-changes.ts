@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import { managesSql } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { uuidv7 } from "../platform/ids.ts";
@@ -49,15 +50,10 @@ interface InfoRow extends Record<string, unknown> {
 
 const INFO = sql`id, name, addresses, created_at, created_by, ends_at, last_used_at`;
 
-/** Owners and administrators of an organization, and everybody in their own. */
-const mayManage = ({ tenantId, userId }: Pick<ViewActor, "tenantId" | "userId">): SQL => sql`exists (
-  select 1 from "user" u left join member m on m.organization_id = ${tenantId} and m.user_id = u.id
-  where u.id = ${userId} and u.banned is not true and (${tenantId} = 'personal-' || u.id or m.role in ('owner', 'admin')))`;
-
 /** All private views of the tenant, newest first, ended ones too. Undefined when the actor does not manage it. */
 export async function viewsOf({ db }: ViewDeps, actor: ViewActor): Promise<ViewInfo[] | undefined> {
   const { rows } = await db.execute<InfoRow>(sql`
-    with standing as (select ${mayManage(actor)} as may)
+    with standing as (select ${managesSql(actor)} as may)
     select case when may then 'done' else 'forbidden' end as verdict, ${INFO}
     from standing left join registry_view v on may and v.tenant_id = ${actor.tenantId} order by created_at desc, id desc`);
   return rows[0]?.verdict === "done" ? rows.filter(({ id }) => id !== null).map(infoOf) : undefined;
@@ -73,7 +69,7 @@ export async function createView(
   const secret = generateViewSecret();
   const { rows } = await db.execute<InfoRow>(sql`
     with standing as (
-      select case when not ${mayManage(actor)} then 'forbidden' when (
+      select case when not ${managesSql(actor)} then 'forbidden' when (
         select count(*) from registry_view where tenant_id = ${actor.tenantId} and (ends_at is null or ends_at > ${at(now)})
       ) >= ${MAX_VIEWS} then 'full' else 'done' end as verdict
     ), made as (
@@ -98,7 +94,7 @@ export async function rotateView(
 ): Promise<{ state: "done"; secret: string; info: ViewInfo } | ViewRefusal> {
   const secret = generateViewSecret();
   const { rows } = await db.execute<InfoRow>(sql`
-    with standing as (select ${mayManage(actor)} as may,
+    with standing as (select ${managesSql(actor)} as may,
       exists (select 1 from registry_view where id = ${id}::uuid and tenant_id = ${actor.tenantId}) as is_there
     ), ended as (
       update registry_view set ends_at = ${at(now + overlapSeconds * 1000)} from standing
@@ -122,7 +118,7 @@ export async function deleteView(
   now: number,
 ): Promise<{ state: "done" } | ViewRefusal> {
   const { rows } = await db.execute<InfoRow>(sql`
-    with standing as (select ${mayManage(actor)} as may), gone as (
+    with standing as (select ${managesSql(actor)} as may), gone as (
       delete from registry_view using standing
       where may and registry_view.id = ${id}::uuid and tenant_id = ${actor.tenantId} returning registry_view.*
     ), entry as (${entered("registry.view_deleted", sql`gone`, actor, now)})

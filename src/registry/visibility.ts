@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import { actsInSql, administersSql, managesSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { parseName } from "./name.ts";
 import { lockOwner, ownerOf } from "./namespaces.ts";
@@ -30,7 +31,7 @@ export const setVisibility = (db: CurateDb, curator: Curator, name: string, isPu
     isOther: sql`registry_server.is_public <> ${isPublic}`,
     isPossible: isPublic
       ? sql`(exists (select 1 from (${ownerOf(namespaceOf(name))}) as owner where owner.tenant_id = ${curator.tenantId})
-          or (s.source_id is not null and exists (select 1 from "user" u where u.id = ${curator.userId} and u.role = 'admin')))`
+          or (s.source_id is not null and ${administersSql(curator.userId)}))`
       : sql`true`,
     copied: sql`, is_public = ${isPublic}`,
     event: "registry.visibility_changed",
@@ -67,7 +68,7 @@ export async function curationOf(
 ): Promise<Curation> {
   const { rows } = await db.execute<{ upstreams: string[] }>(sql`
     select array(select u.slug from upstream_server u where u.tenant_id = ${tenantId} and u.enabled order by u.slug) as upstreams
-    from member where organization_id = ${tenantId} and user_id = ${userId} and role in ('owner', 'admin') limit 1`);
+    where ${managesSql({ tenantId, userId })}`);
   return { curates: rows.length > 0, upstreams: rows[0]?.upstreams ?? [] };
 }
 
@@ -94,18 +95,17 @@ async function curate(
     db.execute(lockOwner(namespaceOf(name))),
     db.execute<{ verdict: Curated }>(sql`
     with s as (
-      select s.id, me.role, ${isPossible} as is_possible
-      from registry_server s join member me on me.organization_id = s.tenant_id and me.user_id = ${userId}
-      where s.tenant_id = ${tenantId} and s.name = ${name}
+      select s.id, ${managesSql({ tenantId, userId })} as may, ${isPossible} as is_possible
+      from registry_server s where s.tenant_id = ${tenantId} and s.name = ${name} and ${actsInSql({ tenantId, userId })}
     ), changed as (
       update registry_server set ${set} from s
-      where registry_server.id = s.id and s.role in ('owner', 'admin') and s.is_possible and ${isOther}
+      where registry_server.id = s.id and s.may and s.is_possible and ${isOther}
       returning registry_server.id, registry_server.tenant_id, registry_server.name as target
     ), versions as (
       update registry_version set updated_at = ${new Date(now).toISOString()}::timestamptz ${copied}
       where server_id in (select id from changed)
     ), entry as (${auditInsert({ event, from: sql`changed`, trail, detail, now })})
-    select case when role not in ('owner', 'admin') then 'forbidden' when not is_possible then 'impossible' else 'done' end as verdict
+    select case when not may then 'forbidden' when not is_possible then 'impossible' else 'done' end as verdict
     from s`),
   ]);
   return rows[0]?.verdict ?? "unknown";

@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { isScope, SCOPES } from "../auth/scopes.ts";
-import { personalTenantId } from "../auth/tenants.ts";
+import { personalTenantId } from "../identity/standing.ts";
 import { connectedApps, disconnect, type ConnectedApp } from "../grants/connected.ts";
 import { AppError, isUnavailable } from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";

@@ -1,5 +1,6 @@
-import { actsIn, membershipsOf } from "../auth/tenants.ts";
+import { membershipsOf } from "../auth/tenants.ts";
 import { claimDecision, releaseDecision } from "../grants/consent-claim.ts";
+import { actsIn } from "../identity/standing.ts";
 import { errorFields } from "../platform/log.ts";
 import { requestAuth, textOf, type AuthAnswer } from "./auth-request.ts";
 import { consentPage } from "./consent-page.tsx";

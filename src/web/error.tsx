@@ -21,7 +21,7 @@ const ERRORS: Readonly<Record<string, ErrorText>> = {
     title: "This address already has an account",
     text: "Sign in the way you did the first time, with the same e-mail address.",
   },
-  banned: { title: "This account is suspended", text: "Ask the operator of this gateway.", status: 403 },
+  suspended: { title: "This account is suspended", text: "Ask the operator of this gateway.", status: 403 },
   client_disabled: { title: "This app is disabled", text: "The operator of this gateway has turned it off." },
   consent_required: { title: "Your consent is needed", text: RETRY_FROM_APP },
   email_not_verified: {

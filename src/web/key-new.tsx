@@ -1,7 +1,8 @@
 import { findTeam } from "../auth/teams.ts";
-import { membershipsOf, personalTenantId, type Membership } from "../auth/tenants.ts";
+import { membershipsOf, type Membership } from "../auth/tenants.ts";
 import type { Scope } from "../auth/scopes.ts";
 import { claimDecision, releaseDecision } from "../grants/consent-claim.ts";
+import { isManagerRole, personalTenantId } from "../identity/standing.ts";
 import { createKey } from "../keys/creation.ts";
 import type { KeyActor, KeyMade, KeyRefusal, NewKey } from "../keys/keys.ts";
 import { randomToken } from "../platform/crypto.ts";
@@ -118,7 +119,7 @@ async function ownerProblem(
   if (tenant === personalTenantId(person.userId))
     return "Keys of your personal organization are yours. Choose yourself, or a team above.";
   const team = await findTeam(deps.db, person.userId, tenant);
-  const manages = team !== null && team.role !== "member";
+  const manages = team !== null && isManagerRole(team.role);
   return manages
     ? undefined
     : "Only owners and administrators of a team make keys for it. Choose yourself, or ask one.";

@@ -1,6 +1,6 @@
 import { auditText } from "../audit/event.ts";
-import { isAdministrator } from "../auth/administrators.ts";
 import { KEY_SCOPES, type Scope } from "../auth/scopes.ts";
+import { isAdministrator } from "../identity/standing.ts";
 import type { KeyActor, KeyCommandDeps } from "../keys/keys.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress } from "../platform/http.ts";

@@ -1,4 +1,4 @@
-import { personalTenantId } from "../auth/tenants.ts";
+import { isActive, personalTenantId } from "../identity/standing.ts";
 import { AppError } from "../platform/errors.ts";
 import { requestAuth, textOf } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
@@ -22,7 +22,7 @@ export const tooManyRequests = (retryAfter: number) =>
 
 /**
  * Who is signed in, if anybody. Better Auth trusts a session for up to a minute without looking it up; `fresh` makes it look, so
- * that a session revoked elsewhere grants nothing.
+ * that a session revoked elsewhere grants nothing. A session of somebody who has been suspended since is none.
  */
 export async function signedIn(
   c: PageContext,
@@ -41,7 +41,7 @@ export async function signedIn(
   const record = { ...user };
   const session = { ...(body["session"] as object | null | undefined) };
   const userId = textOf(record, "id");
-  if (userId === undefined) return undefined;
+  if (userId === undefined || !isActive(record, Date.now())) return undefined;
   return {
     userId,
     name: textOf(record, "name") ?? "",

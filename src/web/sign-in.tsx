@@ -76,7 +76,7 @@ function refusedSignIn(
     return signInPage(c, deps, { query, next, email, problem, status });
   }
   if (code === "EMAIL_NOT_VERIFIED") return unverifiedPage(c, email);
-  if (code === "BANNED_USER") return errorPage(c, "banned");
+  if (code === "BANNED_USER") return errorPage(c, "suspended");
   if (code === "invalid_signature" && query) return c.redirect(restartPath(query, ["create"]), 303);
   if (status !== 400 && status !== 401)
     deps.log("warn", "web.sign_in_refused", { requestId: c.get("requestId"), status, code });

@@ -1,7 +1,7 @@
 import { cancelInvitation, invitationMail, invite } from "../auth/invitations.ts";
-import { changeRole, findTeam, isRole, removeMember, type Team, type TeamChange } from "../auth/teams.ts";
-import { actsIn } from "../auth/tenants.ts";
+import { changeRole, findTeam, removeMember, type Team, type TeamChange } from "../auth/teams.ts";
 import { leaveTenant } from "../grants/connected.ts";
+import { actsIn, isManagerRole, isRole } from "../identity/standing.ts";
 import { RECORD_SECONDS } from "../platform/changes.ts";
 import { AppError, isUnavailable } from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";
@@ -67,7 +67,7 @@ export function postRemove(deps: WebDeps) {
     const userId = c.get("form").get("member") ?? "";
     const outcome = await removeMember(deps.grants.db, { actorId: person.userId, teamId: team.id, userId });
     // Also when they are out already: an attempt that failed after the removal is finished by the next one, here and in `finishLeaving`.
-    const mayEnd = outcome === "done" || (outcome === "unknown" && team.role !== "member");
+    const mayEnd = outcome === "done" || (outcome === "unknown" && isManagerRole(team.role));
     if (mayEnd) await endAccess(deps, { userId, tenantId: team.id });
     if (outcome !== "done") return refusal(c, deps, { team, person }, outcome);
     return userId === person.userId ? c.redirect(TEAMS_PATH, 303) : back(c, team, "removed");

@@ -1,5 +1,6 @@
 import type { FC } from "hono/jsx";
-import { ROLES, type OpenInvitation, type Role, type Team, type TeamMember } from "../auth/teams.ts";
+import type { OpenInvitation, Team, TeamMember } from "../auth/teams.ts";
+import { isManagerRole, LEAST_ROLE, mayManageRole, ROLES, type Role } from "../identity/standing.ts";
 import { dashboardPage } from "./dashboard.tsx";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { Field, Form } from "./fields.tsx";
@@ -32,7 +33,7 @@ export async function teamPage(
     invite: await formToken(c, deps, "team-invite"),
     cancel: await formToken(c, deps, "team-cancel"),
   };
-  const mayManage = team.role !== "member";
+  const mayManage = isManagerRole(team.role);
   return dashboardPage(
     c,
     deps,
@@ -60,7 +61,7 @@ export async function teamPage(
           <div class="card">
             <Form action={`${base}/invite`} token={tokens.invite}>
               <Field name="email" label="E-mail" type="email" autocomplete="off" maxlength={254} />
-              <RoleChoice id="invite-role" role="member" roles={rolesFor(team.role)} />
+              <RoleChoice id="invite-role" role={LEAST_ROLE} roles={rolesFor(team.role)} />
               <div>
                 <button type="submit" class="primary">
                   Invite
@@ -74,7 +75,8 @@ export async function teamPage(
   );
 }
 
-const rolesFor = (role: Role) => (role === "owner" ? ROLES : ROLES.filter((one) => one !== "owner"));
+/** The roles that a member with this one may give. */
+const rolesFor = (role: Role) => ROLES.filter((one) => mayManageRole(role, one));
 
 const RoleChoice: FC<{ id: string; role: Role; roles: readonly Role[] }> = ({ id, role, roles }) => (
   <div class="field">
@@ -98,7 +100,7 @@ interface MemberProps {
 }
 
 const Member: FC<MemberProps> = ({ member, team, isSelf, tokens, base }) => {
-  const mayChange = team.role === "owner" || (team.role === "admin" && member.role !== "owner");
+  const mayChange = mayManageRole(team.role, member.role);
   const carry = { member: member.userId };
   return (
     <div class="card stack">

@@ -1,5 +1,6 @@
-import { personalTenantId, membershipsOf } from "../auth/tenants.ts";
 import { createTeam, teamNameProblem } from "../auth/teams.ts";
+import { membershipsOf } from "../auth/tenants.ts";
+import { personalTenantId } from "../identity/standing.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { dashboardPage, forPerson } from "./dashboard.tsx";
 import { Field, Form } from "./fields.tsx";

@@ -1,5 +1,7 @@
 // The registry as publishers use it: namespaces, definitions, and requests with a credential of whichever kind.
+import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
+import { apiToken } from "../../src/keys/schema.ts";
 import { domainNamespace } from "../../src/registry/name.ts";
 import { db, newKey, request } from "./gateway.ts";
 
@@ -98,3 +100,13 @@ export const problemOf = async (answer: Response) => ({
   status: answer.status,
   ...(await answer.json<{ code: string; detail: string; error: string }>()),
 });
+
+/** A token of the retired registry, as the import left it. */
+export async function newLegacyToken(userId: string, fields: { revokedAt?: Date } = {}): Promise<string> {
+  const token = `registry-${crypto.randomUUID()}`;
+  const tokenHash = createHash("sha256").update(token).digest("hex");
+  await db
+    .insert(apiToken)
+    .values({ id: crypto.randomUUID(), userId, name: "CI", tokenHash, scopes: ["publish"], ...fields });
+  return token;
+}

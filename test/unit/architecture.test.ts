@@ -16,6 +16,7 @@ const RANKS: readonly (readonly string[])[] = [
   ["access"],
   ["grants", "keys", "registry", "upstreams", "limits", "audit"],
   ["auth"],
+  ["identity"],
   ["platform"],
 ];
 /** Written by Better Auth's generator; `package.test.ts` compares it with a fresh one. */

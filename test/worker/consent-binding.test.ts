@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { member, organization } from "../../src/auth/schema.ts";
-import { personalTenantId } from "../../src/auth/tenants.ts";
+import { personalTenantId } from "../../src/identity/standing.ts";
 import {
   formBrowser,
   hiddenFields,

@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { apiToken } from "../../src/keys/schema.ts";
 import { serverResponse } from "../support/registry-shapes.ts";
 import { db, newKey, resetStats, stats } from "../support/gateway.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
@@ -10,6 +8,7 @@ import {
   ask,
   definition,
   newDomain,
+  newLegacyToken,
   newPublisher,
   ownNamespace,
   problemOf,
@@ -17,15 +16,6 @@ import {
   registryTrail,
   versionsIn,
 } from "../support/publishing.ts";
-
-async function newLegacyToken(userId: string, fields: { revokedAt?: Date } = {}): Promise<string> {
-  const token = `registry-${crypto.randomUUID()}`;
-  const tokenHash = createHash("sha256").update(token).digest("hex");
-  await db
-    .insert(apiToken)
-    .values({ id: crypto.randomUUID(), userId, name: "CI", tokenHash, scopes: ["publish"], ...fields });
-  return token;
-}
 
 describe("publishing", () => {
   it("R19: answers with the version in the shape of the API, on both paths", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { personalTenantId } from "../../src/auth/tenants.ts";
+import { personalTenantId } from "../../src/identity/standing.ts";
 import { addUpstream, callTool, newKey, request, rpc, upstreams } from "../support/gateway.ts";
 
 /** A key of a new tenant that has these upstreams. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { grantRecord, keyRecord, keyUserId } from "../../../src/access/fill.ts";
 import { machineUserId } from "../../../src/access/principal.ts";
-import { personalTenantId } from "../../../src/auth/tenants.ts";
+import { personalTenantId } from "../../../src/identity/standing.ts";
 import { planOf } from "../../../src/limits/plan.ts";
 import { addressRange } from "../../../src/platform/ip.ts";
 import { grantOf, NOW, tokenClaim, versioned } from "./credentials.ts";
@@ -125,6 +125,7 @@ describe("R8: the record of a grant", () => {
       "tenant-1",
       false,
       "tenant-1",
+      "user-1",
       "user-1",
       "t:tenant-1",
       "u:user-1",
