@@ -8,7 +8,7 @@ import { getKey, listKeys, type KeyActor, type KeyInfo, type KeyRefusal, type Ke
 import { reportLeak, revokeKey } from "../keys/revocation.ts";
 import { OVERLAP_SECONDS, rotateKey } from "../keys/rotation.ts";
 import { AppError } from "../platform/errors.ts";
-import type { RequestOrigin } from "../platform/route.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 import { route, type ApiDeps } from "./deps.ts";
 import { toError } from "./refusal.ts";
 

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
 import { AppError } from "../platform/errors.ts";
 import { publicUrlProblem } from "../platform/public-url.ts";
-import type { RequestOrigin } from "../platform/route.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 import { isNamePattern } from "../registry/name-rules.ts";
 import {
   addSource,

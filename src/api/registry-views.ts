@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
 import { AppError } from "../platform/errors.ts";
 import { addressRange } from "../platform/ip.ts";
-import type { RequestOrigin } from "../platform/route.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 import { forgetViews } from "../registry/answer-cache.ts";
 import {
   createView as makeView,

@@ -1,6 +1,6 @@
 import type { Principal } from "../access/principal.ts";
 import { auditText } from "../audit/event.ts";
-import type { RequestOrigin } from "../platform/route.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 
 /** Who made a change and from where, as the audit log keeps it of every change over this plane. */
 export const trailOf = ({ userId, credential, clientId }: Principal, { requestId, ip, userAgent }: RequestOrigin) => ({
