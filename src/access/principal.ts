@@ -1,6 +1,5 @@
-import type { Actor } from "../audit/event.ts";
+import type { ActorOrigin, TenantActor } from "../audit/event.ts";
 import type { Scope } from "../auth/scopes.ts";
-import type { RequestOrigin } from "../platform/http.ts";
 
 /** Who is calling, on whose behalf and with what: the same for an OAuth access token and an API key (R8). */
 export interface Principal {
@@ -36,8 +35,8 @@ export function missingScopes(principal: Principal, required: readonly Scope[]):
 /** A caller as verbs and the audit log know them. */
 export const actorOf = (
   { userId, tenantId, credential, clientId }: Principal,
-  { requestId, ip, userAgent }: RequestOrigin,
-): Actor => ({
+  { requestId, ip, userAgent }: ActorOrigin,
+): TenantActor => ({
   userId,
   tenantId,
   credential: { kind: credential.kind, id: credential.id },

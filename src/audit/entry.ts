@@ -1,5 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import { uuidv7 } from "../platform/ids.ts";
+import { instant } from "../platform/sql.ts";
 import { auditText, type Actor, type AuditDetail, type AuditEvent, type AuditEventName } from "./event.ts";
 import { auditLog } from "./schema.ts";
 
@@ -66,7 +67,7 @@ export function changeEntry({ event, actor, now, from, tenant, target, detail = 
   const who = actorColumns(actor);
   const shown = isExpression(detail) ? detail.sql : sql`${JSON.stringify(detail)}::jsonb`;
   return insertInto(sql`
-    select ${rowId(now)}, ${new Date(now).toISOString()}::timestamptz, ${event}, 'ok', null, ${tenant ?? sql`tenant_id`}, ${who.user_id},
+    select ${rowId(now)}, ${instant(now)}, ${event}, 'ok', null, ${tenant ?? sql`tenant_id`}, ${who.user_id},
       ${who.credential_kind}, ${who.credential_id}, ${who.client_id}, ${target ?? sql`target`}, ${who.request_id}, ${who.ip},
       ${who.user_agent}, null::int, ${shown}
     from ${from} as changed_rows`);

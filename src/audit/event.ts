@@ -1,4 +1,3 @@
-import type { RequestOrigin } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
 
 /**
@@ -42,18 +41,30 @@ export type CredentialKind = "access_token" | "api_key" | "session" | "publisher
  * Who does something, with what, and from where: the one form in which every verb and every event knows it. Ids only: names change and
  * are looked up when the log is read. All is null of an unauthenticated caller but what the request says; see {@link unauthenticated}.
  */
-export interface Actor extends RequestOrigin {
+export interface Actor {
   /** For a client that acts by itself, `client:{id}`. */
   userId: string | null;
-  /** The organization that the credential acts in; null for a session, which may act in all of a person's. */
+  /** The organization in which they act; null where none is chosen: a session may act in all of a person's. */
   tenantId: string | null;
   credential: { kind: CredentialKind; id: string } | null;
   /** The OAuth client that holds the token. */
   clientId: string | null;
+  requestId: string;
+  ip: string | null;
+  userAgent: string | null;
 }
 
+/** Somebody, a person or a client, who acts in an organization. */
+export interface TenantActor extends Actor {
+  userId: string;
+  tenantId: string;
+}
+
+/** Where a request comes from: what is known of somebody who has shown no credential. */
+export type ActorOrigin = Pick<Actor, "requestId" | "ip" | "userAgent">;
+
 /** Somebody who has shown no credential, or none that works. */
-export const unauthenticated = ({ requestId, ip, userAgent }: RequestOrigin): Actor => ({
+export const unauthenticated = ({ requestId, ip, userAgent }: ActorOrigin): Actor => ({
   userId: null,
   tenantId: null,
   credential: null,

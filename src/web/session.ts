@@ -54,10 +54,11 @@ export async function signedIn(
 }
 
 /** The person in this browser as verbs and the audit log know them. A session acts in all organizations of its person. */
-export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedIn, "userId" | "sessionId">): Actor => ({
-  userId,
-  tenantId: null,
-  credential: { kind: "session", id: sessionId },
-  clientId: null,
-  ...originOf(c.get("requestId"), c.req.raw.headers),
-});
+export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedIn, "userId" | "sessionId">) =>
+  ({
+    userId,
+    tenantId: null,
+    credential: { kind: "session" as const, id: sessionId },
+    clientId: null,
+    ...originOf(c.get("requestId"), c.req.raw.headers),
+  }) satisfies Actor;

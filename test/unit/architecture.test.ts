@@ -122,6 +122,14 @@ describe("the modules of src", () => {
     expect([...sources].filter(([, source]) => reading.test(source)).map(([file]) => file)).toEqual([]);
   });
 
+  it("R11: insert into the audit log in one place, and know who acts by one type", () => {
+    const found = (pattern: RegExp) => [...sources].filter(([, source]) => pattern.test(source)).map(([file]) => file);
+    expect(found(/insert\s+into\s+(audit_log|\$\{auditLog\})|insert\(auditLog\)/i)).toEqual(["audit/entry.ts"]);
+    // Other types of this name add to that one.
+    expect(found(/\binterface \w*(Actor|Trail)\b(?! extends (Tenant)?Actor\b)/)).toEqual(["audit/event.ts"]);
+    expect(found(/\bcredentialKind\b/)).toEqual(["api/audit.ts", "audit/schema.ts"]);
+  });
+
   it("are no barrels: an index stands at the root only, and nobody passes on what another exports", () => {
     expect(files.filter((file) => /(^|\/)index\.tsx?$/.test(file))).toEqual(["index.ts"]);
     const passing = [...sources].filter(([, source]) => RE_EXPORT.test(source.replace(COMMENT, "")));
