@@ -1,3 +1,4 @@
+import type { ActorOrigin, TenantActor } from "../audit/event.ts";
 import type { Scope } from "../auth/scopes.ts";
 
 /** Who is calling, on whose behalf and with what: the same for an OAuth access token and an API key (R8). */
@@ -30,3 +31,17 @@ export const machineUserId = (clientId: string): string => `client:${clientId}`;
 export function missingScopes(principal: Principal, required: readonly Scope[]): Scope[] {
   return required.filter((scope) => !principal.scopes.has(scope));
 }
+
+/** A caller as verbs and the audit log know them. */
+export const actorOf = (
+  { userId, tenantId, credential, clientId }: Principal,
+  { requestId, ip, userAgent }: ActorOrigin,
+): TenantActor => ({
+  userId,
+  tenantId,
+  credential: { kind: credential.kind, id: credential.id },
+  clientId,
+  requestId,
+  ip,
+  userAgent,
+});

@@ -1,14 +1,14 @@
 import * as z from "zod";
-import type { Principal } from "../access/principal.ts";
-import { auditText } from "../audit/event.ts";
+import { actorOf, type Principal } from "../access/principal.ts";
+import { unauthenticated } from "../audit/event.ts";
 import { KEY_SCOPES } from "../auth/scopes.ts";
 import { updateKey } from "../keys/changes.ts";
 import { createKey } from "../keys/creation.ts";
-import { getKey, listKeys, type KeyActor, type KeyInfo, type KeyRefusal, type KeyTrail } from "../keys/keys.ts";
+import { getKey, listKeys, type KeyActor, type KeyInfo, type KeyRefusal } from "../keys/keys.ts";
 import { reportLeak, revokeKey } from "../keys/revocation.ts";
 import { OVERLAP_SECONDS, rotateKey } from "../keys/rotation.ts";
 import { AppError } from "../platform/errors.ts";
-import type { RequestOrigin } from "../platform/route.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 import { route, type ApiDeps } from "./deps.ts";
 import { toError } from "./refusal.ts";
 
@@ -92,7 +92,7 @@ export const createApiKey = route({
   status: () => 201,
   handle: async ({ deps, caller, input: { body }, from }) => {
     const input = { ...body, expiresAt: timeOf(body.expiresAt) };
-    const made = settled(await createKey(commandDeps(deps), actorOf(caller, from), input, deps.now()));
+    const made = settled(await createKey(commandDeps(deps), keyActor(caller, from), input, deps.now()));
     return { ...shown(made.info), key: made.key };
   },
 });
@@ -121,7 +121,7 @@ export const changeApiKey = route({
   out: key,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const change = { ...body, expiresAt: timeOf(body.expiresAt) };
-    return shown(settled(await updateKey(commandDeps(deps), actorOf(caller, from), at.id, change, deps.now())).info);
+    return shown(settled(await updateKey(commandDeps(deps), keyActor(caller, from), at.id, change, deps.now())).info);
   },
 });
 
@@ -137,7 +137,7 @@ export const rotateApiKey = route({
   }),
   status: () => 201,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
-    const made = settled(await rotateKey(commandDeps(deps), actorOf(caller, from), at.id, body, deps.now()));
+    const made = settled(await rotateKey(commandDeps(deps), keyActor(caller, from), at.id, body, deps.now()));
     return { ...shown(made.info), key: made.key, pending: made.isPending === true };
   },
 });
@@ -148,7 +148,7 @@ const revocation = {
   in: { params },
   out: key,
   handle: async ({ deps, caller, input, from }: RevocationWork) =>
-    shown(settled(await revokeKey(commandDeps(deps), actorOf(caller, from), input.params.id, deps.now())).info),
+    shown(settled(await revokeKey(commandDeps(deps), keyActor(caller, from), input.params.id, deps.now())).info),
 };
 interface RevocationWork {
   deps: ApiDeps;
@@ -174,7 +174,7 @@ export const reportApiKeyLeak = route({
     const shutOut = deps.strangers.refusalOf(from.ip, deps.now());
     if (shutOut) throw toError(shutOut);
     const leak = { db: databases.write, publish, sendMail, background, origin: config.BASE_URL };
-    const reported = await reportLeak(leak, body.key, trailOf(undefined, from), deps.now());
+    const reported = await reportLeak(leak, body.key, unauthenticated(from), deps.now());
     switch (reported.state) {
       case "done":
         return { revoked: true as const };
@@ -194,18 +194,10 @@ export const reportApiKeyLeak = route({
 
 const commandDeps = ({ databases, publish }: ApiDeps) => ({ db: databases.write, publish });
 
-function actorOf(caller: Principal, from: RequestOrigin): KeyActor {
-  const { userId, scopes: held, tenantId, restricted } = caller;
-  return { userId, scopes: held, tenantId, restricted, trail: trailOf(caller, from) };
-}
-
-const trailOf = (caller: Principal | undefined, { requestId, ip, userAgent }: RequestOrigin): KeyTrail => ({
-  requestId,
-  ip: auditText(ip),
-  userAgent: auditText(userAgent),
-  credentialKind: caller?.credential.kind ?? null,
-  credentialId: caller?.credential.id ?? null,
-  clientId: caller?.clientId ?? null,
+const keyActor = (caller: Principal, from: RequestOrigin): KeyActor => ({
+  ...actorOf(caller, from),
+  scopes: caller.scopes,
+  restricted: caller.restricted,
 });
 
 const timeOf = (text: string | null | undefined) => (typeof text === "string" ? new Date(text) : text);

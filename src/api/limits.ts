@@ -1,9 +1,9 @@
 import * as z from "zod";
+import { actorOf } from "../access/principal.ts";
 import { limitsOf, resetTenantLimits, setTenantLimits, tenantLimits, tenantLimitSettings } from "../limits/tenants.ts";
 import { TIERS } from "../limits/plan.ts";
 import { AppError } from "../platform/errors.ts";
 import { route } from "./deps.ts";
-import { trailOf } from "./trail.ts";
 
 const limit = {
   perMinute: z.number().describe("Calls in a minute, in the long run."),
@@ -62,7 +62,7 @@ export const putTenantLimits = route({
   out,
   handle: async ({ deps, caller, input: { params: at, body: limits }, from }) => {
     const { tenantId } = at;
-    const change = { tenantId, limits, actor: trailOf(caller, from) };
+    const change = { tenantId, limits, actor: actorOf(caller, from) };
     if (!(await setTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
     await deps.publish();
     return { tenantId, limits };
@@ -79,7 +79,7 @@ export const deleteTenantLimits = route({
   out,
   handle: async ({ deps, caller, input, from }) => {
     const { tenantId } = input.params;
-    const change = { tenantId, actor: trailOf(caller, from) };
+    const change = { tenantId, actor: actorOf(caller, from) };
     if (!(await resetTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
     await deps.publish();
     return { tenantId, limits: {} };

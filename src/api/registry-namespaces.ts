@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { Principal } from "../access/principal.ts";
 import { managesTenant } from "../identity/standing.ts";
+import { actorOf, type Principal } from "../access/principal.ts";
 import { AppError } from "../platform/errors.ts";
 import { claimText, proofUrl } from "../registry/challenge.ts";
 import { accountOf, githubIdOf, githubProof } from "../registry/github.ts";
@@ -16,7 +16,6 @@ import {
   type OwnedNamespace,
 } from "../registry/namespaces.ts";
 import { route, type ApiDeps } from "./deps.ts";
-import { trailOf } from "./trail.ts";
 import { githubOf } from "./registry-github.ts";
 import { asked, notProvable, provedByAccount, provedByDomain } from "./registry-proof.ts";
 
@@ -132,7 +131,7 @@ export const verifyRegistryNamespace = route({
         ? await provedByDomain(deps, caller.tenantId, namespace, body.method ?? "dns", body.signature)
         : await provedByAccount(deps, caller.userId, namespace);
     const claim = { tenantId: caller.tenantId, namespace, ...proved };
-    const owned = await claimNamespace(deps.databases.write, claim, trailOf(caller, from), deps.now());
+    const owned = await claimNamespace(deps.databases.write, claim, actorOf(caller, from), deps.now());
     if (!owned) throw taken();
     return shown(owned);
   },
@@ -156,7 +155,7 @@ export const assignRegistryNamespace = route({
     const isAsked = account !== undefined && deps.config.GITHUB_CLIENT_ID !== undefined;
     const found = isAsked ? await asked(() => accountOf(githubOf(deps), account)) : undefined;
     const assignment = { ...body, namespace: at.namespace, proof: found ? githubProof(found) : null };
-    const done = await assignNamespace(deps.databases.write, assignment, trailOf(caller, from), deps.now());
+    const done = await assignNamespace(deps.databases.write, assignment, actorOf(caller, from), deps.now());
     switch (done.state) {
       case "assigned":
         deps.published.answers.expire(deps.now());
@@ -181,7 +180,7 @@ export const releaseRegistryNamespace = route({
   handle: async ({ deps, caller, input, from }) => {
     await expectManager(deps, caller);
     const what = { tenantId: caller.tenantId, namespace: input.params.namespace };
-    if (!(await releaseNamespace(deps.databases.write, what, trailOf(caller, from), deps.now())))
+    if (!(await releaseNamespace(deps.databases.write, what, actorOf(caller, from), deps.now())))
       throw new AppError("not_found", "Your organization has no such namespace.");
     deps.published.answers.expire(deps.now());
     return { released: true as const };

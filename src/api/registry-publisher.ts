@@ -1,14 +1,14 @@
 import type { Context } from "hono";
 import { readCredential } from "../access/credential.ts";
-import type { Principal } from "../access/principal.ts";
-import { auditText } from "../audit/event.ts";
 import { isActiveUser, personalTenantId } from "../identity/standing.ts";
+import { actorOf } from "../access/principal.ts";
+import { unauthenticated } from "../audit/event.ts";
 import { verifyLegacyToken } from "../keys/legacy.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
 import type { Limit } from "../limits/bucket.ts";
 import { localBuckets, type LocalBuckets } from "../limits/local.ts";
 import { AppError } from "../platform/errors.ts";
-import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { addressBlock } from "../platform/ip.ts";
 import type { RegistryView } from "../registry/entry.ts";
 import { parseName } from "../registry/name.ts";
@@ -20,7 +20,6 @@ import {
   readPublisherToken,
   type PublisherToken,
 } from "../registry/publisher-token.ts";
-import type { RegistryTrail } from "../registry/trail.ts";
 import { principalOf } from "./caller.ts";
 import type { ApiDeps } from "./deps.ts";
 import { toError } from "./refusal.ts";
@@ -71,12 +70,8 @@ export async function authorOf(c: Context<HttpEnv>, deps: ApiDeps, limits: Publi
     return () => legacy;
   }
   const principal = await principalOf(c, deps, ["mcp-registry:write"]);
-  return () => ({
-    tenantId: principal.tenantId,
-    userId: principal.userId,
-    namespaces: "owned",
-    trail: trailOf(principal, c),
-  });
+  const actor = actorOf(principal, originOf(c.get("requestId"), c.req.raw.headers));
+  return () => ({ ...actor, namespaces: "owned" });
 }
 
 /**
@@ -125,16 +120,10 @@ function withToken(token: PublisherToken, name: string, c: Context<HttpEnv>): Pu
   const grant = grantFor(token, name);
   if (!grant) throw notYours(name);
   return {
+    ...unauthenticated(originOf(c.get("requestId"), c.req.raw.headers)),
+    credential: { kind: "publisher_token", id: `${token.method}:${token.subject}` },
     tenantId: grant.tenantId,
-    userId: null,
     namespaces: patternsOf(grant.namespace),
-    trail: {
-      ...originOf(c),
-      userId: null,
-      credentialKind: "publisher_token",
-      credentialId: auditText(`${token.method}:${token.subject}`),
-      clientId: null,
-    },
   };
 }
 
@@ -147,32 +136,13 @@ async function legacyAuthor(c: Context<HttpEnv>, deps: ApiDeps, text: string): P
   const token = await verifyLegacyToken(deps.databases.write, text, now);
   if (!token || !(await isActiveUser(deps.databases.write, token.userId))) return null;
   return {
-    tenantId: personalTenantId(token.userId),
+    ...unauthenticated(originOf(c.get("requestId"), c.req.raw.headers)),
     userId: token.userId,
+    credential: { kind: "legacy_token", id: token.tokenId },
+    tenantId: personalTenantId(token.userId),
     namespaces: "owned",
-    trail: {
-      ...originOf(c),
-      userId: token.userId,
-      credentialKind: "legacy_token",
-      credentialId: token.tokenId,
-      clientId: null,
-    },
   };
 }
-
-const originOf = (c: Context<HttpEnv>) => ({
-  requestId: c.get("requestId"),
-  ip: auditText(clientAddress(c.req.raw.headers)),
-  userAgent: auditText(c.req.header("user-agent")),
-});
-
-const trailOf = (principal: Principal, c: Context<HttpEnv>): RegistryTrail => ({
-  ...originOf(c),
-  userId: principal.userId,
-  credentialKind: principal.credential.kind,
-  credentialId: principal.credential.id,
-  clientId: principal.clientId,
-});
 
 /** The refusal of a name in a namespace that is somebody else's or nobody's, without saying which. */
 export function notYours(name: string): AppError {

@@ -1,9 +1,8 @@
 import type { Context } from "hono";
-import { auditText } from "../audit/event.ts";
 import { localBuckets } from "../limits/local.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
-import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { addressBlock } from "../platform/ip.ts";
 import { rememberView, STALE_MS, type ViewAccess } from "../registry/answer-cache.ts";
 import type { EntryRow, RegistryView } from "../registry/entry.ts";
@@ -63,11 +62,7 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
       if (refusal === "ended") throw noPage();
       if (refusal === "address")
         throw new AppError("forbidden", "This view may not be used from your address. Its owner decides from where.");
-      const from = {
-        requestId: c.get("requestId"),
-        ip: auditText(address),
-        userAgent: auditText(c.req.header("user-agent")),
-      };
+      const from = originOf(c.get("requestId"), c.req.raw.headers);
       const noted = noteUse(deps.databases.write, uses, { view, from, block: blockOf(address) }, now);
       if (noted) deps.background(noted);
       return { tenantId: view.tenantId, epoch: undefined };

@@ -1,8 +1,7 @@
 import * as z from "zod";
-import type { Principal } from "../access/principal.ts";
+import { actorOf } from "../access/principal.ts";
 import { AppError } from "../platform/errors.ts";
 import { publicUrlProblem } from "../platform/public-url.ts";
-import type { RequestOrigin } from "../platform/route.ts";
 import { isNamePattern } from "../registry/name-rules.ts";
 import {
   addSource,
@@ -12,12 +11,10 @@ import {
   MAX_SOURCES,
   removeSource,
   type Source,
-  type SourceActor,
   type SourceRefusal,
 } from "../registry/source.ts";
 import { syncSource } from "../registry/sync.ts";
 import { route, type ApiDeps } from "./deps.ts";
-import { trailOf } from "./trail.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/sources";
@@ -185,10 +182,4 @@ const shown = ({ lastRunAt, nextRunAt, allow, deny, ...rest }: Source): z.infer<
   deny: [...deny],
   lastRunAt: lastRunAt?.toISOString() ?? null,
   nextRunAt: nextRunAt.toISOString(),
-});
-
-const actorOf = (caller: Principal, from: RequestOrigin): SourceActor => ({
-  tenantId: caller.tenantId,
-  userId: caller.userId,
-  trail: trailOf(caller, from),
 });

@@ -1,8 +1,9 @@
 import * as z from "zod";
-import type { Principal } from "../access/principal.ts";
+import { actorOf, type Principal } from "../access/principal.ts";
+import type { TenantActor } from "../audit/event.ts";
 import { AppError } from "../platform/errors.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 import { addressRange } from "../platform/ip.ts";
-import type { RequestOrigin } from "../platform/route.ts";
 import { forgetViews } from "../registry/answer-cache.ts";
 import {
   createView as makeView,
@@ -10,12 +11,10 @@ import {
   MAX_VIEWS,
   rotateView as replaceView,
   viewsOf,
-  type ViewActor,
   type ViewInfo,
   type ViewRefusal,
 } from "../registry/view-changes.ts";
 import { route } from "./deps.ts";
-import { trailOf } from "./trail.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/views";
@@ -64,7 +63,7 @@ export const listViews = route({
   who,
   out: z.object({ views: z.array(view) }),
   handle: async ({ deps, caller, from }) => {
-    const views = await viewsOf({ db: deps.databases.write }, actorOf(caller, from));
+    const views = await viewsOf({ db: deps.databases.write }, viewManager(caller, from));
     if (views === undefined) throw refused({ state: "forbidden" });
     return { views: views.map(shown) };
   },
@@ -79,7 +78,7 @@ export const createView = route({
   out: madeView,
   status: () => 201,
   handle: async ({ deps, caller, input, from }) => {
-    const made = await makeView({ db: deps.databases.write }, actorOf(caller, from), input.body, deps.now());
+    const made = await makeView({ db: deps.databases.write }, viewManager(caller, from), input.body, deps.now());
     if (made.state !== "done") throw refused(made);
     return { ...shown(made.info), url: `${deps.config.BASE_URL}/r/${made.secret}` };
   },
@@ -100,7 +99,7 @@ export const rotateView = route({
   status: () => 201,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const change = { id: at.id, overlapSeconds: body.overlapSeconds };
-    const made = await replaceView({ db: deps.databases.write }, actorOf(caller, from), change, deps.now());
+    const made = await replaceView({ db: deps.databases.write }, viewManager(caller, from), change, deps.now());
     if (made.state !== "done") throw refused(made);
     forgetViews(deps.published);
     return { ...shown(made.info), url: `${deps.config.BASE_URL}/r/${made.secret}` };
@@ -115,7 +114,7 @@ export const deleteView = route({
   in: { params },
   out: z.object({ deleted: z.literal(true) }),
   handle: async ({ deps, caller, input, from }) => {
-    const gone = await endView({ db: deps.databases.write }, actorOf(caller, from), input.params.id, deps.now());
+    const gone = await endView({ db: deps.databases.write }, viewManager(caller, from), input.params.id, deps.now());
     if (gone.state !== "done") throw refused(gone);
     forgetViews(deps.published);
     return { deleted: true as const };
@@ -123,17 +122,13 @@ export const deleteView = route({
 });
 
 /** A credential that is held to less than its scopes say makes no address that is held to nothing. */
-function actorOf(caller: Principal, from: RequestOrigin): ViewActor {
+function viewManager(caller: Principal, from: RequestOrigin): TenantActor {
   if (caller.restricted)
     throw new AppError(
       "forbidden",
       "This credential is limited to some servers, tools or addresses, or by a quota: it manages no views.",
     );
-  return {
-    tenantId: caller.tenantId,
-    userId: caller.userId,
-    trail: trailOf(caller, from),
-  };
+  return actorOf(caller, from);
 }
 
 const iso = (time: Date | null) => time?.toISOString() ?? null;

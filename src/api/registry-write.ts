@@ -127,12 +127,12 @@ const issueOf = ({ pointer, code, problem }: DefinitionProblem) => ({
   reference: code,
 });
 
-function keptRequest(c: Context<HttpEnv>, { tenantId, trail }: Publisher): IdempotentRequest | undefined {
+function keptRequest(c: Context<HttpEnv>, { tenantId, userId, credential }: Publisher): IdempotentRequest | undefined {
   const key = c.req.header("idempotency-key");
   if (key === undefined) return undefined;
   if (!isIdempotencyKey(key))
     throw new AppError("invalid_request", "Idempotency-Key: use 1 to 255 visible ASCII characters.");
-  return { owner: `${tenantId} ${trail.userId ?? trail.credentialId ?? ""}`, key };
+  return { owner: `${tenantId} ${userId ?? credential?.id ?? ""}`, key };
 }
 
 /** The entry that the first request of this key has published; undefined when this is the first. */

@@ -3,8 +3,8 @@ import type { Db } from "../platform/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { redisKeys } from "../platform/redis.ts";
 import { redisScript, type RunScript } from "../platform/redis-script.ts";
+import { insertRows, rowOf, type AuditRow } from "./entry.ts";
 import type { AuditEvent } from "./event.ts";
-import { insertRows, rowOf, type AuditRow } from "./rows.ts";
 import { auditIntent } from "./schema.ts";
 
 /** Where the write-ahead entry of an event is, to be trimmed once Postgres has the event. */

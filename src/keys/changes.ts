@@ -1,10 +1,11 @@
 import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
 import { scopesToPermissions } from "../auth/scopes.ts";
 import { administersSql } from "../identity/standing.ts";
+import { textList, utc } from "../platform/sql.ts";
 import { keyOf, isManagedBy, selectKey } from "./keys.ts";
 import type { KeyActor, KeyChange, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow } from "./keys.ts";
 import { beyondActor, checkKeyFields, NOT_ADMINISTRATOR, RESTRICTED } from "./rules.ts";
-import { auditInsert, textList, utc } from "./trail.ts";
 
 type Verdict = "done" | "revoked" | "rotated" | "not_administrator";
 
@@ -44,7 +45,7 @@ export async function updateKey(
       ), changed as (
         update apikey set ${keySets} from changing where apikey.id = changing.id
       )${policySets.length === 0 ? sql`` : sql`, policy as (update api_key_policy set ${sql.join(policySets, sql`, `)} from changing where key_id = changing.id)`},
-      entry as (${auditInsert({ event: "key.changed", from: sql`changing`, userId: actor.userId, trail: actor.trail, detail: { fields: names.join(" ") }, now })})
+      entry as (${changeEntry({ event: "key.changed", actor, now, from: sql`changing`, target: sql`id`, detail: { fields: names.join(" ") } })})
       select verdict from standing`),
     db.execute<KeyRow>(selectKey(actor, id, now)),
   ]);

@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
 import { scopesToPermissions } from "../auth/scopes.ts";
 import {
   activeSql,
@@ -10,11 +11,11 @@ import {
 } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { uuidv7 } from "../platform/ids.ts";
+import { textList, utc } from "../platform/sql.ts";
 import { keyOf, selectKey } from "./keys.ts";
 import type { KeyActor, KeyCommandDeps, KeyMade, KeyRefusal, KeyRow, NewKey } from "./keys.ts";
 import { beyondActor, checkKeyFields, DEFAULT_KEY_SCOPES, KEY_LIMITS, NOT_ADMINISTRATOR, RESTRICTED } from "./rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./token.ts";
-import { auditInsert, textList, utc } from "./trail.ts";
 
 type Verdict = "done" | "not_member" | "not_manager" | "not_administrator" | "full";
 
@@ -38,7 +39,7 @@ export async function createKey(
   const { userId } = actor;
   const { name, scopes, expiresAt, servers, tools, addresses, rate, quota, owner = "user" } = checked.fields;
   const tenantId = input.tenantId ?? actor.tenantId ?? personalTenantId(userId);
-  if (actor.tenantId !== undefined && tenantId !== actor.tenantId) return NO_TENANT;
+  if (actor.tenantId !== null && tenantId !== actor.tenantId) return NO_TENANT;
   const ofTeam = owner === "organization";
   const [configId, referenceId] = ofTeam ? ["organization", tenantId] : ["default", userId];
   const [key, id] = [generateApiKey("live"), uuidv7(now)];
@@ -75,7 +76,7 @@ export async function createKey(
         select id, ${tenantId}, id, ${userId}, ${textList(servers)}, ${textList(tools)}, ${textList(addresses)},
           ${rate?.perMinute ?? null}::int, ${rate?.burst ?? null}::int, ${quota?.max ?? null}::bigint, ${quota?.period ?? null}
         from made returning key_id as id, tenant_id
-      ), entry as (${auditInsert({ event: "key.created", from: sql`policy`, userId, trail: actor.trail, detail: { owner, scopes: scopes.join(" ") }, now })})
+      ), entry as (${changeEntry({ event: "key.created", actor, now, from: sql`policy`, target: sql`id`, detail: { owner, scopes: scopes.join(" ") } })})
       select verdict from standing`),
     db.execute<KeyRow>(selectKey(actor, id, now)),
   ]);

@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import type { Actor } from "../audit/event.ts";
 import { permissionsToScopes, type Scope } from "../auth/scopes.ts";
 import { managesSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
@@ -45,26 +46,13 @@ export interface KeyQuota {
   period: "month" | "total";
 }
 
-/** Who manages keys, with what, and how the audit log is to know them. */
-export interface KeyActor {
+/** Who manages keys. Their `tenantId` is the one in which the credential acts; null for a person who is signed in. */
+export interface KeyActor extends Actor {
   userId: string;
   /** Of the credential; a person who is signed in has every scope that a key can hold. */
   scopes: ReadonlySet<Scope>;
-  /** The one tenant that the credential acts in; undefined for a person who is signed in. */
-  tenantId?: string | undefined;
   /** The credential may do less than its scopes say (lists of servers, tools or addresses, a quota): it makes and widens no keys. */
   restricted?: boolean | undefined;
-  trail: KeyTrail;
-}
-
-/** What the audit log keeps of a request beside the user; texts are as they may be kept. */
-export interface KeyTrail {
-  requestId: string;
-  ip: string | null;
-  userAgent: string | null;
-  credentialKind: "session" | "access_token" | "api_key" | null;
-  credentialId: string | null;
-  clientId: string | null;
 }
 
 /** What a key is made of. What is absent is as by default; null lists allow everything. */
@@ -155,7 +143,7 @@ export async function getKey(
 export const isManagedBy = ({ userId, tenantId }: Pick<KeyActor, "userId" | "tenantId">): SQL => sql`(
   case k.config_id when 'default' then k.reference_id = ${userId} when 'organization'
     then ${managesSql({ tenantId: sql`k.reference_id`, userId })} end
-  and p.tenant_id = coalesce(${tenantId ?? null}, p.tenant_id))`;
+  and p.tenant_id = coalesce(${tenantId}, p.tenant_id))`;
 
 /** The statement that reads what {@link keyOf} makes a key of; for the end of a batch that changes it. */
 export const selectKey = (actor: Pick<KeyActor, "userId" | "tenantId">, id: string, now: number): SQL =>

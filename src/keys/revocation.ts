@@ -1,12 +1,14 @@
 import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { Actor } from "../audit/event.ts";
 import { linkMail, type Mail, type SendMail } from "../auth/mail.ts";
 import { ownerRoleSql } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
+import { instant, utc } from "../platform/sql.ts";
 import { lockKey } from "./changes.ts";
 import { isManagedBy, keyOf, selectKey } from "./keys.ts";
-import type { KeyActor, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow, KeyTrail } from "./keys.ts";
+import type { KeyActor, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow } from "./keys.ts";
 import { isApiKey } from "./token.ts";
-import { auditInsert, utc } from "./trail.ts";
 
 /** Ends a key for good, in one request to Postgres, and before this resolves. Done also when it had ended before: then nothing changes. */
 export async function revokeKey(
@@ -22,7 +24,7 @@ export async function revokeKey(
         select k.id, p.tenant_id from apikey k join api_key_policy p on p.key_id = k.id
         where k.id = ${id} and p.revoked_at is null and ${isManagedBy(actor)}
       ), ${ended("revoked", now)}, entry as (
-        ${auditInsert({ event: "key.revoked", from: sql`ending`, userId: actor.userId, trail: actor.trail, detail: {}, now })}
+        ${changeEntry({ event: "key.revoked", actor, now, from: sql`ending`, target: sql`id`, detail: {} })}
       )
       select id from ending`),
     db.execute<KeyRow>(selectKey(actor, id, now)),
@@ -48,7 +50,7 @@ export interface LeakDeps extends KeyCommandDeps {
 export async function reportLeak(
   { db, publish, sendMail, background, origin }: LeakDeps,
   key: string,
-  trail: KeyTrail,
+  actor: Actor,
   now: number,
 ): Promise<{ state: "done" } | Extract<KeyRefusal, { state: "unknown" }> | { state: "malformed" }> {
   if (!isApiKey(key)) return { state: "malformed" };
@@ -60,7 +62,7 @@ export async function reportLeak(
         select k.id, k.config_id, k.reference_id, k.start, p.tenant_id from apikey k join api_key_policy p on p.key_id = k.id
         where k.key = ${hash} and p.revoked_at is null
       ), ${ended("leaked", now)}, entry as (
-        ${auditInsert({ event: "key.leaked", from: sql`ending`, userId: null, trail, detail: {}, now })}
+        ${changeEntry({ event: "key.leaked", actor, now, from: sql`ending`, target: sql`id`, detail: {} })}
       )
       select u.email, ending.start from ending join "user" u on case ending.config_id when 'default' then u.id = ending.reference_id
         else exists (
@@ -75,7 +77,7 @@ export async function reportLeak(
 const ended = (reason: "revoked" | "leaked", now: number) => sql`disabled as (
     update apikey set enabled = false, updated_at = ${utc(now)} from ending where apikey.id = ending.id
   ), revoked as (
-    update api_key_policy set revoked_at = ${new Date(now).toISOString()}::timestamptz, revoked_reason = ${reason}
+    update api_key_policy set revoked_at = ${instant(now)}, revoked_reason = ${reason}
     from ending where key_id = ending.id
   )`;
 

@@ -1,15 +1,16 @@
 import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
 import { KEY_SCOPES, scopesToPermissions } from "../auth/scopes.ts";
 import type { PublishChanges } from "../platform/changes.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
 import { uuidv7 } from "../platform/ids.ts";
+import { utc } from "../platform/sql.ts";
 import { lockKey } from "./changes.ts";
 import { isManagedBy, keyOf, selectKey } from "./keys.ts";
 import type { KeyActor, KeyCommandDeps, KeyMade, KeyRefusal, KeyRow } from "./keys.ts";
 import { KEY_LIMITS, RESTRICTED } from "./rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./token.ts";
-import { auditInsert, utc } from "./trail.ts";
 
 /** Seconds for which a rotated key still works. */
 export const OVERLAP_SECONDS = { usual: 86_400, max: 2_592_000 } as const;
@@ -31,7 +32,7 @@ export async function rotateKey(
   if (!Number.isInteger(overlapSeconds) || overlapSeconds < 0 || overlapSeconds > OVERLAP_SECONDS.max) {
     return { state: "refused", problems: { overlapSeconds: `Give whole seconds from 0 to ${OVERLAP_SECONDS.max}.` } };
   }
-  const isItself = actor.trail.credentialKind === "api_key" && actor.trail.credentialId === id;
+  const isItself = actor.credential?.kind === "api_key" && actor.credential.id === id;
   if (actor.restricted && !isItself) return RESTRICTED;
 
   const [key, newId] = [generateApiKey("live"), uuidv7(now)];
@@ -74,7 +75,7 @@ export async function rotateKey(
         from rotating where apikey.id = rotating.id
       ), marked as (
         update api_key_policy set rotated_to = ${newId} from rotating where key_id = rotating.id
-      ), entry as (${auditInsert({ event: "key.rotated", from: sql`rotating`, userId: actor.userId, trail: actor.trail, detail, now })})
+      ), entry as (${changeEntry({ event: "key.rotated", actor, now, from: sql`rotating`, target: sql`id`, detail })})
       select verdict from standing`),
     db.execute<KeyRow>(selectKey(actor, newId, now)),
   ]);

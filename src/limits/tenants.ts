@@ -1,7 +1,8 @@
 import { sql, type SQL } from "drizzle-orm";
 import type * as z from "zod";
+import { changeEntry } from "../audit/entry.ts";
+import type { Actor } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
-import { uuidv7 } from "../platform/ids.ts";
 import { limitSettings, type LimitSettings } from "../platform/limit-settings.ts";
 import type { Limit } from "./bucket.ts";
 import { gatewayPart, planOf, TIERS, type Plan, type Tier } from "./plan.ts";
@@ -19,20 +20,9 @@ export const tenantLimitSettings = limitSettings
 
 export type TenantLimits = z.infer<typeof tenantLimitSettings>;
 
-/** Who changes limits, as the audit log keeps it; texts are as they may be kept. */
-export interface LimitActor {
-  userId: string;
-  credentialKind: string;
-  credentialId: string;
-  clientId: string | null;
-  requestId: string;
-  ip: string | null;
-  userAgent: string | null;
-}
-
 interface TenantChange {
   tenantId: string;
-  actor: LimitActor;
+  actor: Actor;
 }
 
 type WriteDeps = { db: Pick<Db, "execute"> };
@@ -60,7 +50,7 @@ export async function setTenantLimits(
       insert into tenant_policy (tenant_id, limits) select id, ${JSON.stringify(limits)}::jsonb from tenant
       on conflict (tenant_id) do update set limits = excluded.limits
       returning tenant_id
-    ), entry as (${auditInsert(actor, detailOf(limits), now)})
+    ), entry as (${changeOf(actor, limits, now)})
     select id from tenant`);
   return rows.length > 0;
 }
@@ -77,18 +67,20 @@ export async function resetTenantLimits(
     ), changed as (
       update tenant_policy set limits = '{}' from tenant where tenant_id = tenant.id and limits <> '{}'
       returning tenant_id
-    ), entry as (${auditInsert(actor, detailOf({}), now)})
+    ), entry as (${changeOf(actor, {}, now)})
     select id from tenant`);
   return rows.length > 0;
 }
 
-const auditInsert = (actor: LimitActor, detail: Readonly<Record<string, string | number>>, now: number): SQL => sql`
-  insert into audit_log (id, at, event, outcome, tenant_id, user_id, credential_kind, credential_id, client_id, target, request_id, ip,
-    user_agent, detail)
-  select ${uuidv7(now)}::uuid, ${new Date(now).toISOString()}::timestamptz, 'limits.changed', 'ok', tenant_id, ${actor.userId},
-    ${actor.credentialKind}, ${actor.credentialId}, ${actor.clientId}, tenant_id, ${actor.requestId}, ${actor.ip}, ${actor.userAgent},
-    ${JSON.stringify(detail)}::jsonb
-  from changed`;
+const changeOf = (actor: Actor, limits: TenantLimits, now: number): SQL =>
+  changeEntry({
+    event: "limits.changed",
+    actor,
+    now,
+    from: sql`changed`,
+    target: sql`tenant_id`,
+    detail: detailOf(limits),
+  });
 
 /** `{"user": "600/min, 100 at once", "tools": 2}`. */
 function detailOf({ tools = {}, ...tiers }: TenantLimits): Record<string, string | number> {

@@ -3,13 +3,13 @@ import type { Admission, AdmissionRequest, Admitted } from "../access/admission.
 import { authenticate, type AuthenticateDeps, type Claim } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
 import { mayUseServer } from "../access/policy.ts";
-import type { Principal } from "../access/principal.ts";
+import { actorOf, type Principal } from "../access/principal.ts";
+import { rowOf } from "../audit/entry.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
-import { rowOf } from "../audit/rows.ts";
 import { isSlug, resourceOf } from "../auth/resources.ts";
 import { isUnavailable } from "../platform/errors.ts";
-import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { errorFields } from "../platform/log.ts";
 import { atEpoch, upstreamBySlug } from "../upstreams/catalog.ts";
@@ -45,7 +45,6 @@ interface Visit {
   slug: string | null;
   eventId: string;
   startedAt: number;
-  address: string | null;
 }
 
 /** The MCP data plane: `/mcp` with everything the caller's tenant has, `/mcp/{slug}` with one upstream. */
@@ -57,7 +56,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     const request = c.req.raw;
     const startedAt = deps.now();
     const address = clientAddress(request.headers);
-    const visit: Visit = { c, slug, eventId: uuidv7(startedAt), startedAt, address };
+    const visit: Visit = { c, slug, eventId: uuidv7(startedAt), startedAt };
     const known: Known = {};
     const refuse = ({ refusal }: Refused) => refused(visit, refusal, known);
 
@@ -196,24 +195,21 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return JSON.stringify(rowOf({ ...unsettled, ...eventOf(visit, principal, envelope) }));
   }
 
-  function eventOf({ c, slug, eventId, startedAt, address }: Visit, principal: Principal, envelope?: Envelope) {
-    const { credential, tenantId, userId, clientId } = principal;
+  function eventOf({ c, slug, eventId, startedAt }: Visit, principal: Principal, envelope?: Envelope) {
     const target = envelope?.target ?? envelope?.method ?? null;
     return {
       id: eventId,
       at: startedAt,
-      actor: { tenantId, userId, clientId, credentialKind: credential.kind, credentialId: credential.id },
+      actor: actorOf(principal, originOf(c.get("requestId"), c.req.raw.headers)),
+      tenantId: principal.tenantId,
       target: slug === null || target === null ? target : `${slug}/${target}`,
-      requestId: c.get("requestId"),
-      ip: address,
-      userAgent: c.req.header("user-agent") ?? null,
       detail: {},
     };
   }
 
   app.onError((error, c) => {
     deps.log("error", "mcp.failed", { requestId: c.get("requestId"), ...errorFields(error) });
-    const visit = { c, slug: null, eventId: "", startedAt: deps.now(), address: null };
+    const visit = { c, slug: null, eventId: "", startedAt: deps.now() };
     return refused(visit, { kind: isUnavailable(error) ? "unavailable" : "internal" }, {});
   });
   app.all("/mcp", (c) => answer(c, null));

@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import * as z from "zod";
 import { readBody } from "./body.ts";
 import { AppError } from "./errors.ts";
-import { clientAddress, type HttpEnv } from "./http.ts";
+import { originOf, type HttpEnv, type RequestOrigin } from "./http.ts";
 
 /** Who may use a route: anyone, or a caller whose credential holds all of these scopes. There is no default. */
 export type Who = "anyone" | { scopes: readonly string[] };
@@ -14,13 +14,6 @@ interface Input {
 }
 
 type Parsed<I extends Input> = { [K in keyof I]: I[K] extends z.ZodType ? z.infer<I[K]> : never };
-
-/** What is known of a request beside its input. */
-export interface RequestOrigin {
-  requestId: string;
-  ip: string | null;
-  userAgent: string | null;
-}
 
 interface RouteSpec<Deps, Caller, I extends Input, Out extends z.ZodType, W extends Who> {
   method: "get" | "post" | "put" | "patch" | "delete";
@@ -76,7 +69,7 @@ export function routesFor<Deps, Caller>() {
           deps,
           caller: caller as W extends "anyone" ? undefined : Caller,
           input: parsed,
-          from: originOf(c),
+          from: originOf(c.get("requestId"), c.req.raw.headers),
         });
         return Response.json(output, {
           status: spec.status?.(output) ?? 200,
@@ -86,12 +79,6 @@ export function routesFor<Deps, Caller>() {
     };
   };
 }
-
-const originOf = (c: Context<HttpEnv>): RequestOrigin => ({
-  requestId: c.get("requestId"),
-  ip: clientAddress(c.req.raw.headers),
-  userAgent: c.req.header("user-agent") ?? null,
-});
 
 /** Serves declared routes; an unknown method on a known path is a 405 that lists the known ones. */
 export function mountRoutes<Deps, Caller>(

@@ -1,7 +1,8 @@
 import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { Actor } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
 import { namespaceDomain, parseName } from "./name.ts";
-import { auditInsert, type RegistryTrail } from "./trail.ts";
 
 /** How a namespace came to its tenant. */
 export type NamespaceMethod = "dns" | "http" | "github" | "administrator";
@@ -127,7 +128,7 @@ export interface Claim {
 export async function claimNamespace(
   db: Pick<Db, "batch" | "execute">,
   { tenantId, namespace, method, proof }: Claim,
-  trail: RegistryTrail,
+  actor: Actor,
   now: number,
 ): Promise<OwnedNamespace | null> {
   const [, { rows }] = await db.batch([
@@ -142,7 +143,7 @@ export async function claimNamespace(
             method = case registry_namespace.method when 'administrator' then 'administrator' else excluded.method end
           where registry_namespace.tenant_id = excluded.tenant_id
         returning *, namespace as target
-      ), entry as (${auditInsert({ event: "registry.namespace_claimed", from: sql`claimed`, trail, detail: { method }, now })})
+      ), entry as (${changeEntry({ event: "registry.namespace_claimed", actor, now, from: sql`claimed`, detail: { method } })})
       select ${COLUMNS} from claimed`),
   ]);
   return rows[0] ? shown(rows[0]) : null;
@@ -160,7 +161,7 @@ export async function assignNamespace(
     proof,
     replace,
   }: { tenantId: string; namespace: string; proof: string | null; replace: boolean },
-  trail: RegistryTrail,
+  actor: Actor,
   now: number,
 ): Promise<{ state: "assigned"; owned: OwnedNamespace } | { state: "taken" | "no_tenant" }> {
   const [, , { rows }] = await db.batch([
@@ -181,7 +182,7 @@ export async function assignNamespace(
           set tenant_id = excluded.tenant_id, method = excluded.method, proof = excluded.proof, verified_at = excluded.verified_at
           where registry_namespace.tenant_id = excluded.tenant_id or ${replace}::boolean
         returning *, namespace as target
-      ), entry as (${auditInsert({ event: "registry.namespace_assigned", from: sql`claimed`, trail, detail: { replace }, now })})
+      ), entry as (${changeEntry({ event: "registry.namespace_assigned", actor, now, from: sql`claimed`, detail: { replace } })})
       select exists (select 1 from organization where id = ${tenantId}) as known, claimed.*
       from (values (1)) as one(n) left join claimed on true`),
   ]);
@@ -197,7 +198,7 @@ export async function assignNamespace(
 export async function releaseNamespace(
   db: Pick<Db, "batch" | "execute">,
   { tenantId, namespace }: { tenantId: string; namespace: string },
-  trail: RegistryTrail,
+  actor: Actor,
   now: number,
 ): Promise<boolean> {
   const [, { rows }] = await db.batch([
@@ -206,7 +207,7 @@ export async function releaseNamespace(
       with released as (
         delete from registry_namespace where namespace = ${namespace} and tenant_id = ${tenantId}
         returning tenant_id, namespace as target
-      ), entry as (${auditInsert({ event: "registry.namespace_released", from: sql`released`, trail, detail: {}, now })})
+      ), entry as (${changeEntry({ event: "registry.namespace_released", actor, now, from: sql`released`, detail: {} })})
       select target from released`),
     db.execute(
       hideServers(

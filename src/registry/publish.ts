@@ -1,21 +1,19 @@
 import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { Actor } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
 import type { ServerDefinition } from "./definition.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry } from "./entry.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 import { parseName, skeleton } from "./name.ts";
 import { lockOwner, ownerOf } from "./namespaces.ts";
-import { auditInsert, type RegistryTrail } from "./trail.ts";
 import { isNewer, type Release } from "./version.ts";
 
-/** Who publishes, for which tenant. */
-export interface Publisher {
+/** Who publishes, for which tenant. Without `userId`: nobody that we know, such as a pipeline with a publisher token. */
+export interface Publisher extends Actor {
   tenantId: string;
-  /** Null: nobody that we know, such as a pipeline with a publisher token. */
-  userId: string | null;
   /** `owned`: whatever is the tenant's. Else patterns of names, as a publisher token carries them: `com.example/*`, `com.example.*`. */
   namespaces: "owned" | readonly string[];
-  trail: RegistryTrail;
 }
 
 /** What came of it. `namespace`: it is not the publisher's. */
@@ -68,10 +66,11 @@ interface Attempt extends EntryRow {
 /** One attempt, on the assumption that `latest` is the latest version: `moved` says which one it is instead. */
 async function tryPublish(
   db: Pick<Db, "batch" | "execute">,
-  { tenantId, userId, trail }: Publisher,
+  actor: Publisher,
   definition: ServerDefinition,
   { latest, now, request }: { latest: Release | null; now: number; request: IdempotentRequest | undefined },
 ): Promise<Attempt> {
+  const { tenantId, userId } = actor;
   const { name, version } = definition;
   const namespace = (parseName(name)?.namespace ?? "").toLowerCase();
   const looks = skeleton(name);
@@ -118,7 +117,7 @@ async function tryPublish(
       ), kept as (
         update idempotent_answer set status = 200, body = (select to_jsonb(e) from (select ${entryColumns} from v, s) as e)
         where owner = ${request?.owner ?? ""} and key = ${request?.key ?? ""} and exists (select 1 from v)
-      ), entry as (${auditInsert({ event: "registry.published", from: sql`v`, trail, detail: { latest: isLatest }, now })})
+      ), entry as (${changeEntry({ event: "registry.published", actor, now, from: sql`v`, detail: { latest: isLatest } })})
       select standing.verdict, latest.version as latest_version, latest.published_at as latest_at, ${entryColumns}
       from standing left join latest on true left join v on true left join s on true`),
   ]);

@@ -1,9 +1,10 @@
 import { sql, type SQL } from "drizzle-orm";
 import { managesSql } from "../identity/standing.ts";
+import { changeEntry } from "../audit/entry.ts";
+import type { TenantActor } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import type { NameRules } from "./name-rules.ts";
-import { auditInsert, type RegistryTrail } from "./trail.ts";
 
 /** What an organization decides about a source. */
 export interface SourceSettings extends NameRules {
@@ -27,13 +28,6 @@ export interface Source extends SourceSettings {
   lastProblem: string | null;
 }
 
-/** Who manages the sources of the tenant that their credential acts in. */
-export interface SourceActor {
-  tenantId: string;
-  userId: string;
-  trail: RegistryTrail;
-}
-
 /** What keeps a change from being made. `unknown`: the tenant has no such source. */
 export type SourceRefusal = "not_allowed" | "unknown" | "too_many" | "exists";
 
@@ -41,7 +35,7 @@ export const MAX_SOURCES = 10;
 const REMOVED_AT_ONCE = 2_000;
 
 type SourceDeps = { db: Pick<Db, "execute"> };
-type Asking = Pick<SourceActor, "tenantId" | "userId">;
+type Asking = Pick<TenantActor, "tenantId" | "userId">;
 
 interface SourceRow {
   id: string;
@@ -102,7 +96,7 @@ export async function findSource({ db }: SourceDeps, asking: Asking, id: string)
 /** Adds a source, whose first run is due at once. `now` is in epoch milliseconds. */
 export async function addSource(
   { db }: SourceDeps,
-  actor: SourceActor,
+  actor: TenantActor,
   { url, allow, deny, enabled, everyMinutes }: SourceSettings & { url: string },
   now: number,
 ): Promise<{ id: string } | SourceRefusal> {
@@ -116,7 +110,7 @@ export async function addSource(
         ${new Date(now).toISOString()}::timestamptz
       from manager where (select count(*) from there) < ${MAX_SOURCES} and ${url} not in (select url from there)
       returning tenant_id, id::text as target
-    ), entry as (${auditInsert({ event: "registry.source_added", from: sql`made`, trail: actor.trail, detail: { url }, now })})
+    ), entry as (${changeEntry({ event: "registry.source_added", actor, now, from: sql`made`, detail: { url } })})
     select exists (select 1 from manager) as may, (select count(*)::int from there) as sources,
       ${url} in (select url from there) as known, exists (select 1 from made) as made`);
   const [row] = rows;
@@ -131,7 +125,7 @@ export async function addSource(
  */
 export async function changeSource(
   { db }: SourceDeps,
-  actor: SourceActor,
+  actor: TenantActor,
   { id, ...change }: Partial<SourceSettings> & { id: string },
   now: number,
 ): Promise<"done" | SourceRefusal> {
@@ -151,7 +145,7 @@ export async function changeSource(
     with ${manager(actor)}, changed as (
       update registry_source r set ${sql.join(given, sql`, `)} from manager m
       where r.id = ${id}::uuid and r.tenant_id = m.tenant_id returning r.tenant_id, r.id::text as target
-    ), entry as (${auditInsert({ event: "registry.source_changed", from: sql`changed`, trail: actor.trail, detail, now })})
+    ), entry as (${changeEntry({ event: "registry.source_changed", actor, now, from: sql`changed`, detail })})
     select exists (select 1 from manager) as may, exists (select 1 from changed) as done`);
   if (!rows[0]?.may) return "not_allowed";
   return rows[0].done ? "done" : "unknown";
@@ -163,7 +157,7 @@ export async function changeSource(
  */
 export async function removeSource(
   { db }: SourceDeps,
-  actor: SourceActor,
+  actor: TenantActor,
   id: string,
   { clock, until }: { clock: () => number; until: number },
 ): Promise<boolean | SourceRefusal> {
@@ -180,7 +174,7 @@ export async function removeSource(
       await db.execute(sql`
         with gone as (
           delete from registry_source where id = ${id}::uuid and tenant_id = ${actor.tenantId} returning tenant_id, id::text as target
-        ) ${auditInsert({ event: "registry.source_removed", from: sql`gone`, trail: actor.trail, detail: {}, now: clock() })}`);
+        ) ${changeEntry({ event: "registry.source_removed", actor, now: clock(), from: sql`gone`, detail: {} })}`);
       return true;
     }
   } while (clock() < until);

@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
 import type { Db } from "../platform/db.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type ServerStatus } from "./entry.ts";
 import { allowsName, type Publisher } from "./publish.ts";
-import { auditInsert } from "./trail.ts";
 
 /** A status and, unless it is `active`, what readers are told about it. */
 export interface StatusChange {
@@ -24,14 +24,14 @@ export type StatusChanged =
  */
 export async function setStatus(
   db: Pick<Db, "batch" | "execute">,
-  publisher: Publisher,
+  actor: Publisher,
   name: string,
   version: string | null,
   { status, statusMessage }: StatusChange,
   now: number,
 ): Promise<StatusChanged> {
-  if (!allowsName(publisher, name)) return { state: "namespace" };
-  const { tenantId, trail } = publisher;
+  if (!allowsName(actor, name)) return { state: "namespace" };
+  const { tenantId } = actor;
   const at = new Date(now).toISOString();
   const [, { rows: found }, { rows }] = await db.batch([
     db.execute(sql`select 1 from registry_server where tenant_id = ${tenantId} and name = ${name} for no key update`),
@@ -50,7 +50,7 @@ export async function setStatus(
         returning v.tenant_id, v.name
       ), done as (
         select distinct tenant_id, name || ${version === null ? "" : `@${version}`} as target from changed
-      ), entry as (${auditInsert({ event: "registry.status_changed", from: sql`done`, trail, detail: { status, all: version === null }, now })})
+      ), entry as (${changeEntry({ event: "registry.status_changed", actor, now, from: sql`done`, detail: { status, all: version === null } })})
       select s.source_id is not null as is_mirrored, (select count(*)::int from changed) as changed
       from s where exists (select 1 from wanted)`),
     db.execute<EntryRow>(sql`

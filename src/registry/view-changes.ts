@@ -1,25 +1,14 @@
 import { sql, type SQL } from "drizzle-orm";
 import { managesSql } from "../identity/standing.ts";
+import { changeEntry } from "../audit/entry.ts";
+import type { AuditEventName, TenantActor } from "../audit/event.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { uuidv7 } from "../platform/ids.ts";
+import { instant } from "../platform/sql.ts";
 import { generateViewSecret } from "./views.ts";
 
 type ViewDeps = { db: Pick<Db, "execute"> };
-
-/** Who manages the private views of the tenant that their credential acts in, and what the audit log is told of them. */
-export interface ViewActor {
-  tenantId: string;
-  userId: string;
-  trail: {
-    requestId: string;
-    ip: string | null;
-    userAgent: string | null;
-    credentialKind: string | null;
-    credentialId: string | null;
-    clientId: string | null;
-  };
-}
 
 /** A private view without its secret, which is known only when it is made. */
 export interface ViewInfo {
@@ -51,7 +40,7 @@ interface InfoRow extends Record<string, unknown> {
 const INFO = sql`id, name, addresses, created_at, created_by, ends_at, last_used_at`;
 
 /** All private views of the tenant, newest first, ended ones too. Undefined when the actor does not manage it. */
-export async function viewsOf({ db }: ViewDeps, actor: ViewActor): Promise<ViewInfo[] | undefined> {
+export async function viewsOf({ db }: ViewDeps, actor: TenantActor): Promise<ViewInfo[] | undefined> {
   const { rows } = await db.execute<InfoRow>(sql`
     with standing as (select ${managesSql(actor)} as may)
     select case when may then 'done' else 'forbidden' end as verdict, ${INFO}
@@ -62,7 +51,7 @@ export async function viewsOf({ db }: ViewDeps, actor: ViewActor): Promise<ViewI
 /** Makes a private view; its secret is in this answer and nowhere else. One statement. `now` is in milliseconds. */
 export async function createView(
   { db }: ViewDeps,
-  actor: ViewActor,
+  actor: TenantActor,
   { name, addresses }: { name: string; addresses: readonly string[] | null },
   now: number,
 ): Promise<{ state: "done"; secret: string; info: ViewInfo } | ViewRefusal> {
@@ -70,12 +59,12 @@ export async function createView(
   const { rows } = await db.execute<InfoRow>(sql`
     with standing as (
       select case when not ${managesSql(actor)} then 'forbidden' when (
-        select count(*) from registry_view where tenant_id = ${actor.tenantId} and (ends_at is null or ends_at > ${at(now)})
+        select count(*) from registry_view where tenant_id = ${actor.tenantId} and (ends_at is null or ends_at > ${instant(now)})
       ) >= ${MAX_VIEWS} then 'full' else 'done' end as verdict
     ), made as (
       insert into registry_view (id, tenant_id, name, secret_hash, addresses, created_at, created_by)
       select ${uuidv7(now)}::uuid, ${actor.tenantId}, ${name}, ${await sha256(secret)},
-        ${addresses === null ? sql`null` : sql`${sql.param([...addresses])}`}::text[], ${at(now)}, ${actor.userId}
+        ${addresses === null ? sql`null` : sql`${sql.param([...addresses])}`}::text[], ${instant(now)}, ${actor.userId}
       from standing where verdict = 'done' returning *
     ), entry as (${entered("registry.view_created", sql`made`, actor, now)})
     select verdict, ${INFO} from standing left join made on true`);
@@ -88,7 +77,7 @@ export async function createView(
  */
 export async function rotateView(
   { db }: ViewDeps,
-  actor: ViewActor,
+  actor: TenantActor,
   { id, overlapSeconds }: { id: string; overlapSeconds: number },
   now: number,
 ): Promise<{ state: "done"; secret: string; info: ViewInfo } | ViewRefusal> {
@@ -97,11 +86,11 @@ export async function rotateView(
     with standing as (select ${managesSql(actor)} as may,
       exists (select 1 from registry_view where id = ${id}::uuid and tenant_id = ${actor.tenantId}) as is_there
     ), ended as (
-      update registry_view set ends_at = ${at(now + overlapSeconds * 1000)} from standing
+      update registry_view set ends_at = ${instant(now + overlapSeconds * 1000)} from standing
       where may and registry_view.id = ${id}::uuid and tenant_id = ${actor.tenantId} and ends_at is null returning registry_view.*
     ), made as (
       insert into registry_view (id, tenant_id, name, secret_hash, addresses, created_at, created_by)
-      select ${uuidv7(now)}::uuid, tenant_id, name, ${await sha256(secret)}, addresses, ${at(now)}, ${actor.userId}
+      select ${uuidv7(now)}::uuid, tenant_id, name, ${await sha256(secret)}, addresses, ${instant(now)}, ${actor.userId}
       from ended returning *
     ), entry as (${entered("registry.view_rotated", sql`ended`, actor, now)})
     select case when not may then 'forbidden' when not is_there then 'unknown' when made.id is null then 'ending' else 'done' end
@@ -113,7 +102,7 @@ export async function rotateView(
 /** Ends a private view for good, at once in this isolate and within seconds in all. One statement. */
 export async function deleteView(
   { db }: ViewDeps,
-  actor: ViewActor,
+  actor: TenantActor,
   id: string,
   now: number,
 ): Promise<{ state: "done" } | ViewRefusal> {
@@ -128,15 +117,16 @@ export async function deleteView(
   return { state: verdict };
 }
 
-const at = (time: number): SQL => sql`${new Date(time).toISOString()}::timestamptz`;
-
 /** The entry in the audit log of a change of the one row of `from`, or of none. */
-const entered = (event: string, from: SQL, { userId, trail }: ViewActor, now: number): SQL => sql`
-  insert into audit_log (id, at, event, outcome, tenant_id, user_id, credential_kind, credential_id, client_id, target, request_id,
-    ip, user_agent, detail)
-  select ${uuidv7(now)}::uuid, ${at(now)}, ${event}, 'ok', tenant_id, ${userId}, ${trail.credentialKind}, ${trail.credentialId},
-    ${trail.clientId}, id::text, ${trail.requestId}, ${trail.ip}, ${trail.userAgent}, jsonb_build_object('name', name)
-  from ${from}`;
+const entered = (event: AuditEventName, from: SQL, actor: TenantActor, now: number): SQL =>
+  changeEntry({
+    event,
+    actor,
+    now,
+    from,
+    target: sql`id::text`,
+    detail: { sql: sql`jsonb_build_object('name', name)` },
+  });
 
 function settled([row]: InfoRow[], secret: string): { state: "done"; secret: string; info: ViewInfo } | ViewRefusal {
   const verdict = row?.verdict ?? "forbidden";

@@ -1,7 +1,9 @@
 import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import { unauthenticated, type ActorOrigin } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
-import { uuidv7 } from "../platform/ids.ts";
 import { addressRange, canonicalAddress } from "../platform/ip.ts";
+import { instant } from "../platform/sql.ts";
 import type { ViewAccess } from "./answer-cache.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -71,13 +73,6 @@ export interface UseMemory {
 
 export const useMemory = (): UseMemory => ({ minutes: new Map(), hours: new Map() });
 
-/** Where a request came from, in a form that the audit log takes. */
-export interface ViewVisitor {
-  requestId: string;
-  ip: string | null;
-  userAgent: string | null;
-}
-
 /**
  * Writes down that a view is used: its last use at most once a minute, and in the audit log once an hour for each address. Undefined when
  * there is nothing to write, which is mostly; else one statement, for after the answer.
@@ -85,23 +80,24 @@ export interface ViewVisitor {
 export function noteUse(
   db: Pick<Db, "execute">,
   { minutes, hours }: UseMemory,
-  { view, from, block }: { view: Pick<ViewAccess, "id" | "tenantId">; from: ViewVisitor; block: string },
+  { view, from, block }: { view: Pick<ViewAccess, "id" | "tenantId">; from: ActorOrigin; block: string },
   now: number,
 ): Promise<unknown> | undefined {
   const isFirstOfMinute = isDue(minutes, view.id, MINUTE_MS, now);
   const isFirstOfHour = isDue(hours, `${view.id} ${block}`, HOUR_MS, now);
   if (!isFirstOfMinute && !isFirstOfHour) return undefined;
-  const at = sql`${new Date(now).toISOString()}::timestamptz`;
   return Promise.resolve(
     db.execute(sql`
       with seen as (
-        update registry_view set last_used_at = ${at}
-        where id = ${view.id} and (last_used_at is null or last_used_at < ${at})
+        update registry_view set last_used_at = ${instant(now)}
+        where id = ${view.id} and (last_used_at is null or last_used_at < ${instant(now)})
       )
-      insert into audit_log (id, at, event, outcome, tenant_id, target, request_id, ip, user_agent, detail)
-      select ${uuidv7(now)}::uuid, ${at}, 'registry.view_used', 'ok', ${view.tenantId}, ${view.id}, ${from.requestId}, ${from.ip},
-        ${from.userAgent}, '{}'::jsonb
-      where ${isFirstOfHour}::boolean`),
+      ${changeEntry({
+        event: "registry.view_used",
+        actor: unauthenticated(from),
+        now,
+        from: sql`(select ${view.tenantId}::text as tenant_id, ${view.id}::text as target where ${isFirstOfHour}::boolean)`,
+      })}`),
   );
 }
 

@@ -1,16 +1,10 @@
 import { sql, type SQL } from "drizzle-orm";
 import { actsInSql, administersSql, managesSql } from "../identity/standing.ts";
+import { changeEntry } from "../audit/entry.ts";
+import type { AuditEventName, TenantActor } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
 import { parseName } from "./name.ts";
 import { lockOwner, ownerOf } from "./namespaces.ts";
-import { auditInsert, type RegistryEventName, type RegistryTrail } from "./trail.ts";
-
-/** A person who decides how a tenant's servers are shown. */
-export interface Curator {
-  tenantId: string;
-  userId: string;
-  trail: RegistryTrail;
-}
 
 /**
  * What came of it; `done` also when it was so before. `unknown`: no such server, or the person is not in the tenant. `forbidden`: owners and
@@ -25,7 +19,7 @@ type CurateDb = Pick<Db, "execute" | "batch">;
  * what was mirrored under the name of others, by administrators of the gateway only: a source can list whatever it likes. `now` is epoch
  * milliseconds.
  */
-export const setVisibility = (db: CurateDb, curator: Curator, name: string, isPublic: boolean, now: number) =>
+export const setVisibility = (db: CurateDb, curator: TenantActor, name: string, isPublic: boolean, now: number) =>
   curate(db, curator, name, {
     set: sql`is_public = ${isPublic}`,
     isOther: sql`registry_server.is_public <> ${isPublic}`,
@@ -42,7 +36,7 @@ export const setVisibility = (db: CurateDb, curator: Curator, name: string, isPu
 const namespaceOf = (name: string): string => (parseName(name)?.namespace ?? "").toLowerCase();
 
 /** Lets the entry of a server lead to one of the tenant's enabled upstreams behind this gateway; null: to its own addresses and packages. */
-export const setGateway = (db: CurateDb, curator: Curator, name: string, slug: string | null, now: number) =>
+export const setGateway = (db: CurateDb, curator: TenantActor, name: string, slug: string | null, now: number) =>
   curate(db, curator, name, {
     set: sql`gateway_slug = ${slug}::text`,
     isOther: sql`registry_server.gateway_slug is distinct from ${slug}::text`,
@@ -64,7 +58,7 @@ export interface Curation {
 /** One statement. */
 export async function curationOf(
   db: Pick<Db, "execute">,
-  { tenantId, userId }: Pick<Curator, "tenantId" | "userId">,
+  { tenantId, userId }: Pick<TenantActor, "tenantId" | "userId">,
 ): Promise<Curation> {
   const { rows } = await db.execute<{ upstreams: string[] }>(sql`
     select array(select u.slug from upstream_server u where u.tenant_id = ${tenantId} and u.enabled order by u.slug) as upstreams
@@ -78,7 +72,7 @@ interface Change {
   isPossible: SQL;
   /** What the versions keep a copy of. */
   copied: SQL;
-  event: RegistryEventName;
+  event: AuditEventName;
   detail: Readonly<Record<string, string | boolean>>;
   now: number;
 }
@@ -86,10 +80,11 @@ interface Change {
 /** One transaction: the change, its copies, and its audit entry. Each version counts as updated, so that who mirrors this registry hears of it. */
 async function curate(
   db: CurateDb,
-  { tenantId, userId, trail }: Curator,
+  actor: TenantActor,
   name: string,
   { set, isOther, isPossible, copied, event, detail, now }: Change,
 ): Promise<Curated> {
+  const { tenantId, userId } = actor;
   // Who gives the namespace back at the same time comes before or after, not between.
   const [, { rows }] = await db.batch([
     db.execute(lockOwner(namespaceOf(name))),
@@ -104,7 +99,7 @@ async function curate(
     ), versions as (
       update registry_version set updated_at = ${new Date(now).toISOString()}::timestamptz ${copied}
       where server_id in (select id from changed)
-    ), entry as (${auditInsert({ event, from: sql`changed`, trail, detail, now })})
+    ), entry as (${changeEntry({ event, actor, now, from: sql`changed`, detail })})
     select case when not may then 'forbidden' when not is_possible then 'impossible' else 'done' end as verdict
     from s`),
   ]);

@@ -40,7 +40,9 @@ type Answer = (c: PageContext, asked: Asked) => Response | Promise<Response>;
 function forKey(deps: WebDeps, answer: Answer) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const id = c.req.param("key") ?? "";
-    const info = KEY_ID.test(id) ? await getKey(deps.db, { userId: person.userId }, id, Date.now()) : null;
+    const info = KEY_ID.test(id)
+      ? await getKey(deps.db, { userId: person.userId, tenantId: null }, id, Date.now())
+      : null;
     if (!info) return noSuchKey(c);
     const actor = await keyActor(c, deps, person);
     return answer(c, { info, person, actor, scopes: actor.scopes });
@@ -154,7 +156,7 @@ const danger = (status: 400 | 403 | 409, text: string): KeyPageState => ({ statu
 
 /** For a change that stands while Redis has not heard of it: until its records end, calls may see what was before. */
 async function pendingPage(c: PageContext, deps: WebDeps, asked: Asked, text: string): Promise<Response> {
-  const info = await getKey(deps.db, { userId: asked.person.userId }, asked.info.id, Date.now());
+  const info = await getKey(deps.db, { userId: asked.person.userId, tenantId: null }, asked.info.id, Date.now());
   c.header("retry-after", "5");
   return keyPage(
     c,

@@ -1,11 +1,9 @@
-import { auditText } from "../audit/event.ts";
 import { KEY_SCOPES, type Scope } from "../auth/scopes.ts";
 import { isAdministrator } from "../identity/standing.ts";
 import type { KeyActor, KeyCommandDeps } from "../keys/keys.ts";
 import { AppError } from "../platform/errors.ts";
-import { clientAddress } from "../platform/http.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
-import type { SignedIn } from "./session.ts";
+import { sessionActor, type SignedIn } from "./session.ts";
 
 /** What the commands on keys run on. */
 export const keyDeps = ({ grants, publish }: Pick<WebDeps, "grants" | "publish">): KeyCommandDeps => ({
@@ -17,15 +15,7 @@ export const keyDeps = ({ grants, publish }: Pick<WebDeps, "grants" | "publish">
 export async function keyActor(c: PageContext, deps: WebDeps, person: SignedIn): Promise<KeyActor> {
   const administers = await isAdministrator(deps.db, person.userId);
   const scopes: ReadonlySet<Scope> = new Set(KEY_SCOPES.filter((scope) => administers || scope !== "admin"));
-  const trail = {
-    requestId: c.get("requestId"),
-    ip: auditText(clientAddress(c.req.raw.headers)),
-    userAgent: auditText(c.req.header("user-agent")),
-    credentialKind: "session",
-    credentialId: person.sessionId,
-    clientId: null,
-  } as const;
-  return { userId: person.userId, scopes, trail };
+  return { ...sessionActor(c, person), scopes };
 }
 
 /** What became of a command; `pending` when the change is made and Redis has not heard of it yet. */

@@ -18,7 +18,7 @@ export function showKeys(deps: WebDeps) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const before = positionOf(c.req.query("before") ?? "");
     const [keys, memberships] = await Promise.all([
-      listKeys(deps.db, { userId: person.userId }, { now: Date.now(), limit: PAGE_SIZE, before }),
+      listKeys(deps.db, { userId: person.userId, tenantId: null }, { now: Date.now(), limit: PAGE_SIZE, before }),
       membershipsOf(deps.db, person.userId),
     ]);
     const last = keys.length === PAGE_SIZE ? keys.at(-1) : undefined;

@@ -1,6 +1,7 @@
+import type { TenantActor } from "../audit/event.ts";
 import type { ServerStatus } from "../registry/entry.ts";
 import { MAX_STATUS_MESSAGE, setStatus, type StatusChanged } from "../registry/status.ts";
-import { setGateway, setVisibility, type Curated, type Curator } from "../registry/visibility.ts";
+import { setGateway, setVisibility, type Curated } from "../registry/visibility.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 import {
   type DONE,
@@ -10,7 +11,7 @@ import {
   type SeenServer,
   type ServerPageState,
 } from "./registry-server-page.tsx";
-import { sessionTrail } from "./registry-tenant.ts";
+import { sessionActor } from "./session.ts";
 
 const STATUSES: readonly ServerStatus[] = ["active", "deprecated", "deleted"];
 
@@ -29,13 +30,7 @@ export function postStatus(deps: WebDeps) {
     if (Array.from(message).length > MAX_STATUS_MESSAGE || !message.isWellFormed() || /\p{Cc}/u.test(message))
       return wrong(`A message has at most ${MAX_STATUS_MESSAGE} characters, on one line.`);
     if (status === "active" && message !== "") return wrong("An active version has no message: leave it empty.");
-    const { tenantId } = seen.tenancy.tenant;
-    const publisher = {
-      tenantId,
-      userId: seen.person.userId,
-      namespaces: "owned",
-      trail: sessionTrail(c, seen.person),
-    } as const;
+    const publisher = { ...curatorOf(c, seen), namespaces: "owned" } as const;
     const version = form.get("all") === "yes" ? null : seen.entry.version;
     const change = { status, statusMessage: message === "" ? null : message };
     const changed = await setStatus(deps.db, publisher, seen.entry.name, version, change, Date.now());
@@ -88,10 +83,9 @@ export function postGateway(deps: WebDeps) {
   });
 }
 
-const curatorOf = (c: PageContext, { person, tenancy }: SeenServer): Curator => ({
+const curatorOf = (c: PageContext, { person, tenancy }: SeenServer): TenantActor => ({
+  ...sessionActor(c, person),
   tenantId: tenancy.tenant.tenantId,
-  userId: person.userId,
-  trail: sessionTrail(c, person),
 });
 
 function settled(

@@ -9,15 +9,8 @@ import { Form } from "./fields.tsx";
 import { Notice } from "./layout.tsx";
 import { notFoundPage } from "./not-found.tsx";
 import { formToken } from "./protected-form.tsx";
-import {
-  PUBLISH_PATH,
-  REGISTRY_PATH,
-  registryPaths,
-  sessionTrail,
-  tenancyOf,
-  type Tenancy,
-} from "./registry-tenant.ts";
-import type { SignedIn } from "./session.ts";
+import { PUBLISH_PATH, REGISTRY_PATH, registryPaths, tenancyOf, type Tenancy } from "./registry-tenant.ts";
+import { sessionActor, type SignedIn } from "./session.ts";
 import { untrustedText } from "./untrusted.ts";
 
 const NO_MEMBER = "There is no such organization, or you are not in it.";
@@ -43,7 +36,7 @@ export function postPublish(deps: WebDeps) {
     if ("problems" in checked) return publishPage(c, deps, seen, { text, checked, status: 400 });
     if (form.get("do") !== "publish") return publishPage(c, deps, seen, { text, checked });
     const { tenantId } = tenancy.tenant;
-    const publisher = { tenantId, userId: person.userId, namespaces: "owned", trail: sessionTrail(c, person) } as const;
+    const publisher = { ...sessionActor(c, person), tenantId, namespaces: "owned" } as const;
     const published = await publish(deps.db, publisher, checked.definition, Date.now());
     if (published.state === "published") {
       const { name, version } = published.entry;

@@ -1,8 +1,5 @@
-import { auditText } from "../audit/event.ts";
 import { membershipsOf, type Membership } from "../auth/tenants.ts";
-import { clientAddress } from "../platform/http.ts";
-import type { RegistryTrail } from "../registry/trail.ts";
-import type { PageContext, WebDeps } from "./deps.ts";
+import type { WebDeps } from "./deps.ts";
 import type { SignedIn } from "./session.ts";
 
 /** The tenant's own registry. */
@@ -51,14 +48,3 @@ export function registryPaths(view: { kind: "public" } | ({ kind: "tenant" } & T
 }
 
 export type RegistryPaths = ReturnType<typeof registryPaths>;
-
-/** A person's session, as the registry's audit entries name it. */
-export const sessionTrail = (c: PageContext, { userId, sessionId }: SignedIn): RegistryTrail => ({
-  userId,
-  credentialKind: "session",
-  credentialId: sessionId,
-  clientId: null,
-  requestId: c.get("requestId"),
-  ip: auditText(clientAddress(c.req.raw.headers)),
-  userAgent: auditText(c.req.header("user-agent")),
-});

@@ -1,5 +1,7 @@
 import { isActive, personalTenantId } from "../identity/standing.ts";
+import type { Actor } from "../audit/event.ts";
 import { AppError } from "../platform/errors.ts";
+import { originOf } from "../platform/http.ts";
 import { requestAuth, textOf } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 
@@ -50,3 +52,13 @@ export async function signedIn(
     tenantId: textOf(session, "activeOrganizationId") ?? personalTenantId(userId),
   };
 }
+
+/** The person in this browser as verbs and the audit log know them. A session acts in all organizations of its person. */
+export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedIn, "userId" | "sessionId">) =>
+  ({
+    userId,
+    tenantId: null,
+    credential: { kind: "session" as const, id: sessionId },
+    clientId: null,
+    ...originOf(c.get("requestId"), c.req.raw.headers),
+  }) satisfies Actor;

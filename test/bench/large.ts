@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { sql, type SQLWrapper } from "drizzle-orm";
+import { unauthenticated } from "../../src/audit/event.ts";
 import { connectDatabases, type Db } from "../../src/platform/db.ts";
 import { encodeCursor } from "../../src/registry/cursor.ts";
 import type { RegistryView } from "../../src/registry/entry.ts";
@@ -38,12 +39,10 @@ const PAGE = 100;
 const ROUNDS = 3;
 const VIEW: RegistryView = { kind: "tenant", tenantId: TENANT };
 const TABLES = ["registry_version", "registry_server"];
-const NO_ONE = { userId: null, credentialKind: null, credentialId: null, clientId: null, ip: null, userAgent: null };
 const PUBLISHER: Publisher = {
+  ...unauthenticated({ requestId: "bench", ip: null, userAgent: null }),
   tenantId: TENANT,
-  userId: null,
   namespaces: "owned",
-  trail: { ...NO_ONE, requestId: "bench" },
 };
 
 /** Fills the stack's database and measures; it is good for nothing else afterwards. */

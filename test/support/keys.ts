@@ -1,7 +1,7 @@
 // API keys as the management API makes them, and teams for them to belong to.
 import { sql } from "drizzle-orm";
+import { unauthenticated } from "../../src/audit/event.ts";
 import type { Scope } from "../../src/auth/scopes.ts";
-import type { KeyTrail } from "../../src/keys/keys.ts";
 import { db, newKey, newUser } from "./gateway.ts";
 import { managing, type Manage } from "./managed-clients.ts";
 
@@ -23,15 +23,8 @@ export interface Manager {
   api: Manage;
 }
 
-/** For actors that the audit log needs to know nothing of. */
-export const NO_TRAIL: KeyTrail = {
-  requestId: "test",
-  ip: null,
-  userAgent: null,
-  credentialKind: null,
-  credentialId: null,
-  clientId: null,
-};
+/** An actor of whom the audit log needs to know nothing. */
+export const NOBODY = unauthenticated({ requestId: "test", ip: null, userAgent: null });
 
 const USUAL: readonly Scope[] = ["mcp:tools", "mcp-registry:read", "keys:read", "keys:write"];
 

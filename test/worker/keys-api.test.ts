@@ -8,7 +8,7 @@ import { isApiKey } from "../../src/keys/token.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import { createServices } from "../../src/services.ts";
 import { config, db, newKey, newUser, request } from "../support/gateway.ts";
-import { KEYS, makeKey, newManager, NO_TRAIL, rowsOf, trailOf, type ShownKey } from "../support/keys.ts";
+import { KEYS, makeKey, newManager, NOBODY, rowsOf, trailOf, type ShownKey } from "../support/keys.ts";
 import { clientToken, byBasic, managing, newManagedClient, setRole } from "../support/managed-clients.ts";
 import { json } from "../support/oauth.ts";
 
@@ -116,7 +116,7 @@ describe("a new key", () => {
   it("J02: has the scope admin from administrators only, whatever their credential says", async () => {
     const manager = await newManager({ scopes: ["admin", "keys:write"] });
     const { id } = await makeKey(manager, { scopes: ["keys:write"] });
-    const actor: KeyActor = { userId: manager.userId, scopes: new Set(KEY_SCOPES), trail: NO_TRAIL };
+    const actor: KeyActor = { ...NOBODY, userId: manager.userId, scopes: new Set(KEY_SCOPES) };
     const fields = { name: "x", scopes: ["admin"] as const };
     const tries = async () => [
       (await manager.api("POST", KEYS, fields)).status,

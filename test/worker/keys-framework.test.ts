@@ -7,7 +7,7 @@ import { updateKey } from "../../src/keys/changes.ts";
 import { createServices } from "../../src/services.ts";
 import { formBrowser } from "../support/browsing.ts";
 import { callTool, config, db, newUser, origin, withFault } from "../support/gateway.ts";
-import { KEYS, makeKey, newManager, NO_TRAIL, rowsOf, teamOf } from "../support/keys.ts";
+import { KEYS, makeKey, newManager, NOBODY, rowsOf, teamOf } from "../support/keys.ts";
 import { managing } from "../support/managed-clients.ts";
 import { AUTH, json, newPerson, PASSWORD } from "../support/oauth.ts";
 
@@ -139,9 +139,9 @@ describe("Better Auth", () => {
 
 describe("a change of a key", () => {
   const actor = (userId: string) => ({
+    ...NOBODY,
     userId,
     scopes: new Set<never>(),
-    trail: NO_TRAIL,
   });
 
   it("R9: marks the key in Redis before it is confirmed, with the version that Postgres keeps", async () => {
@@ -179,7 +179,7 @@ describe("a change of a key", () => {
       const pending = { code: "revocation_pending" };
       await expect(updateKey(deps, actor(userId), changed.id, { enabled: false }, now)).rejects.toMatchObject(pending);
       await expect(revokeKey(deps, actor(userId), revoked.id, now)).rejects.toMatchObject(pending);
-      await expect(reportLeak(leakDeps, leaked.key, NO_TRAIL, now)).rejects.toMatchObject(pending);
+      await expect(reportLeak(leakDeps, leaked.key, NOBODY, now)).rejects.toMatchObject(pending);
     });
     expect(mails).toHaveLength(1);
     for (const { id } of made) expect(await rowsOf(id)).toMatchObject({ enabled: false });

@@ -4,14 +4,15 @@ import { createKey } from "../../src/keys/creation.ts";
 import { listKeys, type KeyActor } from "../../src/keys/keys.ts";
 import { KEY_SCOPES } from "../../src/auth/scopes.ts";
 import { db, newUser } from "../support/gateway.ts";
-import { KEYS, makeKey, newManager, NO_TRAIL, rowsOf, teamOf, trailOf, type ShownKey } from "../support/keys.ts";
+import { KEYS, makeKey, newManager, NOBODY, rowsOf, teamOf, trailOf, type ShownKey } from "../support/keys.ts";
 import { json } from "../support/oauth.ts";
 
 /** A person who is signed in: no credential that acts in one tenant only. */
 const signedIn = (userId: string): KeyActor => ({
+  ...NOBODY,
   userId,
+  credential: { kind: "session", id: "session" },
   scopes: new Set(KEY_SCOPES),
-  trail: { ...NO_TRAIL, credentialKind: "session" },
 });
 
 const make = (userId: string, fields: { tenantId?: string; owner?: "user" | "organization" }) =>

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { removeSource } from "../../src/registry/source.ts";
 import { createWorker } from "../../src/worker.ts";
 import { db, newKey } from "../support/gateway.ts";
-import { NO_TRAIL, teamOf } from "../support/keys.ts";
+import { NOBODY, teamOf } from "../support/keys.ts";
 import { managing } from "../support/managed-clients.ts";
 import { gatewayWith, json } from "../support/oauth.ts";
 import { OtherRegistry } from "../support/other-registry.ts";
@@ -169,7 +169,7 @@ describe("a source of thousands of servers", () => {
 
   it("is removed with all of them, in several requests if it takes long", async () => {
     const { api, id, tenantId, userId } = await withMany();
-    const actor = { tenantId, userId, trail: { ...NO_TRAIL, userId } };
+    const actor = { ...NOBODY, tenantId, userId };
     expect(await removeSource({ db }, actor, id, { clock: () => 2, until: 1 })).toBe(false);
     expect(await statuses(tenantId)).toEqual({ active: 2_500 });
     expect(await rowOf(id)).toMatchObject({ enabled: false });

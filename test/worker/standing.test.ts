@@ -36,7 +36,7 @@ import { createView, viewsOf } from "../../src/registry/view-changes.ts";
 import { signIn } from "../support/accounts.ts";
 import { formBrowser, pageOf } from "../support/browsing.ts";
 import { callTool, db, newKey, newUser, origin } from "../support/gateway.ts";
-import { NO_TRAIL, teamOf } from "../support/keys.ts";
+import { NOBODY, teamOf } from "../support/keys.ts";
 import { byBasic, CLIENTS, managing, newManagedClient, postAs, setRole } from "../support/managed-clients.ts";
 import { codeFor, json, newClient, newPerson, redeem, refresh, tokensFor } from "../support/oauth.ts";
 import { ask, definition, newLegacyToken, ownNamespace, publishTo } from "../support/publishing.ts";
@@ -54,7 +54,6 @@ const ban = (userId: string, end: string | null) =>
     update "user" set banned = true, ban_expires = now() at time zone 'utc' + ${end}::interval where id = ${userId}`);
 
 const noDeps = { db, publish: async () => undefined };
-const trail = { ...NO_TRAIL, userId: null };
 const now = () => Date.now();
 
 describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
@@ -92,7 +91,7 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
     const { key, id } = await newKey({ userId: owner });
     await setRole(owner, "admin");
     const tenantId = personalTenantId(owner);
-    const actor = { userId: owner, scopes: new Set(["mcp:tools", "admin"] as const), trail: NO_TRAIL };
+    const actor = { ...NOBODY, userId: owner, scopes: new Set(["mcp:tools", "admin"] as const) };
     const ofTeam = { name: "CI", tenantId: team, owner: "organization" } as const;
     const made = await createKey(noDeps, actor, ofTeam, now());
     if (made.state !== "done") throw new Error(made.state);
@@ -116,7 +115,7 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
     const name = `com.example/${newWord()}`;
     const tenantId = personalTenantId(userId);
     await addServer({ tenantId, name, isMirrored: true });
-    const shown = await setVisibility(db, { tenantId, userId, trail }, name, true, now());
+    const shown = await setVisibility(db, { ...NOBODY, tenantId, userId }, name, true, now());
     expect(shown).toBe(expected ? "done" : "forbidden");
   });
 
@@ -131,7 +130,7 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
       [owner, team],
       [admin, team],
     ] as const) {
-      const actor = { userId, tenantId, trail };
+      const actor = { ...NOBODY, userId, tenantId };
       expect(await managesTenant(db, actor)).toBe(expected);
       expect(Array.isArray(await listSources({ db }, actor))).toBe(expected);
       expect(await findSource({ db }, actor, crypto.randomUUID())).toBe(expected ? "unknown" : "not_allowed");
@@ -141,9 +140,9 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
       expect((await curationOf(db, actor)).curates).toBe(expected);
     }
     const settings = { url: "https://registry.example.com", allow: [], deny: [], enabled: false, everyMinutes: 60 };
-    const source = await addSource({ db }, { userId: admin, tenantId: team, trail }, settings, now());
+    const source = await addSource({ db }, { ...NOBODY, userId: admin, tenantId: team }, settings, now());
     expect(source).toEqual(expected ? { id: expect.any(String) } : "not_allowed");
-    const curator = { userId: admin, tenantId: team, trail };
+    const curator = { ...NOBODY, userId: admin, tenantId: team };
     expect(await setGateway(db, curator, name, null, now())).toBe(expected ? "done" : "forbidden");
   });
 

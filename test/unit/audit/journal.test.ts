@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { drain } from "../../../src/audit/drain.ts";
 import { createJournal } from "../../../src/audit/journal.ts";
-import { rowOf, type AuditRow } from "../../../src/audit/rows.ts";
+import { rowOf, type AuditRow } from "../../../src/audit/entry.ts";
 import type { RedisScript } from "../../../src/platform/redis-script.ts";
 import { startScriptRedis } from "../platform/script-redis.ts";
 import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";

@@ -1,7 +1,7 @@
 import type { SQL } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { AuditEvent } from "../../../src/audit/event.ts";
-import type { AuditRow } from "../../../src/audit/rows.ts";
+import type { AuditRow } from "../../../src/audit/entry.ts";
 import type { Db } from "../../../src/platform/db.ts";
 
 export const NOW = 1_800_000_000_000;
@@ -19,14 +19,14 @@ export const event = (change: Partial<AuditEvent> = {}): AuditEvent => ({
   actor: {
     tenantId: "tenant-1",
     userId: "user-1",
-    credentialKind: "api_key",
-    credentialId: "key-1",
+    credential: { kind: "api_key", id: "key-1" },
     clientId: null,
+    requestId: "req-1",
+    ip: "192.0.2.1",
+    userAgent: "a client",
   },
+  tenantId: "tenant-1",
   target: "echo",
-  requestId: "req-1",
-  ip: "192.0.2.1",
-  userAgent: "a client",
   durationMs: 5,
   detail: {},
   ...change,

@@ -1,7 +1,8 @@
 import { getTableColumns, sql } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import { describe, expect, it } from "vitest";
-import { insertRows, rowOf } from "../../../src/audit/rows.ts";
+import { insertRows, rowOf } from "../../../src/audit/entry.ts";
+import { unauthenticated } from "../../../src/audit/event.ts";
 import { auditLog } from "../../../src/audit/schema.ts";
 import { event, NOW } from "./trail.ts";
 
@@ -38,7 +39,9 @@ describe("R11: a row of the audit log", () => {
   });
 
   it("R11: has nobody's name when nobody is known", () => {
-    expect(rowOf(event({ actor: null }))).toMatchObject({
+    expect(
+      rowOf(event({ tenantId: null, actor: unauthenticated({ requestId: "req-1", ip: null, userAgent: null }) })),
+    ).toMatchObject({
       tenant_id: null,
       user_id: null,
       credential_kind: null,
@@ -48,7 +51,11 @@ describe("R11: a row of the audit log", () => {
   });
 
   it.each(["target", "ip", "userAgent"] as const)("N04: holds no text from outside that forges lines: %s", (member) => {
-    const row = JSON.stringify(rowOf(event({ [member]: `a\r\n\u0000\u202e${"b".repeat(5_000)}` })));
+    const text = `a\r\n\u0000\u202e${"b".repeat(5_000)}`;
+    const { actor } = event();
+    const row = JSON.stringify(
+      rowOf(event(member === "target" ? { target: text } : { actor: { ...actor, [member]: text } })),
+    );
     // eslint-disable-next-line no-control-regex
     expect(row).not.toMatch(/[\u0000-\u001f\u202e]|\\[rnu]/);
     expect(row.length).toBeLessThan(900);

@@ -1,0 +1,11 @@
+import { sql, type SQL } from "drizzle-orm";
+
+/** Epoch milliseconds as a time with a zone. */
+export const instant = (time: number): SQL => sql`${new Date(time).toISOString()}::timestamptz`;
+
+/** Epoch milliseconds as Better Auth's columns keep time: without a zone, in UTC. */
+export const utc = (time: number): SQL => sql`(${instant(time)} at time zone 'utc')`;
+
+/** A list for an array column, or null. */
+export const textList = (texts: readonly string[] | null | undefined): SQL =>
+  texts ? sql`${sql.param([...texts])}::text[]` : sql`null::text[]`;
