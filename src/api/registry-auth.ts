@@ -99,7 +99,7 @@ async function answered(deps: ApiDeps, address: string | null, prove: () => Prom
 async function tokenFor(c: Context<HttpEnv>, deps: ApiDeps, method: string, proved: Proved): Promise<Response> {
   const expiresAt = deps.now() + PUBLISHER_TOKEN_MS;
   const grants = proved.grants.map(({ tenantId, namespace }) => ({ tenantId, namespace }));
-  const token = { grants, subject: proved.subject, method, expiresAt };
+  const token = { grants, subject: proved.subject, method };
   deps.log("info", "registry.token_issued", {
     requestId: c.get("requestId"),
     method,
@@ -107,7 +107,7 @@ async function tokenFor(c: Context<HttpEnv>, deps: ApiDeps, method: string, prov
   });
   return Response.json(
     {
-      registry_token: await signPublisherToken(deps.config.BETTER_AUTH_SECRETS, token),
+      registry_token: await signPublisherToken(deps.config.BETTER_AUTH_SECRETS, token, expiresAt),
       expires_at: Math.floor(expiresAt / 1000),
     },
     { headers: { "cache-control": "no-store" } },

@@ -1,5 +1,5 @@
+import { base64url } from "jose";
 import { z } from "zod";
-import { base64url } from "../platform/crypto.ts";
 import { parseName } from "./name.ts";
 import { MAX_VERSION_LENGTH } from "./version.ts";
 
@@ -59,7 +59,7 @@ export function encodeCursor({ after, filters }: ListCursor): string {
     u: updatedSince,
     d: includeDeleted,
   };
-  return base64url(new TextEncoder().encode(JSON.stringify(content)));
+  return base64url.encode(JSON.stringify(content));
 }
 
 /**
@@ -85,7 +85,7 @@ export function decodeCursor(text: string): ListCursor | undefined {
 
 function contentOf(text: string): unknown {
   try {
-    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+    const bytes = base64url.decode(text);
     return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch {
     return undefined;

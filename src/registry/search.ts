@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
+import { base64url } from "jose";
 import { z } from "zod";
-import { base64url } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryView, type ServerStatus } from "./entry.ts";
 import { containing, inView, isFirstOfName, notACursor, type EntryPage } from "./servers.ts";
@@ -171,12 +171,12 @@ interface Position {
 }
 
 const cursorOf = ({ score, name }: Position): string =>
-  base64url(new TextEncoder().encode(JSON.stringify([score, name])));
+  base64url.encode(JSON.stringify([score, name]));
 
 function positionOf(cursor: string): Position {
   try {
     if (!/^[A-Za-z0-9_-]{1,1000}$/.test(cursor)) throw notACursor();
-    const bytes = Uint8Array.from(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+    const bytes = base64url.decode(cursor);
     const [score, name] = position.parse(
       JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)),
     );
