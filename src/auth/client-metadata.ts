@@ -2,6 +2,7 @@ import { createCimdClientDiscovery, isCimdClientIdUrlCandidate, validateClientId
 import type { ClientDiscovery } from "@better-auth/oauth-provider";
 import { APIError, isAPIError } from "better-auth/api";
 import { readBody } from "../platform/body.ts";
+import { expiringMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import { ResolverUnavailable } from "../platform/dns.ts";
 import { errorFields, type Log } from "../platform/log.ts";
@@ -39,11 +40,11 @@ const WAITS = [50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1_000];
 export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
   const { redis, log } = deps;
 
-  /** Clients whose documents this isolate knows to be good, and until when (epoch milliseconds). */
-  const good = new Map<string, number>();
+  /** Clients whose documents this isolate knows to be good. */
+  const good = expiringMap<true>(MAX_KNOWN, KNOWN_MS);
 
   const resolve: Resolve = async (ctx, clientId, existing) => {
-    if (existing && (good.get(clientId) ?? 0) > Date.now()) return existing;
+    if (existing && good.get(clientId, Date.now())) return existing;
     if (validateClientIdUrl(clientId) !== null || publicUrlProblem(new URL(clientId)) !== undefined)
       throw invalidClient();
     let state = await beginFetch(redis, clientId);
@@ -53,7 +54,7 @@ export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
       state = await beginFetch(redis, clientId);
     }
     if (state === "fetch") return fetchClient(ctx, clientId, existing);
-    if (existing && state === "good") remember(good, clientId);
+    if (existing && state === "good") good.set(clientId, true, Date.now());
     if (existing && (state !== "bad" || isRecent(existing))) return existing;
     if (state === "bad") throw invalidClient();
     const stored = state === "good" ? await storedClient(ctx, clientId) : null;
@@ -120,11 +121,6 @@ function documentTransport(outbound: Outbound) {
       }
     },
   };
-}
-
-function remember(good: Map<string, number>, clientId: string): void {
-  if (good.size >= MAX_KNOWN) good.clear();
-  good.set(clientId, Date.now() + KNOWN_MS);
 }
 
 const addressOf = (target: RequestInfo | URL) => (target instanceof Request ? target.url : target);

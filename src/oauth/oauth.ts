@@ -14,6 +14,7 @@ import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { runTokenRequest } from "../auth/token-request.ts";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
+import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
@@ -70,6 +71,9 @@ const OPEN_PATHS = [
   ...["token", "register"].flatMap((name) => [`/${name}`, `/mcp/${name}`]),
 ];
 
+/** Metadata of the authorization server (RFC 8414, OpenID Connect Discovery): the same for everybody. */
+const DISCOVERY = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] as const;
+
 /** What Better Auth does not serve itself, in front of Better Auth, which serves the rest of `/api/auth`. */
 export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
@@ -92,8 +96,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     return isSlug(slug) ? Promise.resolve(resource(slug)) : next();
   });
 
-  const discovery = new Map<string, string>();
-  for (const path of ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]) {
+  const discovery = boundedMap<string>(DISCOVERY.length);
+  for (const path of DISCOVERY) {
     app.get(path, async (c) => {
       const known = discovery.get(path);
       if (known !== undefined) return cacheable(known);

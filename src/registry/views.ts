@@ -1,4 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
+import { throttle, type Throttle } from "../platform/bounded-map.ts";
 import type { Db } from "../platform/db.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { addressRange, canonicalAddress } from "../platform/ip.ts";
@@ -63,13 +64,16 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const MAX_NOTED = 5_000;
 
-/** What this isolate has written down of the use of views. */
+/** How often this isolate writes down the use of views. */
 export interface UseMemory {
-  minutes: Map<string, number>;
-  hours: Map<string, number>;
+  minutes: Throttle;
+  hours: Throttle;
 }
 
-export const useMemory = (): UseMemory => ({ minutes: new Map(), hours: new Map() });
+export const useMemory = (): UseMemory => ({
+  minutes: throttle(MAX_NOTED, MINUTE_MS),
+  hours: throttle(MAX_NOTED, HOUR_MS),
+});
 
 /** Where a request came from, in a form that the audit log takes. */
 export interface ViewVisitor {
@@ -88,8 +92,8 @@ export function noteUse(
   { view, from, block }: { view: Pick<ViewAccess, "id" | "tenantId">; from: ViewVisitor; block: string },
   now: number,
 ): Promise<unknown> | undefined {
-  const isFirstOfMinute = isDue(minutes, view.id, MINUTE_MS, now);
-  const isFirstOfHour = isDue(hours, `${view.id} ${block}`, HOUR_MS, now);
+  const isFirstOfMinute = minutes.passes(view.id, now);
+  const isFirstOfHour = hours.passes(`${view.id} ${block}`, now);
   if (!isFirstOfMinute && !isFirstOfHour) return undefined;
   const at = sql`${new Date(now).toISOString()}::timestamptz`;
   return Promise.resolve(
@@ -103,11 +107,4 @@ export function noteUse(
         ${from.userAgent}, '{}'::jsonb
       where ${isFirstOfHour}::boolean`),
   );
-}
-
-function isDue(noted: Map<string, number>, key: string, everyMs: number, now: number): boolean {
-  if (now - (noted.get(key) ?? -Infinity) < everyMs) return false;
-  if (noted.size >= MAX_NOTED) noted.clear();
-  noted.set(key, now);
-  return true;
 }
