@@ -121,7 +121,11 @@ export function createJournal(deps: JournalDeps): Journal {
   async function write(events: Waiting[], keys: typeof used, spent: typeof quotas): Promise<void> {
     const rows = events.map(({ row }) => row);
     const uses = [...keys.entries()].map(([id, at]) => ({ id, at: new Date(at).toISOString() }));
-    const usages = [...spent.entries()].map(([, { chainId, period, used: n }]) => ({ chain_id: chainId, period, used: n }));
+    const usages = [...spent.entries()].map(([, { chainId, period, used: n }]) => ({
+      chain_id: chainId,
+      period,
+      used: n,
+    }));
     await db.execute(sql`
       with written as (${insertRows(sql`${JSON.stringify(rows)}::jsonb`)}),
       settled as (delete from ${auditIntent} where id = any(${sql.param(rows.map(({ id }) => id))}::uuid[])),

@@ -1,7 +1,7 @@
 import { createCimdClientDiscovery, isCimdClientIdUrlCandidate, validateClientIdUrl } from "@better-auth/cimd";
 import type { ClientDiscovery } from "@better-auth/oauth-provider";
 import { APIError, isAPIError } from "better-auth/api";
-import { readBody } from "../platform/body.ts";
+import { readText } from "../platform/body.ts";
 import { expiringMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import { ResolverUnavailable } from "../platform/dns.ts";
@@ -111,10 +111,10 @@ function documentTransport(outbound: Outbound) {
         if (answer.status >= 500) failure = new Error(`the origin answered ${answer.status}`);
         if (answer.status !== 200) return answer;
         seconds = freshSeconds(answer.headers);
-        const bytes = await readBody(answer, MAX_DOCUMENT_BYTES);
-        if (bytes === null) return new Response(null, { status: 413 });
+        const body = await readText(answer, MAX_DOCUMENT_BYTES);
+        if ("refusal" in body) return new Response(null, { status: 413 });
         const headers = { "content-type": answer.headers.get("content-type") ?? "" };
-        return new Response(compatibleDocument(new TextDecoder().decode(bytes)), { headers });
+        return new Response(compatibleDocument(body.text), { headers });
       } catch (error) {
         failure = error;
         throw error;

@@ -18,6 +18,7 @@ import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
+import { parseObject } from "../platform/json.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { cacheable, failure, oauthError } from "./answers.ts";
 import { clientCredentials } from "./client-credentials.ts";
@@ -227,15 +228,6 @@ function unverifiedGrant(authorization: string | undefined): string | undefined 
   try {
     const { grant } = decodeJwt(authorization?.split(" ")[1] ?? "");
     return typeof grant === "string" ? grant : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { base64url } from "jose";
 import type { z } from "zod";
 import { equalsInConstantTime, hmac } from "./crypto.ts";
+import { packJson, unpackJson } from "./json.ts";
 
 /**
  * What a signed value or a mark is for. The purpose is part of what is signed: a value that was made for one purpose is worth nothing
@@ -17,7 +18,14 @@ import { equalsInConstantTime, hmac } from "./crypto.ts";
  * | `namespace` | mark: what an organization publishes to claim a namespace | organization, namespace |
  */
 export type Purpose =
-  "form" | "link.reset" | "link.address" | "publisher" | "browser" | "device" | "email" | "namespace";
+  | "form"
+  | "link.reset"
+  | "link.address"
+  | "publisher"
+  | "browser"
+  | "device"
+  | "email"
+  | "namespace";
 
 /** BETTER_AUTH_SECRETS, newest first: the newest signs, all verify. */
 type Secrets = readonly string[];
@@ -37,14 +45,14 @@ const FORM = /^([\w-]+)\.([\w-]{43})$/;
 export function signed<T>(purpose: Purpose, schema: z.ZodType<T>): Signed<T> {
   return {
     sign: async (secrets, value, expiresAt, bound = []) => {
-      const payload = base64url.encode(JSON.stringify([expiresAt, value]));
+      const payload = packJson([expiresAt, value]);
       return `${payload}.${await mark(secrets, purpose, [...bound, payload])}`;
     },
     read: async (secrets, text, now, bound = []) => {
       const [, payload, signature] = text.length <= MAX_LENGTH ? (FORM.exec(text) ?? []) : [];
       if (payload === undefined || signature === undefined) return undefined;
       if (!(await hasMark(secrets, purpose, [...bound, payload], [signature]))) return undefined;
-      const content: unknown = JSON.parse(new TextDecoder().decode(base64url.decode(payload)));
+      const content = unpackJson(payload);
       const [expiresAt, value]: unknown[] = Array.isArray(content) ? content : [];
       if (typeof expiresAt !== "number" || expiresAt <= now) return undefined;
       return schema.safeParse(value).data;

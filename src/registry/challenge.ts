@@ -1,5 +1,5 @@
 import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
-import { readBody } from "../platform/body.ts";
+import { readText } from "../platform/body.ts";
 import { hasMark, mark } from "../platform/signed.ts";
 
 /** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
@@ -37,14 +37,9 @@ export async function readProof(deps: ProofDeps, place: ProofPlace, domain: stri
       await response.body?.cancel();
       return { problem: `${proofUrl(domain)} answered ${response.status}.` };
     }
-    const bytes = await readBody(response, MAX_PROOF_BYTES);
-    if (bytes === null) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
-    return {
-      lines: new TextDecoder()
-        .decode(bytes)
-        .split(/\r?\n/)
-        .map((line) => line.trim()),
-    };
+    const body = await readText(response, MAX_PROOF_BYTES);
+    if ("refusal" in body) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
+    return { lines: body.text.split(/\r?\n/).map((line) => line.trim()) };
   } catch (error) {
     if (error instanceof OutboundRefused) return { problem: `${proofUrl(domain)} may not be asked, or redirects.` };
     if (error instanceof Error && error.name === "ResolverUnavailable") throw error;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { readText } from "../platform/body.ts";
 import { signed } from "../platform/signed.ts";
 
 const MAX_FORM_BYTES = 65_536;
@@ -70,25 +71,11 @@ export async function acceptForm(
 ): Promise<{ fields: URLSearchParams } | { refusal: FormRefusal }> {
   if (!isOwnForm(request.headers, origin)) return { refusal: "foreign" };
   if (!FORM_MEDIA_TYPE.test(request.headers.get("content-type") ?? "")) return { refusal: "media_type" };
-  const text = await textAtMost(request, MAX_FORM_BYTES);
-  if (text === undefined) return { refusal: "too_large" };
-  const fields = new URLSearchParams(text);
+  const body = await readText(request, MAX_FORM_BYTES);
+  if ("refusal" in body) return { refusal: "too_large" };
+  const fields = new URLSearchParams(body.text);
   const token = fields.get(TOKEN_FIELD) ?? "";
   if (!isFormCookie(cookie) || !(await isFormToken(secrets, cookie, purpose, token, now)))
     return { refusal: "expired" };
   return { fields };
-}
-
-/** The body, or undefined as soon as it exceeds the limit: a false Content-Length does not matter. */
-async function textAtMost(request: Request, limit: number): Promise<string | undefined> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) return undefined;
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limit) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }
