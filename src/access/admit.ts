@@ -1,6 +1,6 @@
 import type { Limit } from "../limits/bucket.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
-import { addressBlock } from "../platform/ip.ts";
+import { visitorKey } from "../platform/ip.ts";
 import { redisKeys } from "../platform/redis.ts";
 import { RedisUnavailable, type RunScript } from "../platform/redis-script.ts";
 import { ADMIT, LOCATE } from "./admission-script.ts";
@@ -149,8 +149,7 @@ async function tell(
   return [String(answer[0]), String(answer[1])] as const;
 }
 
-const guessBucket = (address: string | null) =>
-  redisKeys.bucket("guess", (address === null ? undefined : addressBlock(address)) ?? "unknown");
+const guessBucket = (address: string | null) => redisKeys.bucket("guess", visitorKey(address));
 
 /** So many keys that Redis does not know may one address make this isolate look up: guesses at the same time are counted too late. */
 const LOOKUPS: Limit = { perMinute: 1_200, burst: 60 };

@@ -1,3 +1,4 @@
+import { boundedMap } from "../platform/bounded-map.ts";
 import type { VersionedRecord } from "./record.ts";
 
 /**
@@ -12,16 +13,13 @@ export interface RecordMemory {
   forget: (key: string) => void;
 }
 
-/** At most `max` records: the ones that came first go first. */
+/** At most `max` records: the ones that were confirmed least recently go first. */
 export function recordMemory(max: number): RecordMemory {
-  const known = new Map<string, { record: VersionedRecord; at: number }>();
+  const known = boundedMap<{ record: VersionedRecord; at: number }>(max);
   return {
     get: (key) => known.get(key)?.record,
-    set: (key, record, at) => {
-      if (known.size >= max && !known.has(key)) known.delete(known.keys().next().value ?? "");
-      known.set(key, { record, at });
-    },
+    set: (key, record, at) => known.set(key, { record, at }),
     confirmedAt: (key) => known.get(key)?.at,
-    forget: (key) => void known.delete(key),
+    forget: known.delete,
   };
 }

@@ -1,6 +1,6 @@
 import type { Limit } from "../limits/bucket.ts";
 import type { LocalBuckets } from "../limits/local.ts";
-import { addressBlock } from "../platform/ip.ts";
+import { visitorKey } from "../platform/ip.ts";
 import type { AccessRefusal } from "./refusal.ts";
 
 /** Counts, in this isolate and without I/O, how often requests from an address come to nothing: it is the address that is limited, no account. */
@@ -11,8 +11,7 @@ export interface Strangers {
 }
 
 export function strangers(local: LocalBuckets, limit: Limit): Strangers {
-  const bucketOf = (address: string | null) =>
-    `address:${(address === null ? undefined : addressBlock(address)) ?? "unknown"}`;
+  const bucketOf = (address: string | null) => `address:${visitorKey(address)}`;
   return {
     refusalOf: (address, now) => {
       const retryMs = local.waitFor(bucketOf(address), limit, now);

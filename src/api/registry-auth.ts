@@ -1,8 +1,9 @@
 import type { Context, Hono } from "hono";
 import * as z from "zod";
-import { readBody } from "../platform/body.ts";
+import { bodyError, readJson } from "../platform/body.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { visitorKey } from "../platform/ip.ts";
 import { domainKeys, keysOfProof, readProof, signerOf, type ProofPlace } from "../registry/challenge.ts";
 import {
   accountsOfToken,
@@ -16,7 +17,7 @@ import { findNamespaces, type OwnedNamespace } from "../registry/namespaces.ts";
 import { PUBLISHER_TOKEN_MS, signPublisherToken } from "../registry/publisher-token.ts";
 import type { ApiDeps } from "./deps.ts";
 import { githubOf } from "./registry-github.ts";
-import { addressKey, takeLocal, type PublishingLimits } from "./registry-publisher.ts";
+import { takeLocal, type PublishingLimits } from "./registry-publisher.ts";
 import { toError } from "./refusal.ts";
 
 const ROOTS = ["/v0.1", "/v0"];
@@ -44,7 +45,7 @@ export function authRoutes(app: Hono<HttpEnv>, deps: ApiDeps, limits: Publishing
         const address = clientAddress(c.req.raw.headers);
         const shutOut = deps.strangers.refusalOf(address, deps.now());
         if (shutOut) throw toError(shutOut);
-        takeLocal(limits, `exchange:${addressKey(address)}`, EXCHANGES, deps.now());
+        takeLocal(limits, `exchange:${visitorKey(address)}`, EXCHANGES, deps.now());
         return tokenFor(c, deps, method, await answered(deps, address, () => prove(c)));
       });
       app.all(path, () => {
@@ -99,7 +100,7 @@ async function answered(deps: ApiDeps, address: string | null, prove: () => Prom
 async function tokenFor(c: Context<HttpEnv>, deps: ApiDeps, method: string, proved: Proved): Promise<Response> {
   const expiresAt = deps.now() + PUBLISHER_TOKEN_MS;
   const grants = proved.grants.map(({ tenantId, namespace }) => ({ tenantId, namespace }));
-  const token = { grants, subject: proved.subject, method, expiresAt };
+  const token = { grants, subject: proved.subject, method };
   deps.log("info", "registry.token_issued", {
     requestId: c.get("requestId"),
     method,
@@ -107,7 +108,7 @@ async function tokenFor(c: Context<HttpEnv>, deps: ApiDeps, method: string, prov
   });
   return Response.json(
     {
-      registry_token: await signPublisherToken(deps.config.BETTER_AUTH_SECRETS, token),
+      registry_token: await signPublisherToken(deps.config.BETTER_AUTH_SECRETS, token, expiresAt),
       expires_at: Math.floor(expiresAt / 1000),
     },
     { headers: { "cache-control": "no-store" } },
@@ -174,18 +175,10 @@ const notProved = (text: string) =>
   new AppError("invalid_credential", text, { headers: { "www-authenticate": "Bearer" } });
 
 async function bodyOf<T extends z.ZodType>(c: Context<HttpEnv>, schema: T): Promise<z.infer<T>> {
-  const bytes = await readBody(c.req.raw, MAX_BODY_BYTES);
-  if (bytes === null) throw new AppError("too_large", `The body is larger than ${MAX_BODY_BYTES} bytes.`);
-  const parsed = schema.safeParse(parse(new TextDecoder().decode(bytes)));
+  const body = await readJson(c.req.raw, { limitBytes: MAX_BODY_BYTES });
+  if ("refusal" in body) throw bodyError(body.refusal);
+  const parsed = schema.safeParse(body.value);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map(({ path, message }) => `${["body", ...path].join(".")}: ${message}`);
   throw new AppError("invalid_request", `${faults.join("; ")}.`);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -87,7 +87,7 @@ export const claimRegistryNamespace = route({
     if (standing === "taken") throw taken();
     const domain = namespaceDomain(namespace);
     const account = githubOwner(namespace);
-    const claim = await claimText(deps.config.BETTER_AUTH_SECRETS[0] ?? "", caller.tenantId, namespace);
+    const claim = await claimText(deps.config.BETTER_AUTH_SECRETS, caller.tenantId, namespace);
     if (domain === undefined && account === undefined) throw notProvable(namespace);
     return {
       namespace,

@@ -29,7 +29,7 @@ export async function provedByDomain(
   if ("problem" in published) throw new AppError("forbidden", published.problem);
   const { BETTER_AUTH_SECRETS: secrets } = deps.config;
   const keys = domainKeys(published.lines);
-  const claim = await claimText(secrets[0] ?? "", tenantId, namespace);
+  const claim = await claimText(secrets, tenantId, namespace);
   const isSigned = signature !== undefined && (await signerOf(keys, claim, signature)) !== undefined;
   if (!isSigned && !(await hasClaim(secrets, published.lines, { tenantId, namespace }))) {
     const place = method === "dns" ? `a TXT record of ${domain}` : `a line of ${proofUrl(domain)}`;

@@ -9,7 +9,6 @@ import type { Limit } from "../limits/bucket.ts";
 import { localBuckets, type LocalBuckets } from "../limits/local.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
-import { addressBlock } from "../platform/ip.ts";
 import type { RegistryView } from "../registry/entry.ts";
 import { parseName } from "../registry/name.ts";
 import type { Publisher } from "../registry/publish.ts";
@@ -44,10 +43,6 @@ export function takeLocal({ buckets }: PublishingLimits, key: string, limit: Lim
     headers: { "retry-after": seconds },
   });
 }
-
-/** What requests of an address are counted by: IPv6 customers have a /64. */
-export const addressKey = (address: string | null): string =>
-  (address === null ? undefined : addressBlock(address)) ?? "unknown";
 
 /** Somebody who may publish. Under which tenant, a publisher token says only together with a name. */
 export type Author = (name: string) => Publisher;

@@ -3,7 +3,7 @@ import { localBuckets } from "../limits/local.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
-import { addressBlock } from "../platform/ip.ts";
+import { visitorKey } from "../platform/ip.ts";
 import { rememberView, STALE_MS, type ViewAccess } from "../registry/answer-cache.ts";
 import type { EntryRow, RegistryView } from "../registry/entry.ts";
 import { accessOf, isViewSecret, noteUse, useMemory, viewQuery, viewRefusal, type ViewRow } from "../registry/views.ts";
@@ -38,7 +38,7 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
   };
 
   function limitVisitor(address: string | null, now: number): void {
-    const taken = buckets.take(`visitor:${blockOf(address)}`, VISITORS, now);
+    const taken = buckets.take(`visitor:${visitorKey(address)}`, VISITORS, now);
     if (!taken.taken) throw limited(taken.retryMs, VISITORS);
   }
 
@@ -63,7 +63,7 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
       if (refusal === "address")
         throw new AppError("forbidden", "This view may not be used from your address. Its owner decides from where.");
       const from = originOf(c.get("requestId"), c.req.raw.headers);
-      const noted = noteUse(deps.databases.write, uses, { view, from, block: blockOf(address) }, now);
+      const noted = noteUse(deps.databases.write, uses, { view, from, block: visitorKey(address) }, now);
       if (noted) deps.background(noted);
       return { tenantId: view.tenantId, epoch: undefined };
     };
@@ -75,7 +75,7 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
       return { ...known({ kind: "tenant", tenantId: kept.view.tenantId }), whose };
     }
     if (!kept) {
-      const retryMs = buckets.waitFor(`guess:${blockOf(address)}`, GUESSES, now);
+      const retryMs = buckets.waitFor(`guess:${visitorKey(address)}`, GUESSES, now);
       if (retryMs > 0) throw limited(retryMs, GUESSES);
     }
     return {
@@ -87,7 +87,7 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
         const view = accessOf(found.rows[0]);
         if (!view) {
           deps.published.views.delete(hash);
-          buckets.take(`guess:${blockOf(address)}`, GUESSES, now);
+          buckets.take(`guess:${visitorKey(address)}`, GUESSES, now);
           throw noPage();
         }
         rememberView(deps.published, hash, view, now);
@@ -101,8 +101,6 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
     return secret === undefined ? byCredential(c) : bySecret(c, secret);
   };
 }
-
-const blockOf = (address: string | null) => (address === null ? undefined : addressBlock(address)) ?? "unknown";
 
 const limited = (retryMs: number, limit: typeof VISITORS) =>
   toError({ kind: "rate_limited", tier: "address", retryMs, limits: [{ tier: "address", limit, remaining: 0 }] });

@@ -2,6 +2,7 @@ import type { Context, Hono } from "hono";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError, problemResponse } from "../platform/errors.ts";
 import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { visitorKey } from "../platform/ip.ts";
 import { answerOf } from "../registry/answer.ts";
 import { checkDefinition, type DefinitionCheck } from "../registry/definition.ts";
 import type { RegistryEntry } from "../registry/entry.ts";
@@ -17,7 +18,7 @@ import { publish, type Published, type Publisher } from "../registry/publish.ts"
 import type { ApiDeps } from "./deps.ts";
 import { authRoutes } from "./registry-auth.ts";
 import { jsonOf } from "./registry-body.ts";
-import { addressKey, authorOf, notYours, publishingLimits, takeLocal } from "./registry-publisher.ts";
+import { authorOf, notYours, publishingLimits, takeLocal } from "./registry-publisher.ts";
 import { changedStatus, mirrored, notThere } from "./registry-status.ts";
 
 const ROOTS = ["/v0.1", "/v0"];
@@ -48,8 +49,8 @@ export function writeRoutes(app: Hono<HttpEnv>, deps: ApiDeps): void {
   serve("GET", "/version", () => answer({ version: deps.version }));
 
   serve("POST", "/validate", async (c) => {
-    const block = addressKey(clientAddress(c.req.raw.headers));
-    takeLocal(limits, `validate:${block}`, VALIDATING, deps.now());
+    const visitor = visitorKey(clientAddress(c.req.raw.headers));
+    takeLocal(limits, `validate:${visitor}`, VALIDATING, deps.now());
     const checked = checkedBy(deps, (await jsonOf(c)).value);
     const problems = "problems" in checked ? checked.problems : [];
     return answer({ valid: problems.length === 0, problems, issues: problems.map(issueOf) });

@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { boundedMap, throttle } from "../platform/bounded-map.ts";
 import type { Db } from "../platform/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { redisKeys } from "../platform/redis.ts";
@@ -65,9 +66,11 @@ interface Waiting {
 export function createJournal(deps: JournalDeps): Journal {
   const { db, runScript, background, wait, now, log } = deps;
   let waiting: Waiting[] = [];
-  const lastUsed = new Map<string, number>();
-  let used = new Map<string, number>();
-  let quotas = new Map<string, NonNullable<Usage["quota"]>>();
+  const lastUse = throttle(MAX_KEYS, LAST_USED_MS);
+  const newUses = () => boundedMap<number>(MAX_KEYS);
+  const newQuotas = () => boundedMap<NonNullable<Usage["quota"]>>(MAX_KEYS);
+  let used = newUses();
+  let quotas = newQuotas();
   let flushAt = 0;
 
   /** Answers may overtake each other: of one period the highest count stands, of two the later period. */
@@ -92,13 +95,13 @@ export function createJournal(deps: JournalDeps): Journal {
     for (let at = 0; at < all.length || (at === 0 && used.size + quotas.size > 0); at += BATCH) {
       const events = all.slice(at, at + BATCH);
       const [keys, spent] = [used, quotas];
-      [used, quotas] = [new Map(), new Map()];
+      [used, quotas] = [newUses(), newQuotas()];
       try {
         await write(events, keys, spent);
       } catch (error) {
         log("warn", "audit.delayed", { events: all.length - at, ...errorFields(error) });
-        for (const quota of spent.values()) noteQuota(quota);
-        for (const id of keys.keys()) lastUsed.delete(id);
+        for (const [, quota] of spent.entries()) noteQuota(quota);
+        for (const [id] of keys.entries()) lastUse.forget(id);
         return keep(all.slice(at));
       }
       await trim(events.flatMap(({ entry }) => entry ?? []));
@@ -115,10 +118,14 @@ export function createJournal(deps: JournalDeps): Journal {
     }
   }
 
-  async function write(events: Waiting[], keys: Map<string, number>, spent: typeof quotas): Promise<void> {
+  async function write(events: Waiting[], keys: typeof used, spent: typeof quotas): Promise<void> {
     const rows = events.map(({ row }) => row);
-    const uses = [...keys].map(([id, at]) => ({ id, at: new Date(at).toISOString() }));
-    const usages = [...spent.values()].map(({ chainId, period, used: n }) => ({ chain_id: chainId, period, used: n }));
+    const uses = [...keys.entries()].map(([id, at]) => ({ id, at: new Date(at).toISOString() }));
+    const usages = [...spent.entries()].map(([, { chainId, period, used: n }]) => ({
+      chain_id: chainId,
+      period,
+      used: n,
+    }));
     await db.execute(sql`
       with written as (${insertRows(sql`${JSON.stringify(rows)}::jsonb`)}),
       settled as (delete from ${auditIntent} where id = any(${sql.param(rows.map(({ id }) => id))}::uuid[])),
@@ -159,12 +166,9 @@ export function createJournal(deps: JournalDeps): Journal {
     },
     used: ({ keyId, at, quota }) => {
       if (quota) noteQuota(quota);
-      if (at - (lastUsed.get(keyId) ?? 0) >= LAST_USED_MS) {
-        if (lastUsed.size >= MAX_KEYS) lastUsed.clear();
-        lastUsed.set(keyId, at);
-        used.set(keyId, at);
-      } else if (!quota) return;
-      schedule();
+      const isDue = lastUse.passes(keyId, at);
+      if (isDue) used.set(keyId, at);
+      if (isDue || quota) schedule();
     },
     flush,
   };

@@ -6,7 +6,7 @@ import { errorFields } from "../platform/log.ts";
 import { addressChangedMail, NEW_ADDRESS_SECONDS, newAddressMail, passwordChangedMail } from "./account-mails.ts";
 import { findAccount, replaceAddress, replacePassword, type Account } from "./accounts.ts";
 import type { AuthDeps } from "./deps.ts";
-import { accountState, issueLinkToken, readLinkToken } from "./link-token.ts";
+import { accountState, addressLink } from "./link-token.ts";
 import { rememberDevice } from "./login-backoff.ts";
 import { mayMail } from "./mail-allowance.ts";
 import { checkNewPassword } from "./new-password.ts";
@@ -40,13 +40,8 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
   }
 
   async function mailConfirmation(account: Account, address: string): Promise<void> {
-    const token = await issueLinkToken(secrets, {
-      purpose: "address",
-      userId: account.id,
-      address,
-      expiresAt: Date.now() + NEW_ADDRESS_SECONDS * 1000,
-      state: await accountState(account),
-    });
+    const claims = { userId: account.id, address, state: await accountState(account) };
+    const token = await addressLink.sign(secrets, claims, Date.now() + NEW_ADDRESS_SECONDS * 1000);
     await deps.sendMail(newAddressMail(config.BASE_URL, address, token));
   }
 
@@ -108,9 +103,9 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
         "/confirm-new-email",
         { method: "POST", body: z.object({ token: z.string() }), use: [ownSession] },
         async (ctx) => {
-          const claims = await readLinkToken(secrets, "address", ctx.body.token, Date.now());
+          const claims = await addressLink.read(secrets, ctx.body.token, Date.now());
           const invalid = refusal("INVALID_TOKEN", "This link has expired or was used, or is for another account.");
-          if (!claims || claims.address === null || claims.userId !== ctx.context.session.user.id) throw invalid;
+          if (!claims || claims.userId !== ctx.context.session.user.id) throw invalid;
           const account = await findAccount(db, { id: claims.userId });
           if (!account || (await accountState(account)) !== claims.state) throw invalid;
           const changed = await replaceAddress(db, account, claims.address, config.ADMIN_EMAILS);

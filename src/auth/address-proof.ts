@@ -22,7 +22,7 @@ export async function sendVerification(
   if (!(await mayMail(deps, "verification", user.email))) return;
   const knows = request && WITH_PASSWORD.some((path) => new URL(request.url).pathname.endsWith(path));
   const cookie = knows ? parseCookies(request.headers.get("cookie") ?? "").get(browserCookie) : undefined;
-  const mark = cookie === undefined ? undefined : await markOf(config.BETTER_AUTH_SECRETS[0] ?? "", token, cookie);
+  const mark = cookie === undefined ? undefined : await markOf(config.BETTER_AUTH_SECRETS, token, cookie);
   await sendMail(verificationMail(config.BASE_URL, user.email, url, mark));
 }
 

@@ -1,3 +1,5 @@
+import { parseObject } from "../platform/json.ts";
+
 const MINUTE = 60;
 const HOUR = 3_600;
 const DAY = 86_400;
@@ -22,14 +24,9 @@ export function freshSeconds(headers: Headers): number {
  * say so (RFC 8252 §7.3). Text that is no JSON object stays as it is, for the framework to refuse.
  */
 export function compatibleDocument(text: string): string {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch {
-    return text;
-  }
-  if (typeof document !== "object" || document === null || Array.isArray(document)) return text;
-  const { application_type: type, redirect_uris: uris } = document as Record<string, unknown>;
+  const document = parseObject(text);
+  if (document === undefined) return text;
+  const { application_type: type, redirect_uris: uris } = document;
   const isNative =
     type === undefined && Array.isArray(uris) && uris.some((uri) => typeof uri === "string" && LOOPBACK.test(uri));
   return isNative ? JSON.stringify({ ...document, application_type: "native" }) : text;

@@ -1,7 +1,8 @@
 import { createCimdClientDiscovery, isCimdClientIdUrlCandidate, validateClientIdUrl } from "@better-auth/cimd";
 import type { ClientDiscovery } from "@better-auth/oauth-provider";
 import { APIError, isAPIError } from "better-auth/api";
-import { readBody } from "../platform/body.ts";
+import { readText } from "../platform/body.ts";
+import { expiringMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import { ResolverUnavailable } from "../platform/dns.ts";
 import { errorFields, type Log } from "../platform/log.ts";
@@ -39,11 +40,11 @@ const WAITS = [50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1_000];
 export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
   const { redis, log } = deps;
 
-  /** Clients whose documents this isolate knows to be good, and until when (epoch milliseconds). */
-  const good = new Map<string, number>();
+  /** Clients whose documents this isolate knows to be good. */
+  const good = expiringMap<true>(MAX_KNOWN, KNOWN_MS);
 
   const resolve: Resolve = async (ctx, clientId, existing) => {
-    if (existing && (good.get(clientId) ?? 0) > Date.now()) return existing;
+    if (existing && good.get(clientId, Date.now())) return existing;
     if (validateClientIdUrl(clientId) !== null || publicUrlProblem(new URL(clientId)) !== undefined)
       throw invalidClient();
     let state = await beginFetch(redis, clientId);
@@ -53,7 +54,7 @@ export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
       state = await beginFetch(redis, clientId);
     }
     if (state === "fetch") return fetchClient(ctx, clientId, existing);
-    if (existing && state === "good") remember(good, clientId);
+    if (existing && state === "good") good.set(clientId, true, Date.now());
     if (existing && (state !== "bad" || isRecent(existing))) return existing;
     if (state === "bad") throw invalidClient();
     const stored = state === "good" ? await storedClient(ctx, clientId) : null;
@@ -110,21 +111,16 @@ function documentTransport(outbound: Outbound) {
         if (answer.status >= 500) failure = new Error(`the origin answered ${answer.status}`);
         if (answer.status !== 200) return answer;
         seconds = freshSeconds(answer.headers);
-        const bytes = await readBody(answer, MAX_DOCUMENT_BYTES);
-        if (bytes === null) return new Response(null, { status: 413 });
+        const body = await readText(answer, MAX_DOCUMENT_BYTES);
+        if ("refusal" in body) return new Response(null, { status: 413 });
         const headers = { "content-type": answer.headers.get("content-type") ?? "" };
-        return new Response(compatibleDocument(new TextDecoder().decode(bytes)), { headers });
+        return new Response(compatibleDocument(body.text), { headers });
       } catch (error) {
         failure = error;
         throw error;
       }
     },
   };
-}
-
-function remember(good: Map<string, number>, clientId: string): void {
-  if (good.size >= MAX_KNOWN) good.clear();
-  good.set(clientId, Date.now() + KNOWN_MS);
 }
 
 const addressOf = (target: RequestInfo | URL) => (target instanceof Request ? target.url : target);

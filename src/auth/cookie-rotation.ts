@@ -37,5 +37,5 @@ function decoded(text: string): string {
 
 /** HMAC-SHA-256 in padded base64, as Better Auth signs cookies and queries. */
 export async function signature(secret: string, text: string): Promise<string> {
-  return `${(await hmac(secret, text)).replaceAll("-", "+").replaceAll("_", "/")}=`;
+  return btoa(String.fromCharCode(...(await hmac(secret, text))));
 }

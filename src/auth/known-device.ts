@@ -1,4 +1,5 @@
-import { equalsInConstantTime, hmac, randomToken } from "../platform/crypto.ts";
+import { randomToken } from "../platform/crypto.ts";
+import { hasMark, mark } from "../platform/signed.ts";
 
 const VALUE = /^([\w-]{22})((?:\.[\w-]{43}){1,5})$/;
 /** People who share a browser. */
@@ -13,12 +14,9 @@ export async function knownDevice(
   cookie: string | null | undefined,
   address: string,
 ): Promise<string | undefined> {
-  const { id, macs } = parse(cookie);
-  for (const secret of id === undefined ? [] : secrets) {
-    const expected = await mac(secret, id ?? "", address);
-    if (macs.some((given) => equalsInConstantTime(given, expected))) return id;
-  }
-  return undefined;
+  const { id, marks } = parse(cookie);
+  if (id === undefined) return undefined;
+  return (await hasMark(secrets, "device", partsOf(id, address), marks)) ? id : undefined;
 }
 
 /** The cookie of a browser that now knows the account with this address, too. */
@@ -27,15 +25,14 @@ export async function rememberAccount(
   cookie: string | null | undefined,
   address: string,
 ): Promise<string> {
-  const { id = randomToken(16), macs } = parse(cookie);
-  const added = await mac(secrets[0] ?? "", id, address);
-  return [id, added, ...macs.filter((known) => known !== added).slice(0, MAX_ACCOUNTS - 1)].join(".");
+  const { id = randomToken(16), marks } = parse(cookie);
+  const added = await mark(secrets, "device", partsOf(id, address));
+  return [id, added, ...marks.filter((known) => known !== added).slice(0, MAX_ACCOUNTS - 1)].join(".");
 }
 
-function parse(cookie: string | null | undefined): { id?: string; macs: string[] } {
-  const [, id, macs = ""] = VALUE.exec(cookie ?? "") ?? [];
-  return id === undefined ? { macs: [] } : { id, macs: macs.slice(1).split(".") };
+function parse(cookie: string | null | undefined): { id?: string; marks: string[] } {
+  const [, id, marks = ""] = VALUE.exec(cookie ?? "") ?? [];
+  return id === undefined ? { marks: [] } : { id, marks: marks.slice(1).split(".") };
 }
 
-const mac = (secret: string, id: string, address: string) =>
-  hmac(secret, ["device", id, address.toLowerCase()].join("\n"));
+const partsOf = (id: string, address: string) => [id, address.toLowerCase()];

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type JWTPayload } from "jose";
 import * as z from "zod";
+import { readJson } from "../platform/body.ts";
 import type { Config } from "../platform/config.ts";
 import type { Outbound } from "../platform/outbound.ts";
 
@@ -22,6 +23,7 @@ export interface OidcPerson {
 }
 
 const TIMEOUT_MS = 3_000;
+const MAX_ANSWER_BYTES = 262_144;
 const CLOCK_TOLERANCE_SECONDS = 60;
 
 /**
@@ -34,7 +36,7 @@ export async function discoverOidc(
 ): Promise<OidcMetadata | undefined> {
   if (issuer === undefined) return undefined;
   const address = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-  const found = metadata.parse(await readJson(address, fetcher));
+  const found = metadata.parse(await ask(address, fetcher));
   if (found.issuer.replace(/\/$/, "") !== issuer.replace(/\/$/, "")) throw new Error(`${address} is of another issuer`);
   return found;
 }
@@ -50,7 +52,7 @@ export async function oidcPerson(
   fetcher: Outbound,
 ): Promise<OidcPerson | null> {
   if (!tokens.idToken) return null;
-  const keys = createLocalJWKSet((await readJson(provider.jwks_uri, fetcher)) as JSONWebKeySet);
+  const keys = createLocalJWKSet((await ask(provider.jwks_uri, fetcher)) as JSONWebKeySet);
   const payload = await verified(tokens.idToken, keys, { issuer: provider.issuer, audience });
   if (!payload) return null;
   const claims =
@@ -87,15 +89,17 @@ async function userInfo(
 ): Promise<JWTPayload> {
   if (provider.userinfo_endpoint === undefined || !accessToken) return {};
   const authorization = `Bearer ${accessToken}`;
-  const found = (await readJson(provider.userinfo_endpoint, fetcher, { authorization })) as JWTPayload;
+  const found = (await ask(provider.userinfo_endpoint, fetcher, { authorization })) as JWTPayload;
   return found.sub === sub ? found : {};
 }
 
-async function readJson(url: string, fetcher: Outbound, headers: Record<string, string> = {}): Promise<unknown> {
+async function ask(url: string, fetcher: Outbound, headers: Record<string, string> = {}): Promise<unknown> {
   const answer = await fetcher(url, {
     headers: { accept: "application/json", ...headers },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!answer.ok) throw new Error(`${new URL(url).host} answered ${answer.status}`);
-  return answer.json();
+  const body = await readJson(answer, { limitBytes: MAX_ANSWER_BYTES });
+  if ("refusal" in body) throw new Error(`${new URL(url).host}: ${body.refusal.kind}`);
+  return body.value;
 }

@@ -5,7 +5,7 @@ import { passwordChangedMail, RESET_SECONDS, resetMail } from "./account-mails.t
 import { findAccount, replacePassword, type Account } from "./accounts.ts";
 import { addressToVerify } from "./address-proof.ts";
 import type { AuthDeps } from "./deps.ts";
-import { accountState, issueLinkToken, readLinkToken } from "./link-token.ts";
+import { accountState, resetLink } from "./link-token.ts";
 import { rememberDevice } from "./login-backoff.ts";
 import { mayMail } from "./mail-allowance.ts";
 import { checkNewPassword } from "./new-password.ts";
@@ -27,19 +27,14 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
   const secrets = config.BETTER_AUTH_SECRETS;
 
   async function mailLink(account: Account, next: string | undefined): Promise<void> {
-    const token = await issueLinkToken(secrets, {
-      purpose: "reset",
-      userId: account.id,
-      address: null,
-      expiresAt: Date.now() + RESET_SECONDS * 1000,
-      state: await accountState(account),
-    });
+    const claims = { userId: account.id, state: await accountState(account) };
+    const token = await resetLink.sign(secrets, claims, Date.now() + RESET_SECONDS * 1000);
     await deps.sendMail(resetMail(config.BASE_URL, account.email, token, next));
   }
 
   /** The account whose password a link lets its reader choose: of a mail about a lost one, or of one that asks to confirm the address. */
   async function accountOf(token: string, secret: string): Promise<Account | undefined> {
-    const claims = await readLinkToken(secrets, "reset", token, Date.now());
+    const claims = await resetLink.read(secrets, token, Date.now());
     if (claims) {
       const account = await findAccount(db, { id: claims.userId });
       return account && (await accountState(account)) === claims.state ? account : undefined;

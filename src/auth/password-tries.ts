@@ -1,6 +1,6 @@
-import { hmac } from "../platform/crypto.ts";
 import { redisKeys } from "../platform/redis.ts";
 import { RedisUnavailable } from "../platform/redis-script.ts";
+import { mark } from "../platform/signed.ts";
 import { countInPostgres, forgetTries, inRedisOr, wholeNumbers, type TryDeps } from "./tries.ts";
 
 /** Tries with wrong passwords that cost no wait. */
@@ -57,4 +57,4 @@ export const clearTries = (deps: TryDeps, bucket: string): Promise<void> =>
 
 /** Stands for an address in Redis, whether or not it has an account; a copy of Redis does not tell the address. */
 export const addressHash = (secrets: readonly string[], address: string) =>
-  hmac(secrets[0] ?? "", `address\n${address.toLowerCase()}`);
+  mark(secrets, "email", [address.toLowerCase()]);

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
-import { base64url, sha256 } from "../platform/crypto.ts";
+import { base64url } from "jose";
+import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { endedGrant, refreshClaim } from "./schema.ts";
 
@@ -113,19 +114,15 @@ async function sealAnswer(answer: string, token: string): Promise<string> {
     await sealingKey(token),
     new TextEncoder().encode(answer),
   );
-  return `${base64url(iv)}.${base64url(new Uint8Array(sealed))}`;
+  return `${base64url.encode(iv)}.${base64url.encode(new Uint8Array(sealed))}`;
 }
 
 async function openAnswer(sealed: string, token: string): Promise<string> {
   const [iv = "", text = ""] = sealed.split(".");
   const opened = await crypto.subtle.decrypt(
-    { name: "AES-GCM", iv: fromBase64url(iv) },
+    { name: "AES-GCM", iv: base64url.decode(iv) },
     await sealingKey(token),
-    fromBase64url(text),
+    base64url.decode(text),
   );
   return new TextDecoder().decode(opened);
-}
-
-function fromBase64url(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
 }

@@ -1,3 +1,4 @@
+import { boundedMap } from "../platform/bounded-map.ts";
 import { refilled, take, UNITS, type Bucket, type Limit, type Taken } from "./bucket.ts";
 
 /** Buckets of one isolate: what can be counted without a round trip, and what is left while Redis cannot count. */
@@ -7,14 +8,13 @@ export interface LocalBuckets {
   waitFor: (key: string, limit: Limit, now: number) => number;
 }
 
-/** At most `max` buckets: the ones that were made first go first, full again. */
+/** At most `max` buckets: the ones that nothing was taken from for the longest time go first, full again. */
 export function localBuckets(max: number): LocalBuckets {
-  const buckets = new Map<string, Bucket>();
+  const buckets = boundedMap<Bucket>(max);
   return {
     take: (key, limit, now) => {
       const taken = take(buckets.get(key), limit, now);
       if (!taken.taken) return taken;
-      if (buckets.size >= max && !buckets.has(key)) buckets.delete(buckets.keys().next().value ?? "");
       buckets.set(key, taken.bucket);
       return taken;
     },

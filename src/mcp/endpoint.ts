@@ -8,6 +8,7 @@ import { rowOf } from "../audit/entry.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
 import { isSlug, resourceOf } from "../auth/resources.ts";
+import { throttle } from "../platform/bounded-map.ts";
 import { isUnavailable } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
@@ -170,13 +171,10 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
   }
 
   /** Who goes on over a limit is in the log once in a while, not each time: refusing must stay cheap. */
-  const limitedAt = new Map<string, number>();
+  const limitedRows = throttle(MAX_LIMITED, LIMITED_ROW_MS);
   function isWorthARow({ kind }: Refusal, { credential }: Principal, now: number): boolean {
     if (kind !== "rate_limited" && kind !== "quota_exceeded") return true;
-    if (now - (limitedAt.get(credential.id) ?? 0) < LIMITED_ROW_MS) return false;
-    if (limitedAt.size >= MAX_LIMITED) limitedAt.clear();
-    limitedAt.set(credential.id, now);
-    return true;
+    return limitedRows.passes(credential.id, now);
   }
 
   async function record(visit: Visit, event: AuditEvent["event"], call: Call, admitted: Admitted): Promise<void> {

@@ -1,8 +1,7 @@
 import { ProtocolError, type JSONRPCRequest, type Result, type ServerContext } from "@modelcontextprotocol/server";
+import { JSON_RPC } from "../platform/json-rpc.ts";
 import type { UpstreamCaller, UpstreamConnection, UpstreamUnavailable } from "../upstreams/client.ts";
 
-const INTERNAL_ERROR = -32603;
-const MISSING_CAPABILITY = -32021;
 const CAPABILITIES = ["elicitation", "sampling", "roots", "tasks"];
 const PARAM_HEADER = /^mcp-param-[a-z0-9-]{1,64}$/;
 const LOG_LEVEL = "io.modelcontextprotocol/logLevel";
@@ -10,11 +9,11 @@ const SERVER_INFO = "io.modelcontextprotocol/serverInfo";
 
 /** What the texts of a JSON-RPC error from an upstream become: its code is kept, its words are not taken on trust. */
 const ERROR_TEXTS: Readonly<Record<number, string>> = {
-  [-32600]: "The server refused the request as invalid.",
-  [-32601]: "The server does not know this method.",
-  [-32602]: "The server refused the parameters, or has nothing of this name.",
-  [-32020]: "The server found that headers and body of the request differ.",
-  [-32021]: "The server needs a capability that the client did not declare.",
+  [JSON_RPC.invalidRequest]: "The server refused the request as invalid.",
+  [JSON_RPC.methodNotFound]: "The server does not know this method.",
+  [JSON_RPC.invalidParams]: "The server refused the parameters, or has nothing of this name.",
+  [JSON_RPC.headerMismatch]: "The server found that headers and body of the request differ.",
+  [JSON_RPC.missingCapability]: "The server needs a capability that the client did not declare.",
 };
 
 /** What an upstream may know of the caller of this request. */
@@ -84,7 +83,7 @@ export function paramsOf(request: JSONRPCRequest): Record<string, unknown> {
 
 /** How the absence of an upstream reads to our caller. */
 export function unavailableError(error: UpstreamUnavailable): ProtocolError {
-  return new ProtocolError(INTERNAL_ERROR, error.message, { code: "upstream_unavailable", server: error.slug });
+  return new ProtocolError(JSON_RPC.internalError, error.message, { code: "upstream_unavailable", server: error.slug });
 }
 
 /** How an upstream's own JSON-RPC error reads to our caller; other failures are passed on as they are. */
@@ -92,7 +91,7 @@ function fromUpstream(error: unknown): unknown {
   if (!(error instanceof ProtocolError)) return error;
   const text = ERROR_TEXTS[error.code];
   if (text === undefined)
-    return new ProtocolError(INTERNAL_ERROR, "The server failed to answer.", { code: "upstream_error" });
+    return new ProtocolError(JSON_RPC.internalError, "The server failed to answer.", { code: "upstream_error" });
   return new ProtocolError(error.code, text, knownData(error));
 }
 
@@ -100,7 +99,7 @@ function fromUpstream(error: unknown): unknown {
 function knownData(error: ProtocolError): Record<string, unknown> {
   const data = { code: "upstream_error" };
   const required = (error.data as { requiredCapabilities?: unknown } | undefined)?.requiredCapabilities;
-  if (error.code !== MISSING_CAPABILITY || typeof required !== "object" || required === null) return data;
+  if (error.code !== JSON_RPC.missingCapability || typeof required !== "object" || required === null) return data;
   const names = CAPABILITIES.filter((name) => Object.hasOwn(required, name));
   return { ...data, requiredCapabilities: Object.fromEntries(names.map((name) => [name, {}])) };
 }

@@ -1,6 +1,8 @@
 import { dpopChallenge, WRONG_SCHEME, type DpopError } from "../access/dpop-challenge.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
 import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+import type { BodyRefusal } from "../platform/body.ts";
+import { JSON_RPC } from "../platform/json-rpc.ts";
 import { refusalHeaders } from "./limits.ts";
 
 /** Everything that `/mcp` answers with an error of its own before a tool runs. A new kind fails to compile until it has an answer. */
@@ -8,9 +10,7 @@ export type Refusal =
   | AccessRefusal
   | { kind: "foreign_origin" }
   | { kind: "method_not_allowed" }
-  | { kind: "too_large"; limitBytes: number }
-  | { kind: "unsupported_media_type" }
-  | { kind: "malformed_json" }
+  | BodyRefusal
   | { kind: "not_a_single_message" }
   | { kind: "unknown_server" }
   | { kind: "unknown_tool"; name: string }
@@ -33,10 +33,6 @@ interface Answer {
   data?: Readonly<Record<string, unknown>>;
 }
 
-const PARSE_ERROR = -32700;
-const INVALID_REQUEST = -32600;
-const INVALID_PARAMS = -32602;
-const INTERNAL_ERROR = -32603;
 const RETRY_SECONDS = 2;
 
 function answer(refusal: Refusal): Answer {
@@ -51,7 +47,7 @@ function answer(refusal: Refusal): Answer {
     case "several_credentials":
       return {
         status: 400,
-        code: INVALID_REQUEST,
+        code: JSON_RPC.invalidRequest,
         message: "Send exactly one credential: an Authorization header or an x-api-key header.",
         oauthError: "invalid_request",
       };
@@ -100,7 +96,7 @@ function answer(refusal: Refusal): Answer {
     case "not_on_list":
       return {
         status: 200,
-        code: INVALID_PARAMS,
+        code: JSON_RPC.invalidParams,
         message: "Unknown tool or server: this API key has none of this name on its list.",
       };
     case "rate_limited":
@@ -123,36 +119,44 @@ function answer(refusal: Refusal): Answer {
       };
     }
     case "foreign_origin":
-      return { status: 403, code: INVALID_REQUEST, message: "Requests from this web origin are not allowed." };
+      return { status: 403, code: JSON_RPC.invalidRequest, message: "Requests from this web origin are not allowed." };
     case "method_not_allowed":
-      return { status: 405, code: INVALID_REQUEST, message: "Use POST.", headers: { allow: "POST, OPTIONS" } };
+      return { status: 405, code: JSON_RPC.invalidRequest, message: "Use POST.", headers: { allow: "POST, OPTIONS" } };
     case "too_large":
-      return { status: 413, code: INVALID_REQUEST, message: `The request is larger than ${refusal.limitBytes} bytes.` };
+      return {
+        status: 413,
+        code: JSON_RPC.invalidRequest,
+        message: `The request is larger than ${refusal.limitBytes} bytes.`,
+      };
     case "unsupported_media_type":
-      return { status: 415, code: INVALID_REQUEST, message: "Send Content-Type: application/json." };
+      return { status: 415, code: JSON_RPC.invalidRequest, message: "Send Content-Type: application/json." };
     case "malformed_json":
-      return { status: 400, code: PARSE_ERROR, message: "The body is not valid JSON in UTF-8." };
+      return { status: 400, code: JSON_RPC.parseError, message: "The body is not valid JSON in UTF-8." };
     case "not_a_single_message":
       return {
         status: 400,
-        code: INVALID_REQUEST,
+        code: JSON_RPC.invalidRequest,
         message: "Send one JSON-RPC 2.0 request or notification; batches are not accepted.",
       };
     case "unknown_tool":
-      return { status: 200, code: INVALID_PARAMS, message: `Unknown tool: ${refusal.name.slice(0, 128)}` };
+      return { status: 200, code: JSON_RPC.invalidParams, message: `Unknown tool: ${refusal.name.slice(0, 128)}` };
     case "unknown_server":
-      return { status: 200, code: INVALID_PARAMS, message: "Unknown server: your organization has none of this name." };
+      return {
+        status: 200,
+        code: JSON_RPC.invalidParams,
+        message: "Unknown server: your organization has none of this name.",
+      };
     case "upstream_unavailable":
       return {
         status: 200,
-        code: INTERNAL_ERROR,
+        code: JSON_RPC.internalError,
         message: refusal.message,
         data: { server: refusal.slug, retryAfterSeconds: RETRY_SECONDS },
       };
     case "unavailable":
       return {
         status: 503,
-        code: INTERNAL_ERROR,
+        code: JSON_RPC.internalError,
         message: "The gateway cannot check this request right now. Try again shortly.",
         headers: { "retry-after": String(RETRY_SECONDS) },
         data: { retryAfterSeconds: RETRY_SECONDS },
@@ -160,7 +164,7 @@ function answer(refusal: Refusal): Answer {
     case "internal":
       return {
         status: 500,
-        code: INTERNAL_ERROR,
+        code: JSON_RPC.internalError,
         message: "The gateway failed to answer. Its operator finds the cause by the request id.",
       };
     default:

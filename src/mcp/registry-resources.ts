@@ -1,8 +1,8 @@
 import { ProtocolError, type Result } from "@modelcontextprotocol/server";
 import type { ToolRegistry } from "../upstreams/builtin/tool.ts";
 import { AppError } from "../platform/errors.ts";
+import { JSON_RPC } from "../platform/json-rpc.ts";
 
-const INVALID_PARAMS = -32602;
 /** `registry://servers/{name}/{version}`, each one encoded segment. */
 const FORM = /^registry:\/\/servers\/([^/]{1,1000})\/([^/]{1,1000})$/;
 const MIME_TYPE = "application/json";
@@ -18,7 +18,7 @@ export function registryResources(registry: ToolRegistry, tenantId: string) {
       const page = await registry
         .list(tenantId, typeof cursor === "string" ? cursor : undefined)
         .catch((error: unknown) => {
-          throw error instanceof AppError ? new ProtocolError(INVALID_PARAMS, error.message) : error;
+          throw error instanceof AppError ? new ProtocolError(JSON_RPC.invalidParams, error.message) : error;
         });
       const resources = page.servers.map(({ name, title, description }) => ({
         uri: resourceUri(name, "latest"),
@@ -45,7 +45,9 @@ export function registryResources(registry: ToolRegistry, tenantId: string) {
       const [name, version] = segmentsOf(uri);
       const found = name === undefined || version === undefined ? null : await registry.find(tenantId, name, version);
       if (!found) {
-        throw new ProtocolError(INVALID_PARAMS, `Unknown resource: ${uri.slice(0, 256)}`, { code: "unknown_resource" });
+        throw new ProtocolError(JSON_RPC.invalidParams, `Unknown resource: ${uri.slice(0, 256)}`, {
+          code: "unknown_resource",
+        });
       }
       return { contents: [{ uri, mimeType: MIME_TYPE, text: JSON.stringify(found) }] };
     },

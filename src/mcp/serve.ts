@@ -14,6 +14,7 @@ import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
 import type { ToolCaller, ToolRegistry } from "../upstreams/builtin/tool.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
 import type { Db } from "../platform/db.ts";
+import { JSON_RPC } from "../platform/json-rpc.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { Call, Outcome } from "./call.ts";
 import { acceptingBoth, acceptsEvents, plainJson } from "./plain-json.ts";
@@ -37,8 +38,6 @@ interface Serving {
 /** Answers one admitted request; `connection` is open when the endpoint is one upstream's. */
 export type Serve = (call: Call, connection: UpstreamConnection | undefined) => Promise<Response>;
 
-const INVALID_PARAMS = -32602;
-const HEADER_MISMATCH = -32020;
 const UPSTREAM_METHODS = {
   tools: ["tools/list", "tools/call"],
   resources: ["resources/list", "resources/templates/list", "resources/read"],
@@ -189,10 +188,13 @@ async function tracked(deps: ServeDeps, call: Call, work: () => Promise<Result>)
     if (!(answer instanceof ProtocolError)) {
       deps.log("error", "mcp.failed", { method: call.envelope.method, ...errorFields(error) });
       call.finished.resolve({ outcome: "error", code: "internal" });
-      throw new ProtocolError(-32603, "The gateway failed to answer. Try again; if it goes on, tell its operator.");
+      throw new ProtocolError(
+        JSON_RPC.internalError,
+        "The gateway failed to answer. Try again; if it goes on, tell its operator.",
+      );
     }
     // Headers that contradict the body are a 400 (MCP 2026-07-28, transports, server validation), whoever finds them.
-    if (answer.code === HEADER_MISMATCH) call.errorStatus = 400;
+    if (answer.code === JSON_RPC.headerMismatch) call.errorStatus = 400;
     const { code } = (answer.data ?? {}) as { code?: string };
     call.finished.resolve({ outcome: "error", code: code ?? String(answer.code) });
     throw answer;
@@ -206,7 +208,7 @@ function outcomeOf(result: Result): Outcome {
 }
 
 function unknownTool(name: string): ProtocolError {
-  return new ProtocolError(INVALID_PARAMS, `Unknown tool: ${name.slice(0, 128)}`, { code: "unknown_tool" });
+  return new ProtocolError(JSON_RPC.invalidParams, `Unknown tool: ${name.slice(0, 128)}`, { code: "unknown_tool" });
 }
 
 function toolCaller({ principal }: Call): ToolCaller {

@@ -2,9 +2,8 @@ import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
 import { rotatedCookies } from "../auth/cookie-rotation.ts";
 import { GRANT_HEADER } from "../auth/grant-claim.ts";
-import { readBody } from "../platform/body.ts";
+import { bodyError, readText } from "../platform/body.ts";
 import type { Config } from "../platform/config.ts";
-import { AppError } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
 import { oauthError, temporarilyUnavailable } from "./answers.ts";
@@ -55,9 +54,9 @@ export function framework(
 
 /** The body as text. Read as bytes: workerd warns of text in forms. Throws 413 when it is larger than any honest request. */
 export async function textOf(c: Context<HttpEnv>): Promise<string> {
-  const bytes = await readBody(c.req.raw, MAX_BODY_BYTES);
-  if (bytes === null) throw new AppError("too_large", `The request is larger than ${MAX_BODY_BYTES} bytes.`);
-  return new TextDecoder().decode(bytes);
+  const body = await readText(c.req.raw, MAX_BODY_BYTES);
+  if ("refusal" in body) throw bodyError(body.refusal);
+  return body.text;
 }
 
 /** Headers of the caller without hop-by-hop ones and those that describe a body which may change. */

@@ -14,9 +14,11 @@ import { isSlug } from "../auth/resources.ts";
 import type { SigningKeys } from "../auth/signing-keys.ts";
 import { runTokenRequest } from "../auth/token-request.ts";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
+import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
+import { parseObject } from "../platform/json.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { cacheable, failure, oauthError } from "./answers.ts";
 import { clientCredentials } from "./client-credentials.ts";
@@ -70,6 +72,9 @@ const OPEN_PATHS = [
   ...["token", "register"].flatMap((name) => [`/${name}`, `/mcp/${name}`]),
 ];
 
+/** Metadata of the authorization server (RFC 8414, OpenID Connect Discovery): the same for everybody. */
+const DISCOVERY = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] as const;
+
 /** What Better Auth does not serve itself, in front of Better Auth, which serves the rest of `/api/auth`. */
 export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
@@ -92,8 +97,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     return isSlug(slug) ? Promise.resolve(resource(slug)) : next();
   });
 
-  const discovery = new Map<string, string>();
-  for (const path of ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]) {
+  const discovery = boundedMap<string>(DISCOVERY.length);
+  for (const path of DISCOVERY) {
     app.get(path, async (c) => {
       const known = discovery.get(path);
       if (known !== undefined) return cacheable(known);
@@ -223,15 +228,6 @@ function unverifiedGrant(authorization: string | undefined): string | undefined 
   try {
     const { grant } = decodeJwt(authorization?.split(" ")[1] ?? "");
     return typeof grant === "string" ? grant : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
     return undefined;
   }

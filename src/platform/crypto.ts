@@ -1,23 +1,18 @@
-const encoder = new TextEncoder();
+import { base64url } from "jose";
 
-export function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
-}
+const encoder = new TextEncoder();
 
 /** SHA-256 of UTF-8 text as unpadded base64url (43 characters): the form in which Better Auth keeps API keys and tokens. */
 export async function sha256(text: string): Promise<string> {
-  return base64url(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
+  return base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", encoder.encode(text))));
 }
 
-/** HMAC-SHA-256 of UTF-8 text as unpadded base64url. */
-export async function hmac(secret: string, text: string): Promise<string> {
+/** HMAC-SHA-256 of UTF-8 text: 32 bytes. */
+export async function hmac(secret: string, text: string): Promise<Uint8Array<ArrayBuffer>> {
   const key = await crypto.subtle.importKey("raw", encoder.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, [
     "sign",
   ]);
-  return base64url(new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text))));
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text)));
 }
 
 /** Compares in time that does not depend on where the texts differ. */
@@ -31,5 +26,5 @@ export function equalsInConstantTime(a: string, b: string): boolean {
 
 /** `size` random bytes as base64url. */
 export function randomToken(size: number): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(size)));
+  return base64url.encode(crypto.getRandomValues(new Uint8Array(size)));
 }

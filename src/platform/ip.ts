@@ -33,11 +33,14 @@ export function addressRange(text: string): AddressRange | undefined {
   return [first, hex32(value | host)];
 }
 
-/** What limits on strangers are counted by: an IPv4 address, or the /64 that one IPv6 customer has (RFC 6177). */
-export function addressBlock(text: string): string | undefined {
-  const address = canonicalAddress(text);
-  if (address === undefined) return undefined;
-  return address.startsWith(MAPPED_PREFIX) ? address.slice(MAPPED_PREFIX.length) : address.slice(0, 16);
+/**
+ * What requests without a known caller are counted by: an IPv4 address as 8 hexadecimal digits, or the /64 that one IPv6 customer has
+ * (RFC 6177) as 16. All requests whose address is absent or malformed share one key.
+ */
+export function visitorKey(address: string | null): string {
+  const canonical = canonicalAddress(address ?? "");
+  if (canonical === undefined) return "unknown";
+  return canonical.startsWith(MAPPED_PREFIX) ? canonical.slice(MAPPED_PREFIX.length) : canonical.slice(0, 16);
 }
 
 const hex32 = (value: bigint) => value.toString(16).padStart(32, "0");

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseJson } from "./json.ts";
 
 const limit = z.strictObject({
   perMinute: z.int().min(1).max(100_000_000),
@@ -25,7 +26,7 @@ export type LimitSettings = z.infer<typeof limitSettings>;
 
 /** The setting `LIMITS`: the same as JSON text. */
 export const limitsSetting = z.string().transform((text, context): LimitSettings => {
-  const parsed = limitSettings.safeParse(parse(text));
+  const parsed = limitSettings.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const place = issue?.path.join(".") ?? "";
@@ -34,11 +35,3 @@ export const limitsSetting = z.string().transform((text, context): LimitSettings
   );
   return z.NEVER;
 });
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

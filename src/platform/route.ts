@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import * as z from "zod";
-import { readBody } from "./body.ts";
+import { ANY_JSON_TYPE, bodyError, readJson } from "./body.ts";
 import { AppError } from "./errors.ts";
 import { originOf, type HttpEnv, type RequestOrigin } from "./http.ts";
 
@@ -115,8 +115,9 @@ async function readInput(c: Context<HttpEnv>, input: Input): Promise<Record<stri
   check("query", input.query, () => uniqueParameters(new URL(c.req.url).searchParams));
   check("params", input.params, () => c.req.param());
   if (input.body) {
-    const body = await readJson(c);
-    check("body", input.body, () => body);
+    const body = await readJson(c.req.raw, { limitBytes: MAX_JSON_BYTES, mediaType: ANY_JSON_TYPE });
+    if ("refusal" in body) throw bodyError(body.refusal);
+    check("body", input.body, () => body.value);
   }
   if (faults.length > 0) throw new AppError("invalid_request", `${faults.join("; ")}.`);
   return read;
@@ -130,19 +131,6 @@ function uniqueParameters(parameters: URLSearchParams): Record<string, string> {
 }
 
 const MAX_JSON_BYTES = 262_144;
-
-async function readJson(c: Context<HttpEnv>): Promise<unknown> {
-  if (!/^application\/(\w+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
-    throw new AppError("unsupported_media_type", "Send Content-Type: application/json.");
-  }
-  const bytes = await readBody(c.req.raw, MAX_JSON_BYTES);
-  if (bytes === null) throw new AppError("too_large", `The body is larger than ${MAX_JSON_BYTES} bytes.`);
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw new AppError("invalid_request", "The body is not valid JSON.");
-  }
-}
 
 /** The OpenAPI 3.1 description of declared routes; schemas are inlined, so that each operation reads on its own. */
 export function openApiDocument(

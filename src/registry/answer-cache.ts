@@ -1,3 +1,4 @@
+import { boundedMap, type BoundedMap } from "../platform/bounded-map.ts";
 import type { AddressRange } from "../platform/ip.ts";
 
 /** A rendered answer. `at` is when it was read, in epoch milliseconds. */
@@ -27,14 +28,8 @@ export interface AnswerCache {
 
 /** At most `maxUnits` UTF-16 units of bodies; one that would take more than an eighth of that is not kept. */
 export function answerCache(maxUnits: number): AnswerCache {
-  const kept = new Map<string, KeptAnswer>();
-  let units = 0;
+  const kept = boundedMap<KeptAnswer>(maxUnits, ({ body }) => body.length);
   let expiredAt = -Infinity;
-
-  function drop(key: string): void {
-    units -= kept.get(key)?.body.length ?? 0;
-    kept.delete(key);
-  }
 
   return {
     fresh: (key, { now, maxAgeMs, epoch }) => {
@@ -47,14 +42,8 @@ export function answerCache(maxUnits: number): AnswerCache {
       return answer && now - answer.at < STALE_MS ? answer : undefined;
     },
     put: (key, answer) => {
-      drop(key);
-      if (answer.body.length > maxUnits / 8) return;
-      kept.set(key, answer);
-      units += answer.body.length;
-      for (const oldest of kept.keys()) {
-        if (units <= maxUnits) break;
-        drop(oldest);
-      }
+      if (answer.body.length > maxUnits / 8) kept.delete(key);
+      else kept.set(key, answer);
     },
     expire: (now) => {
       expiredAt = now;
@@ -74,7 +63,7 @@ export interface ViewAccess {
 export interface RegistryMemory {
   answers: AnswerCache;
   /** Private views by the hash of their secret, with when each was read. */
-  views: Map<string, { view: ViewAccess; at: number }>;
+  views: BoundedMap<{ view: ViewAccess; at: number }>;
   /** Until then Postgres is not asked again where an older answer can stand in. */
   downUntil: number;
 }
@@ -85,14 +74,12 @@ const MAX_VIEWS = 1_000;
 /** An empty memory, one for each isolate. */
 export const registryMemory = (): RegistryMemory => ({
   answers: answerCache(MAX_UNITS),
-  views: new Map(),
+  views: boundedMap(MAX_VIEWS),
   downUntil: 0,
 });
 
 /** Remembers a private view; the oldest is forgotten when there are many. */
 export function rememberView({ views }: RegistryMemory, hash: string, view: ViewAccess, now: number): void {
-  views.delete(hash);
-  if (views.size >= MAX_VIEWS) views.delete(views.keys().next().value ?? "");
   views.set(hash, { view, at: now });
 }
 

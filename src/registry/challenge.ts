@@ -1,6 +1,6 @@
-import { equalsInConstantTime, hmac } from "../platform/crypto.ts";
 import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
-import { readBody } from "../platform/body.ts";
+import { readText } from "../platform/body.ts";
+import { hasMark, mark } from "../platform/signed.ts";
 
 /** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
 export interface DomainKey {
@@ -37,14 +37,9 @@ export async function readProof(deps: ProofDeps, place: ProofPlace, domain: stri
       await response.body?.cancel();
       return { problem: `${proofUrl(domain)} answered ${response.status}.` };
     }
-    const bytes = await readBody(response, MAX_PROOF_BYTES);
-    if (bytes === null) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
-    return {
-      lines: new TextDecoder()
-        .decode(bytes)
-        .split(/\r?\n/)
-        .map((line) => line.trim()),
-    };
+    const body = await readText(response, MAX_PROOF_BYTES);
+    if ("refusal" in body) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
+    return { lines: body.text.split(/\r?\n/).map((line) => line.trim()) };
   } catch (error) {
     if (error instanceof OutboundRefused) return { problem: `${proofUrl(domain)} may not be asked, or redirects.` };
     if (error instanceof Error && error.name === "ResolverUnavailable") throw error;
@@ -73,12 +68,14 @@ export const keysAsProof = (keys: readonly DomainKey[]): string | null =>
 export const keysOfProof = (proof: string | null): DomainKey[] =>
   domainKeys((proof ?? "").split("\n").map((line) => `v=MCPv1; ${line}`));
 
+const CLAIM = "mcp-gateway-claim=";
+
 /**
  * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read it first could
  * claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
  */
-export const claimText = async (secret: string, tenantId: string, namespace: string): Promise<string> =>
-  `mcp-gateway-claim=${await hmac(secret, `registry-namespace\n${tenantId}\n${namespace}`)}`;
+export const claimText = async (secrets: readonly string[], tenantId: string, namespace: string): Promise<string> =>
+  `${CLAIM}${await mark(secrets, "namespace", [tenantId, namespace])}`;
 
 /** Whether one of the lines is the claim of this tenant, by any of the secrets. */
 export async function hasClaim(
@@ -86,8 +83,8 @@ export async function hasClaim(
   lines: readonly string[],
   { tenantId, namespace }: { tenantId: string; namespace: string },
 ): Promise<boolean> {
-  const texts = await Promise.all(secrets.map((secret) => claimText(secret, tenantId, namespace)));
-  return lines.some((line) => texts.some((text) => equalsInConstantTime(line, text)));
+  const marks = lines.filter((line) => line.startsWith(CLAIM)).map((line) => line.slice(CLAIM.length));
+  return hasMark(secrets, "namespace", [tenantId, namespace], marks);
 }
 
 /** The first of the keys that has signed the message; `signature` is hexadecimal, as publishing tools send it. */
@@ -104,48 +101,19 @@ export async function signerOf(
 
 async function verifies({ algorithm, publicKey }: DomainKey, message: Uint8Array, signature: Uint8Array) {
   const raw = bytesOfBase64(publicKey);
-  if (raw === undefined) return false;
+  if (raw?.length !== KEY_BYTES[algorithm]) return false;
   try {
     if (algorithm === "ed25519") {
       const key = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
       return await crypto.subtle.verify({ name: "Ed25519" }, key, signature, message);
     }
-    const point = uncompressed(raw);
-    if (point === undefined) return false;
-    const key = await crypto.subtle.importKey("raw", point, { name: "ECDSA", namedCurve: "P-384" }, false, ["verify"]);
+    // A compressed point (SEC 1 §2.3.3), which Web Crypto checks and expands.
+    const key = await crypto.subtle.importKey("raw", raw, { name: "ECDSA", namedCurve: "P-384" }, false, ["verify"]);
     return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-384" }, key, signature, message);
   } catch {
     return false;
   }
 }
-
-/** P-384 (SP 800-186 §3.2.1.4): y² = x³ - 3x + b over the field of p. */
-const P = 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n;
-const B = 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn;
-
-/** A compressed point (SEC 1 §2.3.4) in the form that Web Crypto takes; undefined when there is none on the curve. */
-function uncompressed(point: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-  const [sign] = point;
-  if (point.length !== 49 || (sign !== 2 && sign !== 3)) return undefined;
-  const x = BigInt(`0x${hexOf(point.slice(1))}`);
-  if (x >= P) return undefined;
-  const square = ((((x * x - 3n) * x + B) % P) + P) % P;
-  const root = power(square, (P + 1n) / 4n);
-  if ((root * root) % P !== square) return undefined;
-  const y = (root & 1n) === BigInt(sign & 1) ? root : P - root;
-  return bytesOfHex(`04${hexOf(point.slice(1))}${y.toString(16).padStart(96, "0")}`);
-}
-
-function power(base: bigint, exponent: bigint): bigint {
-  let [result, square] = [1n, base];
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if ((rest & 1n) === 1n) result = (result * square) % P;
-    square = (square * square) % P;
-  }
-  return result;
-}
-
-const hexOf = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function bytesOfHex(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length > 1024 || text.length % 2 !== 0 || !/^[0-9a-f]+$/i.test(text)) return undefined;

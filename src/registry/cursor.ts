@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { base64url } from "../platform/crypto.ts";
+import { packJson, unpackJson } from "../platform/json.ts";
 import { parseName } from "./name.ts";
 import { MAX_VERSION_LENGTH } from "./version.ts";
 
@@ -59,7 +59,7 @@ export function encodeCursor({ after, filters }: ListCursor): string {
     u: updatedSince,
     d: includeDeleted,
   };
-  return base64url(new TextEncoder().encode(JSON.stringify(content)));
+  return packJson(content);
 }
 
 /**
@@ -67,8 +67,8 @@ export function encodeCursor({ after, filters }: ListCursor): string {
  * Undefined for anything that {@link encodeCursor} would not have written in exactly this way.
  */
 export function decodeCursor(text: string): ListCursor | undefined {
-  if (text.length > MAX_CURSOR_LENGTH || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
-  const parsed = packed.safeParse(contentOf(text));
+  if (text.length > MAX_CURSOR_LENGTH) return undefined;
+  const parsed = packed.safeParse(unpackJson(text));
   if (!parsed.success) return undefined;
   const { n, r, s, f, u, d } = parsed.data;
   const cursor: ListCursor = {
@@ -81,13 +81,4 @@ export function decodeCursor(text: string): ListCursor | undefined {
     },
   };
   return encodeCursor(cursor) === text ? cursor : undefined;
-}
-
-function contentOf(text: string): unknown {
-  try {
-    const bytes = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

@@ -1,7 +1,7 @@
+import { isObject } from "../platform/json.ts";
 import { readTemplateInput, TEMPLATE_FIELDS, type Input, type TemplateInput } from "./definition-input.ts";
 import {
   advise,
-  isObject,
   isPresent,
   members,
   optionalChoice,

@@ -1,6 +1,6 @@
+import { isObject } from "../platform/json.ts";
 import {
   advise,
-  isObject,
   members,
   optionalChoice,
   optionalFlag,

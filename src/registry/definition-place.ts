@@ -1,3 +1,4 @@
+import { isObject } from "../platform/json.ts";
 import { MAX_PROBLEMS, pointerTo, type DefinitionProblemCode, type Findings } from "./problem.ts";
 
 /** A value of the file under check, with where it stands and where findings go. An absent value is `undefined`. */
@@ -19,11 +20,6 @@ export function report({ pointer, findings }: Place, code: DefinitionProblemCode
 export function advise({ pointer, findings }: Place, code: DefinitionProblemCode, problem: string): void {
   const notes = findings.isMirrored ? findings.remarks : findings.problems;
   if (notes.length < MAX_PROBLEMS) notes.push({ pointer, code, problem });
-}
-
-/** An object of JSON, as opposed to a list or null. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 const inCamelCase = (key: string) => key.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());

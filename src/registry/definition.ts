@@ -1,6 +1,6 @@
+import { isObject } from "../platform/json.ts";
 import { readPackage, type Package } from "./definition-package.ts";
 import {
-  isObject,
   isPresent,
   members,
   optionalChoice,

@@ -1,5 +1,6 @@
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
-import { readBody } from "../platform/body.ts";
+import { readJson } from "../platform/body.ts";
+import { isObject } from "../platform/json.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import { githubNamespace } from "./name.ts";
 
@@ -58,8 +59,8 @@ export async function accountsOfToken(deps: GithubDeps, token: string): Promise<
   const { status, body } = await ask(deps, memberships, { authorization });
   const organizations = status === 200 && Array.isArray(body) ? body.slice(0, MAX_ORGANIZATIONS) : [];
   const owned = organizations
-    .filter((one: unknown) => isRecord(one) && one["role"] === "admin" && one["state"] === "active")
-    .map((one: unknown) => (isRecord(one) ? accountIn(one["organization"]) : undefined));
+    .filter((one: unknown) => isObject(one) && one["role"] === "admin" && one["state"] === "active")
+    .map((one: unknown) => (isObject(one) ? accountIn(one["organization"]) : undefined));
   return [own, ...owned.filter((account) => account !== undefined)];
 }
 
@@ -75,7 +76,7 @@ export async function ownerOfWorkflow(
 ): Promise<GithubAccount | undefined> {
   if (token.length > 16_384 || token.split(".").length !== 3) return undefined;
   const { status, body } = await ask(deps, `${ACTIONS}/.well-known/jwks`, {});
-  if (status !== 200 || !isRecord(body) || !Array.isArray(body["keys"])) throw new GithubUnavailable("no keys");
+  if (status !== 200 || !isObject(body) || !Array.isArray(body["keys"])) throw new GithubUnavailable("no keys");
   try {
     const { payload } = await jwtVerify(token, createLocalJWKSet(body as unknown as JSONWebKeySet), {
       issuer: ACTIONS,
@@ -99,13 +100,11 @@ export const githubProof = ({ id }: GithubAccount): string => `github-id=${id}`;
 export const githubIdOf = (proof: string | null): string | null => /^github-id=(\d+)$/.exec(proof ?? "")?.[1] ?? null;
 
 function accountIn(value: unknown): GithubAccount | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { id, login } = value;
   if (typeof id !== "number" || !Number.isSafeInteger(id) || id <= 0 || typeof login !== "string") return undefined;
   return githubNamespace(login) === undefined ? undefined : { id: String(id), login: login.toLowerCase() };
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 
 const basic = ({ clientId, clientSecret }: GithubDeps) => `Basic ${btoa(`${clientId}:${clientSecret}`)}`;
 
@@ -122,10 +121,11 @@ async function ask(
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body !== undefined && { body }),
     });
-    const bytes = await readBody(response, MAX_BYTES);
-    if (response.status >= 500 || response.status === 429 || bytes === null)
-      throw new Error(`status ${response.status}`);
-    return { status: response.status, body: response.ok ? JSON.parse(new TextDecoder().decode(bytes)) : undefined };
+    const { status, ok } = response;
+    const read = await readJson(response, { limitBytes: MAX_BYTES });
+    const isRefused = "refusal" in read && (ok || read.refusal.kind === "too_large");
+    if (status >= 500 || status === 429 || isRefused) throw new Error(`status ${status}`);
+    return { status, body: ok && "value" in read ? read.value : undefined };
   } catch (cause) {
     throw new GithubUnavailable(`GitHub does not answer: ${new URL(url).pathname}`, { cause });
   }

@@ -1,4 +1,5 @@
-import { base64url, equalsInConstantTime, hmac } from "../platform/crypto.ts";
+import { z } from "zod";
+import { signed } from "../platform/signed.ts";
 import { ownsNamespace, parseName } from "./name.ts";
 
 /** Who may publish where, for a few minutes: what `mcp-publisher` gets for its proof. It is no access token and no API key. */
@@ -7,33 +8,33 @@ export interface PublisherToken {
   /** Who has proved it: a domain or a GitHub account, for the audit log. */
   subject: string;
   method: string;
-  /** Epoch milliseconds. */
-  expiresAt: number;
 }
 
 /** As in the official registry. */
 export const PUBLISHER_TOKEN_MS = 300_000;
 
 const PREFIX = "mrp_";
-const MAX_LENGTH = 8_192;
-const FORM = /^mrp_([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
+/** Short: a token travels in a header and may name many namespaces. */
+const content = signed(
+  "publisher",
+  z.object({ m: z.string(), s: z.string(), g: z.array(z.tuple([z.string(), z.string()])) }),
+);
 
 /** No other kind of credential begins like this, and no other parser takes it: it has one dot, and JWTs have two. */
 export const looksLikePublisherToken = (text: string): boolean => text.startsWith(PREFIX);
 
-const mac = (secret: string, payload: string) => hmac(secret, `registry-publisher\n${payload}`);
-
-/** Signs with the newest of the secrets. */
-export async function signPublisherToken(secrets: readonly string[], token: PublisherToken): Promise<string> {
-  const content = {
-    v: 1,
-    e: token.expiresAt,
-    m: token.method,
-    s: token.subject,
-    g: token.grants.map(({ tenantId, namespace }) => [tenantId, namespace]),
+/** The token as text, signed with the newest of the secrets. `expiresAt` is epoch milliseconds. */
+export async function signPublisherToken(
+  secrets: readonly string[],
+  { method, subject, grants }: PublisherToken,
+  expiresAt: number,
+): Promise<string> {
+  const short = {
+    m: method,
+    s: subject,
+    g: grants.map(({ tenantId, namespace }): [string, string] => [tenantId, namespace]),
   };
-  const payload = base64url(new TextEncoder().encode(JSON.stringify(content)));
-  return `${PREFIX}${payload}.${await mac(secrets[0] ?? "", payload)}`;
+  return `${PREFIX}${await content.sign(secrets, short, expiresAt)}`;
 }
 
 /** What a token says; undefined for one that is not ours, or not any more. `now` is epoch milliseconds. */
@@ -42,23 +43,11 @@ export async function readPublisherToken(
   text: string,
   now: number,
 ): Promise<PublisherToken | undefined> {
-  const [, payload, signature] = text.length <= MAX_LENGTH ? (FORM.exec(text) ?? []) : [];
-  if (payload === undefined || signature === undefined) return undefined;
-  const expected = await Promise.all(secrets.map((secret) => mac(secret, payload)));
-  if (!expected.some((one) => equalsInConstantTime(one, signature))) return undefined;
-  const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
-  const { v, e, m, s, g } = JSON.parse(new TextDecoder().decode(bytes)) as Content;
-  if (v !== 1 || e <= now) return undefined;
-  return { expiresAt: e, method: m, subject: s, grants: g.map(([tenantId, namespace]) => ({ tenantId, namespace })) };
-}
-
-/** Only what {@link signPublisherToken} has written gets this far. */
-interface Content {
-  v: number;
-  e: number;
-  m: string;
-  s: string;
-  g: [tenantId: string, namespace: string][];
+  if (!looksLikePublisherToken(text)) return undefined;
+  const short = await content.read(secrets, text.slice(PREFIX.length), now);
+  if (short === undefined) return undefined;
+  const { m: method, s: subject, g } = short;
+  return { method, subject, grants: g.map(([tenantId, namespace]) => ({ tenantId, namespace })) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { z } from "zod";
-import { base64url } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { packJson, unpackJson } from "../platform/json.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryView, type ServerStatus } from "./entry.ts";
 import { containing, inView, isFirstOfName, notACursor, type EntryPage } from "./servers.ts";
 
@@ -163,6 +163,7 @@ function filterOf({ transport, packageType, status }: Pick<SearchInput, "transpo
   return sql.join(conditions, sql` and `);
 }
 
+const MAX_CURSOR_LENGTH = 1_000;
 const position = z.tuple([z.int().min(-1_000_000).max(1_000_000), z.string().min(1).max(200)]);
 
 interface Position {
@@ -170,19 +171,12 @@ interface Position {
   name: string;
 }
 
-const cursorOf = ({ score, name }: Position): string =>
-  base64url(new TextEncoder().encode(JSON.stringify([score, name])));
+const cursorOf = ({ score, name }: Position): string => packJson([score, name]);
 
 function positionOf(cursor: string): Position {
-  try {
-    if (!/^[A-Za-z0-9_-]{1,1000}$/.test(cursor)) throw notACursor();
-    const bytes = Uint8Array.from(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
-    const [score, name] = position.parse(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)),
-    );
-    if (!name.isWellFormed() || /\p{Cc}/u.test(name)) throw notACursor();
-    return { score, name };
-  } catch {
-    throw notACursor();
-  }
+  const parsed = position.safeParse(cursor.length > MAX_CURSOR_LENGTH ? undefined : unpackJson(cursor));
+  if (!parsed.success) throw notACursor();
+  const [score, name] = parsed.data;
+  if (!name.isWellFormed() || /\p{Cc}/u.test(name)) throw notACursor();
+  return { score, name };
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { readBody } from "../platform/body.ts";
+import { readJson } from "../platform/body.ts";
 import { ResolverUnavailable } from "../platform/dns.ts";
 import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
 
@@ -53,11 +53,14 @@ export async function askForPage(
       const isRefused = response.status >= 400 && response.status < 500 && response.status !== 429;
       return { fault: { problem: `It answered with status ${response.status}.`, isRefused } };
     }
-    const bytes = await readBody(response, MAX_PAGE_BYTES);
-    if (bytes === null) return faultOf(`A page of it is larger than ${MAX_PAGE_BYTES / 1024} KiB.`);
-    const page = pageOf(bytes);
-    if (page === undefined) return faultOf("Its answer is no list of servers (MCP Registry API v0.1).");
-    return { page: { ...page, at: timeOf(response.headers.get("date")) } };
+    const body = await readJson(response, { limitBytes: MAX_PAGE_BYTES });
+    if ("refusal" in body && body.refusal.kind === "too_large")
+      return faultOf(`A page of it is larger than ${MAX_PAGE_BYTES / 1024} KiB.`);
+    const page = answer.safeParse("value" in body ? body.value : undefined);
+    if (!page.success) return faultOf("Its answer is no list of servers (MCP Registry API v0.1).");
+    const { servers, metadata } = page.data;
+    const at = timeOf(response.headers.get("date"));
+    return { page: { entries: servers, nextCursor: metadata?.nextCursor || null, at } };
   } catch (error) {
     return faultOf(reasonOf(error, deadlineMs));
   }
@@ -75,17 +78,6 @@ export function pageUrl({ url, cursor: after, since }: PageQuery): string {
 }
 
 const faultOf = (problem: string): { fault: PageFault } => ({ fault: { problem, isRefused: false } });
-
-function pageOf(bytes: Uint8Array): Omit<SourcePage, "at"> | undefined {
-  try {
-    const { servers, metadata } = answer.parse(
-      JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes)),
-    );
-    return { entries: servers, nextCursor: metadata?.nextCursor || null };
-  } catch {
-    return undefined;
-  }
-}
 
 function timeOf(date: string | null): number | null {
   const time = Date.parse(date ?? "");

@@ -1,6 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import { unauthenticated, type ActorOrigin } from "../audit/event.ts";
+import { throttle, type Throttle } from "../platform/bounded-map.ts";
 import type { Db } from "../platform/db.ts";
 import { addressRange, canonicalAddress } from "../platform/ip.ts";
 import { instant } from "../platform/sql.ts";
@@ -65,13 +66,16 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const MAX_NOTED = 5_000;
 
-/** What this isolate has written down of the use of views. */
+/** How often this isolate writes down the use of views. */
 export interface UseMemory {
-  minutes: Map<string, number>;
-  hours: Map<string, number>;
+  minutes: Throttle;
+  hours: Throttle;
 }
 
-export const useMemory = (): UseMemory => ({ minutes: new Map(), hours: new Map() });
+export const useMemory = (): UseMemory => ({
+  minutes: throttle(MAX_NOTED, MINUTE_MS),
+  hours: throttle(MAX_NOTED, HOUR_MS),
+});
 
 /**
  * Writes down that a view is used: its last use at most once a minute, and in the audit log once an hour for each address. Undefined when
@@ -83,8 +87,8 @@ export function noteUse(
   { view, from, block }: { view: Pick<ViewAccess, "id" | "tenantId">; from: ActorOrigin; block: string },
   now: number,
 ): Promise<unknown> | undefined {
-  const isFirstOfMinute = isDue(minutes, view.id, MINUTE_MS, now);
-  const isFirstOfHour = isDue(hours, `${view.id} ${block}`, HOUR_MS, now);
+  const isFirstOfMinute = minutes.passes(view.id, now);
+  const isFirstOfHour = hours.passes(`${view.id} ${block}`, now);
   if (!isFirstOfMinute && !isFirstOfHour) return undefined;
   return Promise.resolve(
     db.execute(sql`
@@ -99,11 +103,4 @@ export function noteUse(
         from: sql`(select ${view.tenantId}::text as tenant_id, ${view.id}::text as target where ${isFirstOfHour}::boolean)`,
       })}`),
   );
-}
-
-function isDue(noted: Map<string, number>, key: string, everyMs: number, now: number): boolean {
-  if (now - (noted.get(key) ?? -Infinity) < everyMs) return false;
-  if (noted.size >= MAX_NOTED) noted.clear();
-  noted.set(key, now);
-  return true;
 }

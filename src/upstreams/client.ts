@@ -8,6 +8,7 @@ import {
   type ServerCapabilities,
 } from "@modelcontextprotocol/client";
 import * as z from "zod/v4";
+import { expiringMap } from "../platform/bounded-map.ts";
 import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
 import type { Upstream } from "./servers.ts";
 
@@ -58,12 +59,11 @@ const anyResult = z.looseObject({});
  * call to a 2026-07-28 server is one HTTP request.
  */
 export function upstreamConnector(outbound: Outbound, now: () => number = Date.now): ConnectUpstream {
-  const verdicts = new Map<string, { prior: PriorDiscovery; at: number }>();
+  const verdicts = expiringMap<PriorDiscovery>(MAX_VERDICTS, VERDICT_MS);
 
   return async (upstream, caller) => {
     const key = `${upstream.id} ${upstream.url}`;
-    const known = verdicts.get(key);
-    const prior = known && now() - known.at < VERDICT_MS ? known.prior : undefined;
+    const prior = verdicts.get(key, now());
     const client = new Client(
       { name: "mcp-registry-gateway", version: "1" },
       {
@@ -85,8 +85,7 @@ export function upstreamConnector(outbound: Outbound, now: () => number = Date.n
     }
     if (!prior) {
       const discover = client.getDiscoverResult();
-      if (verdicts.size >= MAX_VERDICTS) verdicts.clear();
-      verdicts.set(key, { prior: discover ? { kind: "modern", discover } : { kind: "legacy" }, at: now() });
+      verdicts.set(key, discover ? { kind: "modern", discover } : { kind: "legacy" }, now());
     }
     return connection(upstream, client);
   };

@@ -1,4 +1,5 @@
 import { and, asc, eq, ilike, or } from "drizzle-orm";
+import { expiringMap } from "../platform/bounded-map.ts";
 import type { Db } from "../platform/db.ts";
 import { upstreamServer } from "./schema.ts";
 
@@ -32,19 +33,17 @@ export interface UpstreamDirectory {
 }
 
 export function upstreamDirectory(db: Pick<Db, "select">, now: () => number = Date.now): UpstreamDirectory {
-  const known = new Map<string, { list: Upstream[]; at: number; epoch: number | undefined }>();
+  const known = expiringMap<{ list: Upstream[]; epoch: number | undefined }>(MAX_TENANTS, FRESH_MS);
   return {
     enabled: async (tenantId, epoch) => {
-      const cached = known.get(tenantId);
-      const isOfEpoch = epoch === undefined || cached?.epoch === epoch;
-      if (cached && isOfEpoch && now() - cached.at < FRESH_MS) return cached.list;
+      const cached = known.get(tenantId, now());
+      if (cached && (epoch === undefined || cached.epoch === epoch)) return cached.list;
       const list = await db
         .select(columns)
         .from(upstreamServer)
         .where(and(eq(upstreamServer.tenantId, tenantId), eq(upstreamServer.enabled, true)))
         .orderBy(asc(upstreamServer.slug));
-      if (known.size >= MAX_TENANTS) known.clear();
-      known.set(tenantId, { list, at: now(), epoch });
+      known.set(tenantId, { list, epoch }, now());
       return list;
     },
   };

@@ -1,6 +1,7 @@
 import { rotatedCookies } from "../auth/cookie-rotation.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress } from "../platform/http.ts";
+import { parseObject } from "../platform/json.ts";
 import { errorFields } from "../platform/log.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 
@@ -35,7 +36,7 @@ export async function requestAuth(
   const init = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
   const answer = await send(deps, new Request(`${deps.config.BASE_URL}/api/auth${path}`, init));
   for (const cookie of answer.headers.getSetCookie()) c.header("set-cookie", cookie, { append: true });
-  const answered = parseObject(await answer.text());
+  const answered = parseObject(await answer.text()) ?? {};
   return {
     status: answer.status,
     body: answered,
@@ -69,15 +70,6 @@ function copy(headers: Headers, name: string, value: string | null | undefined):
 function waitSeconds(header: string | null): number {
   const seconds = Number(header);
   return Number.isInteger(seconds) && seconds > 0 && seconds <= 86_400 ? seconds : DEFAULT_WAIT_SECONDS;
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
 }
 
 /** A text member of an answer, or undefined. */

@@ -1,4 +1,4 @@
-import { readLinkToken } from "../auth/link-token.ts";
+import { addressLink } from "../auth/link-token.ts";
 import { requestAuth } from "./auth-request.ts";
 import { dashboardPage } from "./dashboard.tsx";
 import type { PageContext, WebDeps } from "./deps.ts";
@@ -15,8 +15,8 @@ const PATH = "/dashboard/account";
 export function showConfirmAddress(deps: WebDeps) {
   return async (c: PageContext) => {
     const token = c.req.query("token") ?? "";
-    const claims = await readLinkToken(deps.config.BETTER_AUTH_SECRETS, "address", token, Date.now());
-    if (!claims || claims.address === null) return uselessLinkPage(c);
+    const claims = await addressLink.read(deps.config.BETTER_AUTH_SECRETS, token, Date.now());
+    if (!claims) return uselessLinkPage(c);
     const person = await signedIn(c, deps, { fresh: true });
     if (!person) return signInFirstPage(c, deps);
     if (person.userId !== claims.userId) return uselessLinkPage(c);

@@ -1,11 +1,14 @@
-import { equalsInConstantTime, hmac } from "../platform/crypto.ts";
+import { z } from "zod";
+import { readText } from "../platform/body.ts";
+import { signed } from "../platform/signed.ts";
 
 const MAX_FORM_BYTES = 65_536;
 const FORM_SECONDS = 3600;
 const CONSENT_SECONDS = 600;
 const FORM_MEDIA_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 const COOKIE_VALUE = /^[\w-]{22}$/;
-const TOKEN = /^(\d{10,11})\.([\w-]{43})$/;
+/** Says nothing but that we made it, when, for this form and this cookie. */
+const formToken = signed("form", z.null());
 
 /** Name of the hidden field that carries the token. */
 export const TOKEN_FIELD = "form";
@@ -19,15 +22,15 @@ export const formCookieName = (secure: boolean) => (secure ? "__Host-mrg.form" :
 export const isFormCookie = (value: string | undefined): value is string =>
   value !== undefined && COOKIE_VALUE.test(value);
 
-/** The field half: `expiry.mac`, bound to the cookie and to one form. `now` is in milliseconds, the expiry in seconds. */
+/** The field half, bound to the cookie and to one form. `now` is in milliseconds. */
 export async function issueFormToken(
   secrets: readonly string[],
   cookie: string,
   purpose: string,
   now: number,
 ): Promise<string> {
-  const expiry = Math.floor(now / 1000) + (purpose === "consent" ? CONSENT_SECONDS : FORM_SECONDS);
-  return `${expiry}.${await mac(secrets[0] ?? "", cookie, purpose, String(expiry))}`;
+  const seconds = purpose === "consent" ? CONSENT_SECONDS : FORM_SECONDS;
+  return formToken.sign(secrets, null, now + seconds * 1000, [purpose, cookie]);
 }
 
 /** Whether a token belongs to this cookie and form and is still good, under any of the configured secrets. */
@@ -38,16 +41,8 @@ export async function isFormToken(
   token: string,
   now: number,
 ): Promise<boolean> {
-  const [, expiry, given] = TOKEN.exec(token) ?? [];
-  if (expiry === undefined || given === undefined || Number(expiry) * 1000 <= now) return false;
-  for (const secret of secrets) {
-    if (equalsInConstantTime(given, await mac(secret, cookie, purpose, expiry))) return true;
-  }
-  return false;
+  return (await formToken.read(secrets, token, now, [purpose, cookie])) !== undefined;
 }
-
-const mac = (secret: string, cookie: string, purpose: string, expiry: string) =>
-  hmac(secret, ["form", purpose, cookie, expiry].join("\n"));
 
 /**
  * Whether a post comes from one of our own pages. They are sent with `Referrer-Policy: no-referrer`, under which browsers write
@@ -76,25 +71,11 @@ export async function acceptForm(
 ): Promise<{ fields: URLSearchParams } | { refusal: FormRefusal }> {
   if (!isOwnForm(request.headers, origin)) return { refusal: "foreign" };
   if (!FORM_MEDIA_TYPE.test(request.headers.get("content-type") ?? "")) return { refusal: "media_type" };
-  const text = await textAtMost(request, MAX_FORM_BYTES);
-  if (text === undefined) return { refusal: "too_large" };
-  const fields = new URLSearchParams(text);
+  const body = await readText(request, MAX_FORM_BYTES);
+  if ("refusal" in body) return { refusal: "too_large" };
+  const fields = new URLSearchParams(body.text);
   const token = fields.get(TOKEN_FIELD) ?? "";
   if (!isFormCookie(cookie) || !(await isFormToken(secrets, cookie, purpose, token, now)))
     return { refusal: "expired" };
   return { fields };
-}
-
-/** The body, or undefined as soon as it exceeds the limit: a false Content-Length does not matter. */
-async function textAtMost(request: Request, limit: number): Promise<string | undefined> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) return undefined;
-  const decoder = new TextDecoder();
-  let text = "";
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > limit) return undefined;
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -2,7 +2,7 @@ import type { Hono, MiddlewareHandler } from "hono";
 import { localBuckets } from "../limits/local.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress } from "../platform/http.ts";
-import { addressBlock } from "../platform/ip.ts";
+import { visitorKey } from "../platform/ip.ts";
 import type { PageEnv, WebDeps } from "./deps.ts";
 import { postGateway, postStatus, postVisibility } from "./registry-actions.ts";
 import { showPublicRegistry, showRegistry } from "./registry-list.tsx";
@@ -35,9 +35,7 @@ export function addRegistryPages(
 function limitAddresses(): MiddlewareHandler<PageEnv> {
   const buckets = localBuckets(MAX_ADDRESSES);
   return async (c, next) => {
-    const address = clientAddress(c.req.raw.headers);
-    const block = (address === null ? undefined : addressBlock(address)) ?? "unknown";
-    const taken = buckets.take(block, LOOKING, Date.now());
+    const taken = buckets.take(visitorKey(clientAddress(c.req.raw.headers)), LOOKING, Date.now());
     if (taken.taken) return next();
     const seconds = String(Math.max(1, Math.ceil(taken.retryMs / 1000)));
     throw new AppError("rate_limited", `Too many requests come from your network. Go on in ${seconds} seconds.`, {

@@ -1,4 +1,5 @@
 import type { FC } from "hono/jsx";
+import { parseJson } from "../platform/json.ts";
 import { checkDefinition, CURRENT_SCHEMA, type DefinitionCheck } from "../registry/definition.ts";
 import { listNamespaces } from "../registry/namespaces.ts";
 import type { DefinitionProblem } from "../registry/problem.ts";
@@ -51,10 +52,8 @@ export function postPublish(deps: WebDeps) {
 }
 
 function check(text: string, allow: readonly string[]): DefinitionCheck {
-  let input: unknown;
-  try {
-    input = JSON.parse(text);
-  } catch {
+  const input = parseJson(text);
+  if (input === undefined) {
     const problem =
       text.trim() === ""
         ? "Paste the server.json here."

@@ -1,4 +1,4 @@
-import { readLinkToken } from "../auth/link-token.ts";
+import { resetLink } from "../auth/link-token.ts";
 import { requestAuth } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 import { Form } from "./fields.tsx";
@@ -19,7 +19,7 @@ export function showResetPassword(deps: WebDeps) {
   return async (c: PageContext) => {
     const parameters = new URL(c.req.url).searchParams;
     const token = parameters.get("token") ?? "";
-    const claims = await readLinkToken(deps.config.BETTER_AUTH_SECRETS, "reset", token, Date.now());
+    const claims = await resetLink.read(deps.config.BETTER_AUTH_SECRETS, token, Date.now());
     return claims ? resetPage(c, deps, { token, next: parameters.get("next") }) : usedLinkPage(c, deps);
   };
 }

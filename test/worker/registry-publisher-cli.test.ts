@@ -323,7 +323,7 @@ describe("a publisher token", () => {
     namespace: string,
     expiresAt = Date.now() + 60_000,
     secrets = config.BETTER_AUTH_SECRETS,
-  ) => signPublisherToken(secrets, { grants: [{ tenantId, namespace }], subject: namespace, method: "dns", expiresAt });
+  ) => signPublisherToken(secrets, { grants: [{ tenantId, namespace }], subject: namespace, method: "dns" }, expiresAt);
 
   it("C18: is no credential anywhere else, and no other credential is one", async () => {
     const { tenantId, id } = await newUser();

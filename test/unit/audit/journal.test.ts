@@ -242,8 +242,8 @@ describe("what calls have used", () => {
     await journal.flush();
     expect(statements.map(quotasOf)).toEqual([
       [
-        { chain_id: "chain-1", period: "2027-01", used: 3 },
         { chain_id: "chain-2", period: "2027-01", used: 9 },
+        { chain_id: "chain-1", period: "2027-01", used: 3 },
       ],
     ]);
     expect(statements[0]?.sql).toContain("do update set used = greatest(q.used, excluded.used)");

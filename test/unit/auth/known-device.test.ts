@@ -45,13 +45,13 @@ describe("the cookie of a known browser", () => {
 
 describe("the mark of a browser on a link", () => {
   it("I13: fits the link and the browser that it was made for, under any of the secrets", async () => {
-    const mark = await markOf("older secret", "token", "cookie");
+    const mark = await markOf(["older secret"], "token", "cookie");
     expect(await isMarked(SECRETS, "token", "cookie", mark)).toBe(true);
     for (const [token, cookie, given] of [
       ["other", "cookie", mark],
       ["token", "other", mark],
       ["token", undefined, mark],
-      ["token", "", await markOf("older secret", "token", "")],
+      ["token", "", await markOf(["older secret"], "token", "")],
       ["token", "cookie", undefined],
       ["token", "cookie", ""],
     ] as const)

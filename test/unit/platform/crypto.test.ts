@@ -1,26 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { base64url, equalsInConstantTime, hmac, randomToken, sha256 } from "../../../src/platform/crypto.ts";
-
-describe("base64url", () => {
-  it.each([
-    ["", ""],
-    ["f", "Zg"],
-    ["fo", "Zm8"],
-    ["foobar", "Zm9vYmFy"],
-  ])("encodes %j as RFC 4648 §10 does, without padding", (text, encoded) => {
-    expect(base64url(new TextEncoder().encode(text))).toBe(encoded);
-  });
-
-  it("is what other implementations make of any bytes", () => {
-    fc.assert(
-      fc.property(fc.uint8Array(), (bytes) => {
-        expect(base64url(bytes)).toBe(Buffer.from(bytes).toString("base64url"));
-      }),
-      { seed: 1 },
-    );
-  });
-});
+import { equalsInConstantTime, hmac, randomToken, sha256 } from "../../../src/platform/crypto.ts";
 
 describe("SHA-256", () => {
   it.each([
@@ -35,7 +15,7 @@ describe("SHA-256", () => {
 describe("HMAC-SHA-256", () => {
   it("is the value of RFC 4231 §4.3", async () => {
     const expected = Buffer.from("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843", "hex");
-    expect(await hmac("Jefe", "what do ya want for nothing?")).toBe(expected.toString("base64url"));
+    expect(await hmac("Jefe", "what do ya want for nothing?")).toEqual(new Uint8Array(expected));
   });
 });
 

@@ -72,7 +72,7 @@ describe("a signature", () => {
 describe("the claim of a namespace", () => {
   it("is of one tenant and one namespace, and outlives a rotation of the secret", async () => {
     const place = { tenantId: "t1", namespace: "com.example" };
-    const line = await claimText("old", "t1", "com.example");
+    const line = await claimText(["old"], "t1", "com.example");
     expect(await hasClaim(["new", "old"], ["x", line], place)).toBe(true);
     expect(await hasClaim(["new"], [line], place)).toBe(false);
     expect(await hasClaim(["old"], [line], { ...place, tenantId: "t2" })).toBe(false);

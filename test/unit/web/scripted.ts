@@ -1,4 +1,4 @@
-import { hmac } from "../../../src/platform/crypto.ts";
+import { createHmac } from "node:crypto";
 import { browser } from "./browser.ts";
 import type { WebDeps } from "../../../src/web/deps.ts";
 import { web } from "../../../src/web/pages.tsx";
@@ -82,7 +82,7 @@ export async function signedQuery(
     ...parameters,
   });
   query.sort();
-  query.set("sig", (await hmac(secret, query.toString())).replaceAll("-", "+").replaceAll("_", "/").concat("="));
+  query.set("sig", createHmac("sha256", secret).update(query.toString()).digest("base64"));
   return query.toString();
 }
 
