@@ -7,6 +7,7 @@ import { recordMemory } from "./access/memory.ts";
 import { strangers } from "./access/strangers.ts";
 import { drain } from "./audit/drain.ts";
 import { createJournal } from "./audit/journal.ts";
+import { createTally } from "./audit/tally.ts";
 import type { Auth } from "./auth/auth.ts";
 import { mailer } from "./auth/mail.ts";
 import { discoverOidc } from "./auth/oidc.ts";
@@ -82,6 +83,7 @@ export function createServices(config: Config) {
     }
   };
   const journal = createJournal({ db, runScript, background, wait, now, log });
+  const tally = createTally(journal.record);
 
   const memory = recordMemory(MAX_RECORDS);
   const local = localBuckets(MAX_LOCAL_BUCKETS);
@@ -124,6 +126,9 @@ export function createServices(config: Config) {
       signingKeys: keys,
       sendMail,
       log,
+      journal,
+      tally,
+      now,
       background,
       generateApiKey: () => generateApiKey("live"),
       keyStartLength: KEY_START_LENGTH,

@@ -30,6 +30,22 @@ export const AUDIT_EVENTS = {
   "registry.source_added": "A registry to mirror was added.",
   "registry.source_changed": "The settings of a mirrored registry were changed.",
   "registry.source_removed": "A mirrored registry was removed.",
+  // account, session
+  "account.created": "An account was opened.",
+  "account.email_verified": "The email address of an account was confirmed.",
+  "account.signed_in": "A person signed in.",
+  "account.sign_in_refused": "A sign-in was refused, recorded at most once a minute for each account or address block.",
+  "account.signed_out": "A person signed out.",
+  "session.ended": "A session was ended from elsewhere.",
+  "account.password_changed": "A person changed their password.",
+  "account.password_reset_requested":
+    "A link to reset a password was asked for, recorded at most once a minute for each account or address block.",
+  "account.password_reset": "A password was replaced through a link in a mail.",
+  "account.email_change_requested": "A person asked to change their email address.",
+  "account.email_changed": "The email address of an account was changed.",
+  "account.provider_linked": "A sign-in provider was linked to an account.",
+  "account.provider_unlinked": "A sign-in provider was unlinked from an account.",
+  "account.deleted": "An account was deleted.",
 } as const satisfies Record<string, string>;
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS;

@@ -4,6 +4,7 @@ import { deleteSessionCookie, setSessionCookie } from "better-auth/cookies";
 import * as z from "zod";
 import { errorFields } from "../platform/log.ts";
 import { addressChangedMail, NEW_ADDRESS_SECONDS, newAddressMail, passwordChangedMail } from "./account-mails.ts";
+import { accountEvent, personActor } from "./account-trail.ts";
 import { findAccount, replaceAddress, replacePassword, type Account } from "./accounts.ts";
 import type { AuthDeps } from "./deps.ts";
 import { accountState, addressLink } from "./link-token.ts";
@@ -24,6 +25,11 @@ const refusal = (code: string, message: string) => new APIError("BAD_REQUEST", {
 export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
   const { config, db, background } = deps;
   const secrets = config.BETTER_AUTH_SECRETS;
+
+  const changedBy = ({ session }: { session: { id: string; userId: string } }) => ({
+    actor: personActor(session.userId, session.id),
+    now: deps.now(),
+  });
 
   /** The person goes on in this browser, with a session that nobody else can have. */
   async function signInAgain(ctx: GenericEndpointContext, userId: string): Promise<void> {
@@ -73,7 +79,8 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
             currentPassword,
           );
           const hash = await password.hash(newPassword);
-          if (!(await replacePassword(db, account, hash, { provesAddress: false })))
+          const event = "account.password_changed" as const;
+          if (!(await replacePassword(db, account, hash, { event, ...changedBy(ctx.context.session) })))
             throw refusal("INVALID_PASSWORD", "The password was changed a moment ago.");
           await signInAgain(ctx, account.id);
           background(deps.sendMail(passwordChangedMail(config.BASE_URL, account.email)));
@@ -95,6 +102,9 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
           if (address === account.email) throw refusal("SAME_ADDRESS", "This is the address of the account.");
           const allowed = await mayMail(deps, "address", address);
           const taken = await findAccount(db, { email: address });
+          // Whether the address is taken is not in the entry either: the person may read it.
+          const { actor, now } = changedBy(session);
+          deps.journal.record(accountEvent(account.id, { event: "account.email_change_requested", actor }, now));
           if (allowed && !taken) background(mailConfirmation(account, address));
           return ctx.json({ status: true });
         },
@@ -108,7 +118,13 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
           if (!claims || claims.userId !== ctx.context.session.user.id) throw invalid;
           const account = await findAccount(db, { id: claims.userId });
           if (!account || (await accountState(account)) !== claims.state) throw invalid;
-          const changed = await replaceAddress(db, account, claims.address, config.ADMIN_EMAILS);
+          const changed = await replaceAddress(
+            db,
+            account,
+            claims.address,
+            config.ADMIN_EMAILS,
+            changedBy(ctx.context.session),
+          );
           if (!changed) throw invalid;
           if (changed === "taken") throw refusal("ADDRESS_TAKEN", "This address cannot be used.");
           await deps.stopCredentials({ keyHashes: [], grantIds: changed.grants });

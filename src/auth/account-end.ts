@@ -2,12 +2,14 @@ import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import { deleteSessionCookie } from "better-auth/cookies";
 import * as z from "zod";
+import { personActor } from "./account-trail.ts";
+import type { ChangedBy } from "./accounts.ts";
 import { accountExists, deleteAccount, holdingsOf, type AccountHoldings } from "./delete-account.ts";
 import type { AuthDeps } from "./deps.ts";
 import { ownSession } from "./own-session.ts";
 import { accountWithPassword } from "./proved-password.ts";
 
-type EndDeps = Pick<AuthDeps, "db" | "redis" | "background" | "stopCredentials" | "resumeGrants">;
+type EndDeps = Pick<AuthDeps, "db" | "redis" | "background" | "stopCredentials" | "resumeGrants" | "now">;
 
 const lastOwner = (organizations: readonly string[]) =>
   new APIError("CONFLICT", {
@@ -23,13 +25,13 @@ const lastOwner = (organizations: readonly string[]) =>
 export function accountEnd(deps: EndDeps): BetterAuthPlugin {
   const { db, stopCredentials, resumeGrants } = deps;
 
-  async function end(userId: string): Promise<void> {
+  async function end(userId: string, by: ChangedBy): Promise<void> {
     const known = await holdingsOf(db, userId);
     if (known.orphans.length > 0) throw lastOwner(known.orphans);
     let ended: Awaited<ReturnType<typeof deleteAccount>>;
     try {
       await stopCredentials(known);
-      ended = await deleteAccount(db, userId);
+      ended = await deleteAccount(db, userId, by);
     } catch (error) {
       // An answer may be lost while the statement stands; when nobody can say, nothing is let in again.
       if (!(await accountExists(db, userId))) return;
@@ -59,7 +61,7 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
           if (ctx.body.email.trim().toLowerCase() !== session.user.email)
             throw new APIError("BAD_REQUEST", { code: "ADDRESS_MISMATCH", message: "Enter the account's address." });
           const account = await accountWithPassword(deps, password.verify, session.user.id, ctx.body.password);
-          await end(account.id);
+          await end(account.id, { actor: personActor(account.id, session.session.id), now: deps.now() });
           deleteSessionCookie(ctx);
           return ctx.json({ status: true });
         },

@@ -1,6 +1,7 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { accountChanges } from "./account-changes.ts";
 import { accountEnd } from "./account-end.ts";
+import { accountEvents } from "./account-events.ts";
 import { addressProof } from "./address-proof.ts";
 import type { AuthDeps } from "./deps.ts";
 import { loginBackoff } from "./login-backoff.ts";
@@ -9,6 +10,7 @@ import { unfinishedSignUp } from "./unfinished-sign-up.ts";
 
 /** What this gateway asks of accounts beyond Better Auth: each a plugin with hooks, or with endpoints in place of Better Auth's. */
 export const accountPlugins = (deps: AuthDeps): BetterAuthPlugin[] => [
+  accountEvents(deps),
   loginBackoff(deps),
   unfinishedSignUp(deps),
   addressProof(deps),

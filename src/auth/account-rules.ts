@@ -1,13 +1,16 @@
 import type { BetterAuthOptions } from "better-auth";
+import { generateId } from "better-auth";
 import { APIError } from "better-auth/api";
+import { personActor } from "./account-trail.ts";
 import type { AuthDeps } from "./deps.ts";
 import { unverifiedByProvider } from "./providers.ts";
 import { isInvited } from "./invitations.ts";
 import { maySignUp, userProblem } from "./sign-up.ts";
-import { ensurePersonalTenant } from "./tenants.ts";
+import { signInMethod } from "./sign-in-outcome.ts";
+import { ensurePersonalTenant, type ArrivalEntry } from "./tenants.ts";
 
 /** What holds for every account and session, whichever way it is made. */
-export function accountRules({ config, db }: Pick<AuthDeps, "config" | "db">) {
+export function accountRules({ config, db, now }: Pick<AuthDeps, "config" | "db" | "now">) {
   return {
     user: {
       create: {
@@ -26,8 +29,16 @@ export function accountRules({ config, db }: Pick<AuthDeps, "config" | "db">) {
             });
           }
         },
-        after: async (user) => {
-          await ensurePersonalTenant(db, user.id, config.ADMIN_EMAILS);
+        after: async (user, context) => {
+          const administrator = context?.context.session?.session;
+          const actor = administrator ? personActor(administrator.userId, administrator.id) : personActor(user.id);
+          const method = signInMethod(context?.path, context?.params?.["id"]) ?? "administrator";
+          await ensurePersonalTenant(db, user.id, config.ADMIN_EMAILS, {
+            event: "account.created",
+            actor,
+            method,
+            now: now(),
+          });
         },
       },
       update: {
@@ -39,11 +50,23 @@ export function accountRules({ config, db }: Pick<AuthDeps, "config" | "db">) {
     },
     session: {
       create: {
-        before: async (session) => {
-          const tenant = await ensurePersonalTenant(db, session.userId, config.ADMIN_EMAILS);
-          return { data: { ...session, activeOrganizationId: tenant } };
+        // Runs after the framework's own rules have let the person in: only the row of the session is still to be written. It gets its
+        // id here, so that the entry of the sign-in names it.
+        before: async (session, context) => {
+          const id = generateId();
+          const method = signInMethod(context?.path, context?.params?.["id"]);
+          const entry = method === undefined ? undefined : signedIn(session.userId, id, method, now());
+          const tenant = await ensurePersonalTenant(db, session.userId, config.ADMIN_EMAILS, entry);
+          return { data: { ...session, id, activeOrganizationId: tenant } };
         },
       },
     },
   } satisfies BetterAuthOptions["databaseHooks"];
 }
+
+const signedIn = (userId: string, sessionId: string, method: string, now: number): ArrivalEntry => ({
+  event: "account.signed_in",
+  actor: personActor(userId, sessionId),
+  method,
+  now,
+});

@@ -1,5 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
-import { systemRole } from "../identity/standing.ts";
+import { changeEntry } from "../audit/entry.ts";
+import type { Actor } from "../audit/event.ts";
+import { personalTenantId, systemRole } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import type { Scope } from "./scopes.ts";
 
@@ -13,6 +15,12 @@ export interface Account {
 }
 
 const NOW = sql`now() at time zone 'utc'`;
+
+/** Who changes an account, and when (epoch milliseconds), for the audit entry that the statement of the change writes. */
+export interface ChangedBy {
+  actor: Actor;
+  now: number;
+}
 
 /** The account with an id or an address (lower case). One statement. */
 export async function findAccount(
@@ -29,14 +37,16 @@ export async function findAccount(
 
 /**
  * Gives an account another password, as long as it still has the one that was read, and ends its sessions: one statement, one winner.
- * Whoever got here through a mail has proved the address. False when somebody was faster.
+ * Whoever resets it got here through a mail and has proved the address. False when somebody was faster.
  */
 export async function replacePassword(
   db: Pick<Db, "execute">,
   { id, email, password }: Account,
   to: string,
-  { provesAddress }: { provesAddress: boolean },
+  { event, actor, now }: ChangedBy & { event: "account.password_changed" | "account.password_reset" },
 ): Promise<boolean> {
+  const tenant = sql`${personalTenantId(id)}`;
+  const entry = { actor, now, tenant, target: sql`id` };
   const { rows } = await db.execute<{ done: boolean }>(sql`
     with holder as (
       select id from "user" where id = ${id} and email = ${email} for update
@@ -53,15 +63,22 @@ export async function replacePassword(
       select id from changed union all select user_id from made
     ), proved as (
       update "user" set email_verified = true, updated_at = ${NOW}
-      where ${provesAddress}::boolean and not email_verified and id in (select id from done)
+      where ${event === "account.password_reset"}::boolean and not email_verified and id in (select id from done) returning id
     ), ended as (
-      delete from session where user_id in (select id from done)
+      delete from session where user_id in (select id from done) returning id
+    ), recorded as (
+      ${changeEntry({ ...entry, event, from: sql`done`, detail: { sql: ENDED_SESSIONS } })}
+    ), recorded_proof as (
+      ${changeEntry({ ...entry, event: "account.email_verified", from: sql`proved`, detail: { method: "reset" } })}
     )
     select exists (select 1 from done) as done`);
   return rows[0]?.done === true;
 }
 
 const ADMIN_SCOPE: Scope = "admin";
+
+/** Over the rows that a statement has named `ended`: how many sessions it ended. */
+const ENDED_SESSIONS = sql`jsonb_build_object('sessions_ended', (select count(*) from ended))`;
 
 /** What a change of address ended. */
 export interface AddressChange {
@@ -78,8 +95,18 @@ export async function replaceAddress(
   { id, email, password }: Account,
   to: string,
   adminEmails: readonly string[],
+  { actor, now }: ChangedBy,
 ): Promise<AddressChange | "taken" | undefined> {
   const administers = adminEmails.includes(to);
+  const entry = changeEntry({
+    event: "account.email_changed",
+    actor,
+    now,
+    from: sql`changed`,
+    tenant: sql`${personalTenantId(id)}`,
+    target: sql`id`,
+    detail: { sql: ENDED_SESSIONS },
+  });
   try {
     const { rows } = await db.execute<{ done: boolean; grants: string[] }>(sql`
       with changed as (
@@ -88,7 +115,9 @@ export async function replaceAddress(
           select a.password from account a where a.user_id = u.id and a.provider_id = 'credential' and a.account_id = u.id limit 1)
         returning u.id
       ), ended as (
-        delete from session where user_id in (select id from changed)
+        delete from session where user_id in (select id from changed) returning id
+      ), recorded as (
+        ${entry}
       )
       select exists (select 1 from changed) as done,
         ${listOf(sql`${liveGrants(sql`select id from changed where not ${administers}::boolean`)} and ${ADMIN_SCOPE} = any(scopes)`)} as grants`);

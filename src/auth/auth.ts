@@ -6,6 +6,7 @@ import { admin } from "better-auth/plugins/admin";
 import { organization } from "better-auth/plugins/organization";
 import { NEW_USER_STANDING } from "../identity/standing.ts";
 import { VERIFICATION_SECONDS } from "./account-mails.ts";
+import { runAuthRequest } from "./account-trail.ts";
 import { accountPlugins } from "./account-plugins.ts";
 import { accountRules } from "./account-rules.ts";
 import { sendVerification, sendVerificationAgain } from "./address-proof.ts";
@@ -120,7 +121,12 @@ export type Auth = ReturnType<typeof createAuth>;
 /** Builds the instance; await its `$context` before use. Costs about 10 ms of CPU and no round trip, so each isolate does it once. */
 export function createAuth(deps: AuthDeps) {
   const auth = betterAuth(authOptions(deps));
-  return { ...auth, handler: (request: Request) => withoutSessionFaults(() => auth.handler(request)) };
+  return {
+    ...auth,
+    /** Answers a request under our request id, which the audit log keeps. */
+    handler: (request: Request, requestId: string) =>
+      runAuthRequest(request, requestId, () => withoutSessionFaults(() => auth.handler(request))),
+  };
 }
 
 /** Better Auth wants a stable number for each secret; it is stored beside what the secret encrypts and says nothing about it. */

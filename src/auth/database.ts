@@ -2,6 +2,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { BetterAuthOptions } from "better-auth";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { noteAccount } from "./account-trail.ts";
 import { polledDevice, redeemDevice } from "./device-codes.ts";
 import { readAhead } from "./read-ahead.ts";
 import { isResource } from "./resources.ts";
@@ -30,7 +31,10 @@ export function database(db: Db, origin: string) {
         if (query.model === "deviceCode" && query.where[0]?.field === "deviceCode" && typeof identifier === "string")
           return (await polledDevice(db, identifier)) as T | null;
         const read = await readAhead(db, query);
-        return read === undefined ? aboutModel(query.model, () => adapter.findOne<T>(query)) : (read as T | null);
+        if (read !== undefined) return read as T | null;
+        const found = await aboutModel(query.model, () => adapter.findOne<T>(query));
+        if (query.model === "user") noteAccount(found);
+        return found;
       },
       create: async <T extends Record<string, unknown>, R = T>(
         query: Parameters<typeof adapter.create<T, R>>[0],

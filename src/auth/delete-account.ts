@@ -1,7 +1,8 @@
 import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
 import { ownerRoleSql, personalTenantId } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
-import { listOf, liveGrants } from "./accounts.ts";
+import { listOf, liveGrants, type ChangedBy } from "./accounts.ts";
 
 /** What an account holds that outlives its row, in this or another store. */
 export interface AccountHoldings {
@@ -29,6 +30,7 @@ export async function holdingsOf(db: Pick<Db, "execute">, userId: string): Promi
 export async function deleteAccount(
   db: Pick<Db, "execute">,
   userId: string,
+  by: ChangedBy,
 ): Promise<AccountHoldings & { deleted: boolean }> {
   const { rows } = await db.execute<AccountHoldings & { deleted: boolean } & Record<string, unknown>>(sql`
     with members as (
@@ -52,6 +54,14 @@ export async function deleteAccount(
       delete from organization where id in (select id from alone)
     ), deleted as (
       delete from "user" where id in (select id from ending) returning id
+    ), recorded as (
+      ${changeEntry({
+        event: "account.deleted",
+        ...by,
+        from: sql`deleted`,
+        tenant: sql`${personalTenantId(userId)}`,
+        target: sql`id`,
+      })}
     )
     select exists (select 1 from deleted) as deleted, ${listOf(sql`select name from orphans`)} as orphans,
       ${listOf(sql`select key from keys`)} as "keyHashes", ${listOf(sql`select grant_id from grants`)} as "grantIds"`);

@@ -1,5 +1,6 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthMiddleware } from "better-auth/api";
+import { accountEvent, unknownActor } from "./account-trail.ts";
 import type { AuthDeps } from "./deps.ts";
 import { DEVICE_SECONDS, knownDevice, rememberAccount } from "./known-device.ts";
 import { addressHash, clearTries, takeTry } from "./password-tries.ts";
@@ -43,7 +44,9 @@ export function loginBackoff({
   redis,
   db,
   background,
-}: Pick<AuthDeps, "config" | "redis" | "db" | "background">): BetterAuthPlugin {
+  tally,
+  now,
+}: Pick<AuthDeps, "config" | "redis" | "db" | "background" | "tally" | "now">): BetterAuthPlugin {
   const secrets = config.BETTER_AUTH_SECRETS;
   const matcher = (context: { path?: string | undefined }) => context.path === SIGN_IN;
 
@@ -51,6 +54,13 @@ export function loginBackoff({
     const device = await knownDevice(secrets, ctx.getCookie(deviceCookie(ctx).name), address);
     const account = await addressHash(secrets, address);
     return device === undefined ? account : `${account}:${device}`;
+  }
+
+  /** Nobody has looked for the account yet, and a look would cost a statement: the entry names the bucket of the address. */
+  function noteWait(bucket: string): void {
+    const refused = { event: "account.sign_in_refused", outcome: "refused", code: "backed_off" } as const;
+    const detail = { method: "password" };
+    tally.count(accountEvent(undefined, { ...refused, actor: unknownActor(), target: bucket, detail }, now()));
   }
 
   return {
@@ -62,8 +72,11 @@ export function loginBackoff({
           handler: createAuthMiddleware(async (ctx) => {
             const { email, password } = (ctx.body ?? {}) as { email?: unknown; password?: unknown };
             if (typeof email !== "string" || typeof password !== "string") return;
-            const wait = await takeTry({ redis, db }, await bucketOf(ctx, email.toLowerCase()), Date.now());
-            if (wait > 0) throw tooManyTries(wait);
+            const bucket = await bucketOf(ctx, email.toLowerCase());
+            const wait = await takeTry({ redis, db }, bucket, now());
+            if (wait === 0) return;
+            noteWait(bucket);
+            throw tooManyTries(wait);
           }),
         },
       ],

@@ -2,6 +2,7 @@ import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import * as z from "zod";
 import { passwordChangedMail, RESET_SECONDS, resetMail } from "./account-mails.ts";
+import { accountEvent, personActor, unknownActor } from "./account-trail.ts";
 import { findAccount, replacePassword, type Account } from "./accounts.ts";
 import { addressToVerify } from "./address-proof.ts";
 import type { AuthDeps } from "./deps.ts";
@@ -10,7 +11,7 @@ import { rememberDevice } from "./login-backoff.ts";
 import { mayMail } from "./mail-allowance.ts";
 import { checkNewPassword } from "./new-password.ts";
 
-type ResetDeps = Pick<AuthDeps, "config" | "db" | "storage" | "sendMail" | "background">;
+type ResetDeps = Pick<AuthDeps, "config" | "db" | "storage" | "sendMail" | "background" | "tally" | "now">;
 
 const EVERYBODY_ACCEPTED = { status: true, message: "If there is an account with this address, it gets a mail." };
 
@@ -30,6 +31,12 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
     const claims = { userId: account.id, state: await accountState(account) };
     const token = await resetLink.sign(secrets, claims, Date.now() + RESET_SECONDS * 1000);
     await deps.sendMail(resetMail(config.BASE_URL, account.email, token, next));
+  }
+
+  /** Anybody can ask for a mail to anybody: each account, and each network without one, is written down once in a while. */
+  function noteRequest(userId: string | undefined): void {
+    const actor = userId === undefined ? unknownActor() : personActor(userId);
+    deps.tally.count(accountEvent(userId, { event: "account.password_reset_requested", actor }, deps.now()));
   }
 
   /** The account whose password a link lets its reader choose: of a mail about a lost one, or of one that asks to confirm the address. */
@@ -61,6 +68,7 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
           const email = ctx.body.email.toLowerCase();
           const allowed = await mayMail(deps, "reset", email);
           const account = await findAccount(db, { email });
+          noteRequest(account?.id);
           if (allowed && account) background(mailLink(account, ctx.body.redirectTo));
           return ctx.json(EVERYBODY_ACCEPTED);
         },
@@ -74,7 +82,9 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
           const account = await accountOf(token, ctx.context.secret);
           if (!account) throw invalidToken();
           const hash = await ctx.context.password.hash(newPassword);
-          if (!(await replacePassword(db, account, hash, { provesAddress: true }))) throw invalidToken();
+          const event = "account.password_reset" as const;
+          const entry = { event, actor: personActor(account.id), now: deps.now() };
+          if (!(await replacePassword(db, account, hash, entry))) throw invalidToken();
           await rememberDevice(ctx, secrets, account.email);
           if (account.verified) background(deps.sendMail(passwordChangedMail(config.BASE_URL, account.email)));
           return ctx.json({ status: true });

@@ -43,7 +43,7 @@ export function framework(
     if (NUL.some((nul) => search.includes(nul) || body?.includes(nul)))
       return oauthError(400, "invalid_request", "The request holds a NUL character.");
     const request = new Request(`${origin}${path}${search}`, { method, headers, body, redirect: "manual" });
-    const answer = await (await auth()).handler(request);
+    const answer = await (await auth()).handler(request, c.get("requestId"));
     if (answer.status < 500) return mended(answer);
     // Better Auth has logged what failed; its callers must not take a fault of ours for a refusal.
     log("error", "oauth.framework_failed", { requestId: c.get("requestId"), path, status: answer.status });

@@ -34,7 +34,8 @@ export async function requestAuth(
   copy(headers, "cf-connecting-ip", clientAddress(c.req.raw.headers));
   if (body) headers.set("content-type", "application/json");
   const init = body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers };
-  const answer = await send(deps, new Request(`${deps.config.BASE_URL}/api/auth${path}`, init));
+  const request = new Request(`${deps.config.BASE_URL}/api/auth${path}`, init);
+  const answer = await send(deps, request, c.get("requestId"));
   for (const cookie of answer.headers.getSetCookie()) c.header("set-cookie", cookie, { append: true });
   const answered = parseObject(await answer.text()) ?? {};
   return {
@@ -45,11 +46,11 @@ export async function requestAuth(
   };
 }
 
-async function send({ auth }: Pick<WebDeps, "auth">, request: Request): Promise<Response> {
+async function send({ auth }: Pick<WebDeps, "auth">, request: Request, requestId: string): Promise<Response> {
   const { pathname } = new URL(request.url);
   let answer: Response;
   try {
-    answer = await (await auth()).handler(request);
+    answer = await (await auth()).handler(request, requestId);
   } catch (error) {
     throw unavailable(`${pathname} failed: ${JSON.stringify(errorFields(error))}`);
   }

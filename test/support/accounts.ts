@@ -1,5 +1,7 @@
 // Accounts as people open and use them: the pages of the login, the mailbox, and what is stored.
 import { sql } from "drizzle-orm";
+import { unauthenticated } from "../../src/audit/event.ts";
+import type { ChangedBy } from "../../src/auth/accounts.ts";
 import { pageOf, type FormBrowser, type Page, type Send } from "./browsing.ts";
 import { db, eventually, mailsTo, origin, request } from "./gateway.ts";
 import { AUTH, PASSWORD } from "./oauth.ts";
@@ -9,6 +11,12 @@ export const newEmail = (domain = "example.com") => `person-${crypto.randomUUID(
 
 export const userOf = async (email: string): Promise<Record<string, unknown> | undefined> =>
   (await db.execute(sql`select * from "user" where email = ${email}`)).rows[0];
+
+/** A person who changes their account now, for statements that are called without a request. */
+export const changedBy = (userId: string): ChangedBy => ({
+  actor: { ...unauthenticated({ requestId: "request-1", ip: null, userAgent: null }), userId },
+  now: Date.now(),
+});
 
 /** The tenants of which somebody is a member. */
 export const tenantsOf = async (email: string): Promise<Record<string, unknown>[]> =>

@@ -36,12 +36,22 @@ let hasJournal = false;
 const controls = (env as unknown as { TEST_CONTROLS: string }).TEST_CONTROLS;
 
 /** Sends a request to the Worker, from an address of its own unless the test gives one: no test meets another's limits. */
-export function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", randomAddress());
   hasJournal ||= /^\/(mcp|api\/v1)/.test(path);
-  return exports.default.fetch(new Request(`${origin}${path}`, { redirect: "manual", ...init, headers }));
+  const answer = await exports.default.fetch(new Request(`${origin}${path}`, { redirect: "manual", ...init, headers }));
+  hasJournal ||= isAboutAccounts(path, init.method, answer.status);
+  return answer;
 }
+
+const ACCOUNTS =
+  /^\/(sign-out|verify-email|forgot-password|dashboard\/(account|sessions))|^\/api\/auth\/(?!oauth2|sign-in)/;
+
+/** Whether a request has changed an account past our own statements, or was a sign-in that is refused. */
+const isAboutAccounts = (path: string, method: string | undefined, status: number) =>
+  path.startsWith("/api/auth/callback/") ||
+  (method === "POST" && (ACCOUNTS.test(path) || (/^\/(api\/auth\/)?sign-in/.test(path) && status >= 400)));
 
 function randomAddress(): string {
   const [a, b, c] = crypto.getRandomValues(new Uint8Array(3));

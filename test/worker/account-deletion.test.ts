@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { deleteAccount } from "../../src/auth/delete-account.ts";
 import { isSignedIn, postWithin, submitAccountForm } from "../support/account-forms.ts";
-import { confirmAddress, newEmail, postJson, signIn, signUp, userOf } from "../support/accounts.ts";
+import { changedBy, confirmAddress, newEmail, postJson, signIn, signUp, userOf } from "../support/accounts.ts";
 import { formBrowser, textOf, type FormBrowser } from "../support/browsing.ts";
 import { addUpstream, callTool, db, newKey, newUser, upstreams, withFault } from "../support/gateway.ts";
 import {
@@ -156,7 +156,7 @@ describe("the last owner of an organization", () => {
         [two, "owner"],
         [member, "member"],
       ]);
-      const ends = await Promise.allSettled([one, two].map(({ id }) => deleteAccount(db, id)));
+      const ends = await Promise.allSettled([one, two].map(({ id }) => deleteAccount(db, id, changedBy(id))));
       const values = ends.flatMap((end) => (end.status === "fulfilled" ? [end.value] : []));
       expect(values.filter(({ deleted }) => deleted)).toHaveLength(1);
       for (const { deleted, orphans } of values) expect(orphans).toEqual(deleted ? [] : [team.name]);

@@ -1,7 +1,10 @@
 import { sql } from "drizzle-orm";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { formBrowser, pageOf, type FormBrowser } from "../support/browsing.ts";
+import { entriesFrom, entriesOf, inShort } from "../support/account-audit.ts";
+import { postWithin } from "../support/account-forms.ts";
+import { userOf } from "../support/accounts.ts";
+import { formBrowser, newAddress, pageOf, type FormBrowser } from "../support/browsing.ts";
 import { db, newUser, origin } from "../support/gateway.ts";
 import { authorizePath, gatewayWith, json, newClient, newPerson, redeem, signInAt } from "../support/oauth.ts";
 import { outside, type Host } from "../support/outside.ts";
@@ -191,6 +194,51 @@ describe("signing in with the operator's OpenID Connect provider", () => {
       { SIGN_UP: policy },
     );
     expect(await accountsOf(email)).toHaveLength(isLetIn ? 1 : 0);
+  });
+
+  it("R11: is in the audit log: the account, the link and its end, and each sign-in by its method", async () => {
+    const [email, sub] = [newEmail(), crypto.randomUUID()];
+    await withProvider({ sub, email, email_verified: true }, async (browser) => {
+      await signInThere(browser, "/sign-in");
+      const id = String((await userOf(email))?.["id"]);
+      await db.execute(sql`insert into account (id, account_id, provider_id, user_id, created_at, updated_at)
+        values (${`other-${id}`}, ${id}, 'github', ${id}, now(), now())`);
+      const unlinked = await postWithin(browser, "/unlink-account", { accountId: `other-${id}` });
+      expect(unlinked.status).toBe(200);
+      const entries = await entriesOf(id, 4);
+      expect(entries.map(inShort).toSorted()).toEqual([
+        "account.created oidc",
+        "account.provider_linked",
+        "account.provider_unlinked",
+        "account.signed_in oidc",
+      ]);
+      expect(entries.filter(({ event }) => /linked/.test(event)).map(({ target }) => target)).toEqual([
+        "oidc",
+        "github",
+      ]);
+      expect(JSON.stringify(entries)).not.toContain(sub);
+    });
+  });
+
+  it("R11: is in the audit log when it is refused, in a word of ours whatever the answer says", async () => {
+    const email = newEmail();
+    const address = newAddress();
+    const from = gatewayWith(CLIENT);
+    const gateway: typeof from = (path, init = {}) =>
+      from(path, {
+        ...init,
+        headers: { ...Object.fromEntries(new Headers(init.headers)), "cf-connecting-ip": address },
+      });
+    await outside({ [HOST]: provider({ email, email_verified: true }) }, async () => {
+      for (const error of ["access_denied", "<script>", "another_word"])
+        await signInThere(formBrowser(gateway), "/sign-in", { error });
+    });
+    const entries = await entriesFrom(address, 2);
+    expect(entries.map(inShort)).toEqual([
+      "account.sign_in_refused denied_at_provider oidc",
+      "account.sign_in_refused provider_error oidc",
+    ]);
+    expect(entries.map(({ tenant_id: tenant }) => tenant)).toEqual([null, null]);
   });
 
   it("keeps other sign-ins open while the provider cannot be reached", async () => {

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { deleteAccount } from "../../src/auth/delete-account.ts";
 import { changeRole, createTeam, removeMember } from "../../src/auth/teams.ts";
+import { changedBy } from "../support/accounts.ts";
 import { pageOf } from "../support/browsing.ts";
 import { db, eventually, origin } from "../support/gateway.ts";
 import { newPerson } from "../support/oauth.ts";
@@ -106,7 +107,7 @@ describe("roles in a team", () => {
     let free = false;
     const freed = held.then(() => (free = true));
     await eventually(async () => ((await waitsFor("PgSleep")) || free ? true : undefined));
-    const end = deleteAccount(db, ending.id);
+    const end = deleteAccount(db, ending.id, changedBy(ending.id));
     await eventually(async () => ((await waitsFor("transactionid")) || free ? true : undefined));
     const outcome = change({ actorId: other.id, teamId: shared, userId: other.id });
     await Promise.all([freed, end, outcome]);

@@ -1,5 +1,6 @@
 import { betterAuth } from "better-auth/minimal";
 import { memoryAdapter } from "better-auth/adapters/memory";
+import { runAuthRequest } from "../../../src/auth/account-trail.ts";
 import { authOptions } from "../../../src/auth/auth.ts";
 import type { AuthDeps } from "../../../src/auth/deps.ts";
 import type { Mail } from "../../../src/auth/mail.ts";
@@ -48,6 +49,9 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
       mails.push(mail);
     },
     log: () => undefined,
+    journal: { record: () => undefined },
+    tally: { count: () => undefined },
+    now: () => Date.now(),
     background: (work) => {
       pending.push(work);
     },
@@ -62,7 +66,7 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
   });
   const auth = betterAuth({ ...options, database: memoryAdapter(rows) });
   const handler = async (request: Request) => {
-    const answer = await auth.handler(request);
+    const answer = await runAuthRequest(request, "request-1", () => auth.handler(request));
     await Promise.all(pending.splice(0));
     return answer;
   };
