@@ -19,6 +19,9 @@ const COPIES: Readonly<Record<string, RegExp>> = {
 
 /** Words that look like ours and are not. */
 const OTHERS: readonly (readonly [file: string, text: string])[] = [
+  // What Better Auth calls the refusal, and what the audit log does.
+  ["auth/sign-in-outcome.ts", 'BANNED_USER: "banned"'],
+  ["auth/sign-in-outcome.ts", 'banned_user: "banned"'],
   // GitHub's role in one of its organizations.
   ["registry/github.ts", 'one["role"] === "admin"'],
 ];

@@ -97,8 +97,8 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
     if (made.state !== "done") throw new Error(made.state);
     await ban(owner, end);
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(expected ? 200 : 401);
-    const asked = { key, tenantId, scopes: [], address: null };
-    expect((await checkKey({ db, acceptsLegacyKeys: false }, asked, now())) !== undefined).toBe(expected);
+    const question = { key, tenantId, scopes: [], address: null };
+    expect((await checkKey({ db, acceptsLegacyKeys: false }, question, now())) !== undefined).toBe(expected);
     for (const input of [{ name: "Own", scopes: ["admin"] as const }, ofTeam])
       expect((await createKey(noDeps, actor, input, now())).state).toBe(expected ? "done" : "forbidden");
     expect((await getKey(db, actor, made.info.id, now())) !== null).toBe(expected);
