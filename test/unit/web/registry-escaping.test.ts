@@ -9,7 +9,7 @@ import { noStores, ORIGIN, SECRET, session } from "./scripted.ts";
 
 /** Every tag that these pages write; `svg`, `img`, `script`, `iframe` and the like are not among them. */
 const OWN_TAGS = new Set(
-  "html head meta title link style body header a main div h1 h2 h3 h4 h5 h6 p footer section article nav form input label select option textarea button strong em bdi ul ol li dl dt dd code pre blockquote hr time details summary fieldset legend".split(
+  "html head meta title link style body header a main div h1 h2 h3 h4 h5 h6 p footer section article nav form input label select option textarea button strong em bdi ul ol li dl dt dd code pre blockquote hr time details summary fieldset legend table thead tbody tr th td del".split(
     " ",
   ),
 );
