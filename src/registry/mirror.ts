@@ -1,5 +1,5 @@
-import { checkDefinition, type ServerDefinition } from "./definition.ts";
-import { isObject } from "./definition-place.ts";
+import { checkDefinition, type ServerDefinition } from "./definition/definition.ts";
+import { isObject } from "./definition/place.ts";
 import { OFFICIAL_META } from "./answer.ts";
 import type { ServerStatus } from "./entry.ts";
 import { parseName, skeleton } from "./name.ts";

@@ -1,9 +1,9 @@
 import type { FC } from "hono/jsx";
 import { answerOf, type ServerAnswer } from "../registry/answer.ts";
-import { PUBLISHER_META } from "../registry/definition.ts";
-import type { NamedInput } from "../registry/definition-input.ts";
-import type { Package } from "../registry/definition-package.ts";
-import type { Remote } from "../registry/definition-transport.ts";
+import { PUBLISHER_META } from "../registry/definition/definition.ts";
+import type { NamedInput } from "../registry/definition/input.ts";
+import type { Package } from "../registry/definition/package.ts";
+import type { Remote } from "../registry/definition/transport.ts";
 import type { ServerDetail } from "../registry/detail.ts";
 import type { RegistryEntry } from "../registry/entry.ts";
 import { Notice } from "./layout.tsx";

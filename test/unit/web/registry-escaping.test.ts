@@ -1,7 +1,7 @@
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { SQL } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { PUBLISHER_META } from "../../../src/registry/definition.ts";
+import { PUBLISHER_META } from "../../../src/registry/definition/definition.ts";
 import { web } from "../../../src/web/pages.tsx";
 import { XSS } from "../../support/xss.ts";
 import { browser, type Page } from "./browser.ts";

@@ -1,4 +1,4 @@
-import { readTemplateInput, TEMPLATE_FIELDS, type Input, type TemplateInput } from "./definition-input.ts";
+import { readTemplateInput, TEMPLATE_FIELDS, type Input, type TemplateInput } from "./input.ts";
 import {
   advise,
   isObject,
@@ -12,7 +12,7 @@ import {
   report,
   requiredText,
   type Place,
-} from "./definition-place.ts";
+} from "./place.ts";
 import { pointerTo } from "./problem.ts";
 
 const MAX_ARGUMENTS = 100;
