@@ -4,7 +4,7 @@ import { AppError, problemResponse } from "../platform/errors.ts";
 import { clientAddress, type HttpEnv } from "../platform/http.ts";
 import { visitorKey } from "../platform/ip.ts";
 import { answerOf } from "../registry/answer.ts";
-import { checkDefinition, type DefinitionCheck } from "../registry/definition.ts";
+import { checkDefinition, type DefinitionCheck } from "../registry/definition/definition.ts";
 import type { RegistryEntry } from "../registry/entry.ts";
 import {
   beginRequest,
@@ -13,7 +13,7 @@ import {
   type Begun,
   type IdempotentRequest,
 } from "../registry/idempotency.ts";
-import type { DefinitionProblem } from "../registry/problem.ts";
+import type { DefinitionProblem } from "../registry/definition/problem.ts";
 import { publish, type Published, type Publisher } from "../registry/publish.ts";
 import type { ApiDeps } from "./deps.ts";
 import { authRoutes } from "./registry-auth.ts";

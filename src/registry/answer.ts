@@ -1,4 +1,4 @@
-import type { ServerDefinition } from "./definition.ts";
+import type { ServerDefinition } from "./definition/definition.ts";
 import type { RegistryEntry, ServerStatus } from "./entry.ts";
 
 /** What the registry itself says of a version; the OpenAPI document (2025-12-01) allows no further field. */

@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { ServerDefinition } from "./definition.ts";
+import type { ServerDefinition } from "./definition/definition.ts";
 
 /** Which servers a reader sees: those of a tenant, or those that tenants show to everybody. */
 export type RegistryView = { kind: "tenant"; tenantId: string } | { kind: "public" };

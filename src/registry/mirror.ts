@@ -1,6 +1,6 @@
 import { isObject } from "../platform/json.ts";
+import { checkDefinition, type ServerDefinition } from "./definition/definition.ts";
 import { OFFICIAL_META } from "./answer.ts";
-import { checkDefinition, type ServerDefinition } from "./definition.ts";
 import type { ServerStatus } from "./entry.ts";
 import { parseName, skeleton } from "./name.ts";
 import { isWanted, type NameRules } from "./name-rules.ts";

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { Actor } from "../audit/event.ts";
 import type { Db } from "../platform/db.ts";
-import type { ServerDefinition } from "./definition.ts";
+import type { ServerDefinition } from "./definition/definition.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry } from "./entry.ts";
 import type { IdempotentRequest } from "./idempotency.ts";
 import { parseName, skeleton } from "./name.ts";

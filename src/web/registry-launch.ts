@@ -1,7 +1,7 @@
-import type { Argument } from "../registry/definition-argument.ts";
-import type { Input, NamedInput, TemplateInput } from "../registry/definition-input.ts";
-import type { Package } from "../registry/definition-package.ts";
-import type { Remote } from "../registry/definition-transport.ts";
+import type { Argument } from "../registry/definition/argument.ts";
+import type { Input, NamedInput, TemplateInput } from "../registry/definition/input.ts";
+import type { Package } from "../registry/definition/package.ts";
+import type { Remote } from "../registry/definition/transport.ts";
 import type { ServerAnswer } from "../registry/answer.ts";
 import { untrustedText } from "./untrusted.ts";
 

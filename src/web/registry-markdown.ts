@@ -1,226 +1,206 @@
+import MarkdownIt, { type StateBlock, type Token } from "markdown-it/browser";
+import { linkText, safeLink } from "./outside-link.tsx";
 import { visibleText } from "./untrusted.ts";
 
-/** A run of text within a paragraph. Text is plain: whoever writes it into a page escapes it. */
+/** A run of text within a block. Text is plain: whoever writes it into a page escapes it. */
 export type Inline =
   | { kind: "text"; text: string }
   | { kind: "code"; text: string }
-  | { kind: "strong" | "emphasis"; children: Inline[] }
+  | { kind: "strong" | "emphasis" | "deleted"; children: Inline[] }
   | { kind: "link"; href: string; text: string };
 
-/** A part of a readme. `level` of a heading is 3 to 6: the page has its own above, and no level is left out on the way down. */
+/**
+ * A part of a README. The kinds are the list of what a page may contain; there is none for HTML. `level` of a heading is 3 to 6: the
+ * page has its own headings above, and no level is skipped on the way down. `start` is the number of the first item.
+ */
 export type Block =
   | { kind: "heading"; level: number; children: Inline[] }
   | { kind: "paragraph"; children: Inline[] }
-  | { kind: "quote"; children: Inline[] }
+  | { kind: "quote"; children: Block[] }
   | { kind: "code"; text: string }
-  | { kind: "list"; ordered: boolean; items: Inline[][] }
+  | { kind: "list"; start?: number; items: Block[][] }
+  | { kind: "table"; head: Inline[][]; rows: Inline[][][] }
   | { kind: "rule" };
 
-const MAX_CHARACTERS = 20_000;
-const MAX_BLOCKS = 500;
-const TOP_LEVEL = 3;
-const LOWEST_LEVEL = 6;
+/** Publishers have 4 KiB for all of their metadata. What is longer is cut off. */
+const MAX_CHARACTERS = 8000;
+/** Quotes, lists and emphasis within each other. A list counts twice: itself and its item. */
+const MAX_DEPTH = 16;
+/** A short row is filled up to the width of its table, so few characters can make many cells. */
+const MAX_CELLS = 2000;
+/** Bound of the result: a definition with a long URL can be linked to again and again. */
+const MAX_SIZE = 64_000;
+/** What an element adds to the result, in characters, beside its text. */
+const ELEMENT_SIZE = 8;
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})/;
-const HEADING = /^ {0,3}(#{1,6})(?:[ \t]+|$)/;
-const RULE = /^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$/;
-const ITEM = /^ {0,12}(?:[-*+]|\d{1,9}[.)])[ \t]+(?=\S)/;
-const QUOTE = /^ {0,3}>[ \t]?/;
-const TABLE_ROW = /^ {0,3}\|/;
+const parser = new MarkdownIt("default", { html: false, linkify: false, maxNesting: MAX_DEPTH });
+// `&#8238;` stays text: what is invisible is removed before parsing, and must not come back.
+parser.disable("entity");
+// Every link is parsed; safeLink decides later, on the target as it was written.
+parser.validateLink = () => true;
+parser.normalizeLink = (target) => target;
+parser.normalizeLinkText = (text) => text;
+parser.block.ruler.before("table", "large_table", largeTable, { alt: ["paragraph", "reference"] });
+
+/** A table that could have more than {@link MAX_CELLS} cells becomes code: its text up to the next empty line. */
+function largeTable(state: StateBlock, start: number, end: number, silent: boolean): boolean {
+  const textOf = (line: number) => state.getLines(line, line + 1, 0, false).trim();
+  const delimiters = start + 1 < end ? textOf(start + 1) : "";
+  const columns = /^[|: \t-]+$/.test(delimiters) ? delimiters.split("|").length : 0;
+  if (columns < 3 || columns * (end - start) <= MAX_CELLS || !textOf(start).includes("|")) return false;
+  if (silent) return true;
+  let after = start + 1;
+  while (after < end && !state.isEmpty(after) && (state.sCount[after] ?? 0) >= state.blkIndent) after += 1;
+  state.push("code_block", "code", 0).content = state.getLines(start, after, state.blkIndent, false);
+  state.line = after;
+  return true;
+}
 
 /**
- * The blocks of a readme in a small part of Markdown: headings, paragraphs, flat lists, quotes, code, links, emphasis. Whatever else there is
- * (HTML above all) stays text. Pictures become their description. Work is linear in the text, of which only the beginning is read.
+ * The blocks of a README in Markdown (CommonMark with tables and strikethrough). HTML stays text, a picture becomes its description,
+ * a link that no page may lead to becomes its text. Length, depth and size of the result are bounded.
  */
 export function readMarkdown(source: string): Block[] {
-  const lines = source
+  const text = source
     .slice(0, MAX_CHARACTERS)
     .toWellFormed()
     .split(/\r\n|\r|\n/)
-    .map(visibleLine);
-  const blocks: Block[] = [];
-  const levels = headingLevels();
-  for (let at = 0; at < lines.length && blocks.length < MAX_BLOCKS;) {
-    const line = lines[at] ?? "";
-    const fence = FENCE.exec(line)?.[1];
-    const marks = HEADING.exec(line);
-    if (line.trim() === "") at += 1;
-    else if (fence !== undefined) {
-      const end = lines.findIndex((one, index) => index > at && closes(one, fence));
-      const last = end === -1 ? lines.length : end;
-      blocks.push({ kind: "code", text: lines.slice(at + 1, last).join("\n") });
-      at = last + 1;
-    } else if (marks !== null) {
-      const text = withoutTrailing(line.slice(marks[0].length).trimEnd(), "#").trim();
-      if (text !== "") blocks.push({ kind: "heading", level: levels(marks[1]?.length ?? 1), children: inlines(text) });
-      at += 1;
-    } else if (RULE.test(line)) {
-      blocks.push({ kind: "rule" });
-      at += 1;
-    } else {
-      const end = endOf(lines, at);
-      blocks.push(blockOf(lines.slice(at, end)));
-      at = end;
+    .map((line) => line.split("\t").map(visibleText).join("\t").trimEnd())
+    .join("\n");
+  return new Reader().blocks(treeOf(parser.parse(text, {})));
+}
+
+interface Node {
+  token: Token;
+  children: Node[];
+}
+
+/** The tokens as a tree. Beyond {@link MAX_DEPTH} elements are left out and their content belongs to the one around them. */
+function treeOf(tokens: readonly Token[]): Node[] {
+  const root: Node[] = [];
+  const open = [root];
+  for (const token of tokens) {
+    if (token.nesting === -1) open.pop();
+    else {
+      const into = open.at(-1) ?? root;
+      const node = { token, children: treeOfText(token) };
+      const isKept = token.nesting === 0 || open.length <= MAX_DEPTH;
+      if (isKept) into.push(node);
+      if (token.nesting === 1) open.push(isKept ? node.children : into);
     }
   }
-  return blocks;
+  return root;
 }
 
-/** A line without what does not show; the spaces before it stay, for they tell code and lists apart. */
-const visibleLine = (line: string) => visibleText(line.replaceAll("\t", "    ")).trimEnd();
+const treeOfText = ({ type, children }: Token): Node[] =>
+  type === "inline" && children !== null ? treeOf(children) : [];
 
-function closes(line: string, fence: string): boolean {
-  const text = line.trim();
-  return text.length >= fence.length && withoutTrailing(text, fence.charAt(0)) === "";
-}
+/** Turns the tree of one README into blocks, in order, until the result has its largest size. */
+class Reader {
+  #left = MAX_SIZE;
+  #topHeading = Infinity;
+  #lastLevel = 2;
 
-function withoutTrailing(text: string, mark: string): string {
-  let end = text.length;
-  while (end > 0 && text.charAt(end - 1) === mark) end -= 1;
-  return text.slice(0, end);
-}
-
-type LineKind = "item" | "quote" | "row" | "text";
-
-function kindOf(line: string): LineKind {
-  if (ITEM.test(line)) return "item";
-  if (QUOTE.test(line)) return "quote";
-  return TABLE_ROW.test(line) ? "row" : "text";
-}
-
-/** Where the block that begins at a line ends: at a blank line, or where another kind of block begins. */
-function endOf(lines: readonly string[], start: number): number {
-  const kind = kindOf(lines[start] ?? "");
-  let at = start + 1;
-  for (; at < lines.length; at++) {
-    const line = lines[at] ?? "";
-    if (line.trim() === "" || FENCE.test(line) || HEADING.test(line) || RULE.test(line)) break;
-    const next = kindOf(line);
-    if (next !== kind && !(kind === "item" && next === "text")) break;
+  blocks(nodes: readonly Node[]): Block[] {
+    return nodes.map((node) => this.#block(node)).filter((block) => block !== undefined);
   }
-  return at;
-}
 
-function blockOf(lines: readonly string[]): Block {
-  const first = lines[0] ?? "";
-  const kind = kindOf(first);
-  switch (kind) {
-    case "item":
-      return { kind: "list", ordered: /^\s*\d/.test(first), items: itemsOf(lines) };
-    case "quote":
-      return { kind: "quote", children: inlines(joined(lines.map((line) => line.replace(QUOTE, "")))) };
-    case "row":
-      return { kind: "code", text: lines.join("\n") };
-    case "text":
-      return { kind: "paragraph", children: inlines(joined(lines)) };
-    default:
-      return kind satisfies never;
-  }
-}
-
-function itemsOf(lines: readonly string[]): Inline[][] {
-  const items: string[][] = [];
-  for (const line of lines) {
-    const mark = ITEM.exec(line)?.[0];
-    if (mark === undefined) items.at(-1)?.push(line);
-    else items.push([line.slice(mark.length)]);
-  }
-  return items.map((item) => inlines(joined(item)));
-}
-
-const joined = (lines: readonly string[]) => lines.map((line) => line.trim()).join(" ");
-
-/** The levels of a document's headings, moved below those of the page, each at most one below the one before. */
-function headingLevels(): (depth: number) => number {
-  let top = Infinity;
-  let before = TOP_LEVEL - 1;
-  return (depth) => {
-    top = Math.min(top, depth);
-    before = Math.min(TOP_LEVEL + depth - top, before + 1, LOWEST_LEVEL);
-    return before;
-  };
-}
-
-/** Each of them ends at the next character of its own kind, so that no text makes them look at it over and over. */
-const CODE = /(?<!`)(`{1,2})(?!`)([^`\n]{1,1000})\1(?!`)/y;
-const STRONG = /(\*\*|__)(?=[^\s*_])([^*_]{1,1000})(?<=\S)\1/y;
-const EMPHASIS = /([*_])(?=[^\s*_])([^*_]{1,1000})(?<=\S)\1(?![\p{L}\p{N}])/uy;
-const LINK = /(!?)\[([^[\]]{0,300})\]\(\s{0,3}<?([^\s()<>]{1,2000})>?(?:\s{1,3}"[^"]{0,300}")?\s{0,3}\)/y;
-const ADDRESS = /<(https:\/\/[^\s<>]{1,2000})>/y;
-const SPECIAL = /[`*_[!<\\]/;
-
-function inlines(text: string): Inline[] {
-  const found: Inline[] = [];
-  let plain = "";
-  const add = (one: Inline) => {
-    if (plain !== "") found.push({ kind: "text", text: plain });
-    plain = "";
-    found.push(one);
-  };
-  for (let at = 0; at < text.length;) {
-    const character = text.charAt(at);
-    const match = SPECIAL.test(character) ? specialAt(text, at) : undefined;
-    if (match === undefined) {
-      plain += character;
-      at += 1;
-    } else {
-      if (match.is === undefined) plain += match.text ?? "";
-      else add(match.is);
-      at = match.end;
+  #block({ token, children }: Node): Block | undefined {
+    if (!this.#fits(ELEMENT_SIZE)) return undefined;
+    switch (token.type) {
+      case "heading_open": {
+        const runs = this.#inlines(children);
+        return runs.length === 0 ? undefined : { kind: "heading", level: this.#levelOf(token), children: runs };
+      }
+      case "paragraph_open":
+        return { kind: "paragraph", children: this.#inlines(children) };
+      case "blockquote_open":
+        return { kind: "quote", children: this.blocks(children) };
+      case "bullet_list_open":
+        return { kind: "list", items: this.#items(children) };
+      case "ordered_list_open":
+        return { kind: "list", start: Number(token.attrGet("start") ?? 1), items: this.#items(children) };
+      case "fence":
+      case "code_block":
+        return this.#fits(token.content.length) ? { kind: "code", text: token.content.replace(/\n$/, "") } : undefined;
+      case "table_open": {
+        const [head = [], ...rows] = children
+          .flatMap((part) => part.children)
+          .map((row) => row.children.map((cell) => this.#inlines(cell.children)));
+        return { kind: "table", head, rows };
+      }
+      case "hr":
+        return { kind: "rule" };
+      default:
+        return undefined;
     }
   }
-  if (plain !== "") found.push({ kind: "text", text: plain });
-  return found;
-}
 
-/** What begins at a place of the text; `text` instead of `is` when it comes to plain text. */
-function specialAt(text: string, at: number): { is?: Inline; text?: string; end: number } | undefined {
-  const next = text.charAt(at + 1);
-  if (text.charAt(at) === "\\") return /[!-/:-@[-`{-~]/.test(next) ? { text: next, end: at + 2 } : undefined;
-  const [code, , inner = ""] = matchAt(CODE, text, at) ?? [];
-  if (code !== undefined) return { is: { kind: "code", text: inner.trim() || inner }, end: at + code.length };
-  const isWithinWord = text.charAt(at) === "_" && /[\p{L}\p{N}]/u.test(text.charAt(at - 1));
-  for (const [kind, form] of isWithinWord
-    ? []
-    : ([
-        ["strong", STRONG],
-        ["emphasis", EMPHASIS],
-      ] as const)) {
-    const [whole, , within = ""] = matchAt(form, text, at) ?? [];
-    if (whole !== undefined) return { is: { kind, children: inlines(within) }, end: at + whole.length };
+  #items(nodes: readonly Node[]): Block[][] {
+    return nodes.filter(() => this.#fits(ELEMENT_SIZE)).map(({ children }) => this.blocks(children));
   }
-  const [link, isPicture, label = "", target = ""] = matchAt(LINK, text, at) ?? [];
-  if (link !== undefined) {
-    const end = at + link.length;
-    return isPicture === "!" ? { text: label, end } : { ...linkOf(label, target), end };
+
+  /** The level of a heading: below those of the page, at most one below the heading before it. */
+  #levelOf({ tag }: Token): number {
+    const depth = Number(tag.slice(1));
+    this.#topHeading = Math.min(this.#topHeading, depth);
+    this.#lastLevel = Math.min(3 + depth - this.#topHeading, this.#lastLevel + 1, 6);
+    return this.#lastLevel;
   }
-  const [address, url = ""] = matchAt(ADDRESS, text, at) ?? [];
-  return address === undefined ? undefined : { ...linkOf(url, url), end: at + address.length };
+
+  /** The runs of text in these nodes; the content of `inline` nodes stands for themselves. Neighbouring texts are one run. */
+  #inlines(nodes: readonly Node[]): Inline[] {
+    const runs: Inline[] = [];
+    for (const node of nodes.flatMap((one) => (one.token.type === "inline" ? one.children : [one]))) {
+      const run = this.#inline(node);
+      const last = runs.at(-1);
+      if (run?.kind === "text" && last?.kind === "text") last.text += run.text;
+      else if (run !== undefined) runs.push(run);
+    }
+    return runs;
+  }
+
+  #inline(node: Node): Inline | undefined {
+    const { token, children } = node;
+    if (!this.#fits(ELEMENT_SIZE)) return undefined;
+    switch (token.type) {
+      case "code_inline":
+        return this.#fits(token.content.length) ? { kind: "code", text: token.content } : undefined;
+      case "strong_open":
+        return { kind: "strong", children: this.#inlines(children) };
+      case "em_open":
+        return { kind: "emphasis", children: this.#inlines(children) };
+      case "s_open":
+        return { kind: "deleted", children: this.#inlines(children) };
+      case "link_open": {
+        const href = safeLink(String(token.attrGet("href") ?? ""));
+        const text = plainText(children).trim();
+        if (!this.#fits(text.length + (href?.length ?? 0))) return undefined;
+        return href === undefined ? textRun(text) : { kind: "link", href, text: linkText(text, href) };
+      }
+      default: {
+        const text = plainText([node]);
+        return this.#fits(text.length) ? textRun(text) : undefined;
+      }
+    }
+  }
+
+  /** Takes a size off what is left. False when nothing is left. */
+  #fits(size: number): boolean {
+    this.#left -= size;
+    return this.#left >= 0;
+  }
 }
 
-function matchAt(form: RegExp, text: string, at: number): RegExpExecArray | null {
-  form.lastIndex = at;
-  return form.exec(text);
-}
+const textRun = (text: string): Inline | undefined => (text === "" ? undefined : { kind: "text", text });
 
-/** A link, or its text alone where the target is none that a page may lead to. */
-function linkOf(label: string, target: string): { is: Inline } | { text: string } {
-  const href = safeLink(target);
-  const text = label.replaceAll(/[`*]/g, "").trim();
-  if (href === undefined) return { text };
-  return { is: { kind: "link", href, text: text === "" || namesAnotherPlace(text, href) ? href : text } };
-}
-
-/** Where a page may lead: an absolute https URL without credentials. Undefined for anything else. */
-export function safeLink(target: string): string | undefined {
-  const url = /^https:\/\//i.test(target) ? URL.parse(target) : null;
-  return url?.protocol === "https:" && url.username === "" && url.password === "" ? url.href : undefined;
-}
-
-/** Whether the text of a link looks like an address, and not like the one to which it leads. */
-function namesAnotherPlace(text: string, href: string): boolean {
-  const [, host] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})(?=[/:?#]|$)/iu.exec(text) ?? [];
-  if (host === undefined) return false;
-  const actual = new URL(href).hostname;
-  return host.toLowerCase() !== actual && `www.${host.toLowerCase()}` !== actual;
+/** What people read of these nodes: text and code as they are, pictures as their description, a line break as a space. */
+function plainText(nodes: readonly Node[]): string {
+  return nodes
+    .map(({ token, children }) => {
+      if (token.type === "softbreak" || token.type === "hardbreak") return " ";
+      if (token.type === "image") return plainText(treeOf(token.children ?? []));
+      return children.length > 0 ? plainText(children) : token.content;
+    })
+    .join("");
 }

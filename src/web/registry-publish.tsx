@@ -1,8 +1,8 @@
 import type { FC } from "hono/jsx";
 import { parseJson } from "../platform/json.ts";
-import { checkDefinition, CURRENT_SCHEMA, type DefinitionCheck } from "../registry/definition.ts";
+import { checkDefinition, CURRENT_SCHEMA, type DefinitionCheck } from "../registry/definition/definition.ts";
 import { listNamespaces } from "../registry/namespaces.ts";
-import type { DefinitionProblem } from "../registry/problem.ts";
+import type { DefinitionProblem } from "../registry/definition/problem.ts";
 import { publish, type Published } from "../registry/publish.ts";
 import { dashboardPage, forPerson } from "./dashboard.tsx";
 import type { PageContext, WebDeps } from "./deps.ts";

@@ -1,13 +1,26 @@
 import type { FC } from "hono/jsx";
-import { readMarkdown, type Block, type Inline } from "./registry-markdown.ts";
+import { Outside } from "./outside-link.tsx";
+import type { Block, Inline } from "./registry-markdown.ts";
 
-/** A readme that somebody else wrote: the safe part of its Markdown. Pictures are left out, for the pages load nothing from elsewhere. */
-export const Readme: FC<{ source: string }> = ({ source }) => (
-  <div class="stack">
-    {readMarkdown(source).map((block) => (
+/**
+ * A README that somebody else wrote, in the allowed part of Markdown. Pictures are left out, for the pages load nothing from elsewhere.
+ * The parser is loaded by the first page that has a README.
+ */
+export const Readme: FC<{ source: string }> = async ({ source }) => {
+  const { readMarkdown } = await import("./registry-markdown.ts");
+  return (
+    <div class="stack readme">
+      <Parts of={readMarkdown(source)} />
+    </div>
+  );
+};
+
+const Parts: FC<{ of: readonly Block[] }> = ({ of }) => (
+  <>
+    {of.map((block) => (
       <Part block={block} />
     ))}
-  </div>
+  </>
 );
 
 const Part: FC<{ block: Block }> = ({ block }) => {
@@ -22,24 +35,16 @@ const Part: FC<{ block: Block }> = ({ block }) => {
       );
     case "quote":
       return (
-        <blockquote>
-          <p>
-            <Runs of={block.children} />
-          </p>
+        <blockquote class="stack close">
+          <Parts of={block.children} />
         </blockquote>
       );
     case "code":
       return <pre>{block.text}</pre>;
     case "list":
-      return block.ordered ? (
-        <ol class="list">
-          <Items of={block.items} />
-        </ol>
-      ) : (
-        <ul class="list">
-          <Items of={block.items} />
-        </ul>
-      );
+      return <List block={block} />;
+    case "table":
+      return <Table block={block} />;
     case "rule":
       return <hr />;
     default:
@@ -53,14 +58,46 @@ const Heading: FC<{ level: number; children: unknown }> = ({ level, children }) 
   return level === 5 ? <h5>{children}</h5> : <h6>{children}</h6>;
 };
 
-const Items: FC<{ of: readonly Inline[][] }> = ({ of }) => (
-  <>
-    {of.map((item) => (
-      <li>
-        <Runs of={item} />
-      </li>
-    ))}
-  </>
+const List: FC<{ block: Extract<Block, { kind: "list" }> }> = ({ block: { start, items } }) => {
+  const children = items.map((item) => (
+    <li>
+      <Parts of={item} />
+    </li>
+  ));
+  if (start === undefined) return <ul class="list">{children}</ul>;
+  return (
+    <ol class="list" {...(start === 1 ? {} : { start })}>
+      {children}
+    </ol>
+  );
+};
+
+/** A table scrolls within itself on narrow screens, by keyboard too. */
+const Table: FC<{ block: Extract<Block, { kind: "table" }> }> = ({ block: { head, rows } }) => (
+  <div class="scroll" role="group" aria-label="Table" tabindex={0}>
+    <table>
+      <thead>
+        <tr>
+          {head.map((cell) => (
+            <th scope="col">
+              <Runs of={cell} />
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr>
+            {row.map((cell) => (
+              <td>
+                <Runs of={cell} />
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
 );
 
 const Runs: FC<{ of: readonly Inline[] }> = ({ of }) => (
@@ -89,16 +126,15 @@ const Run: FC<{ run: Inline }> = ({ run }) => {
           <Runs of={run.children} />
         </em>
       );
+    case "deleted":
+      return (
+        <del>
+          <Runs of={run.children} />
+        </del>
+      );
     case "link":
       return <Outside href={run.href}>{run.text}</Outside>;
     default:
       return run satisfies never;
   }
 };
-
-/** A link that somebody else chose, by `safeLink`. */
-export const Outside: FC<{ href: string; children?: unknown }> = ({ href, children }) => (
-  <a href={href} rel="nofollow noopener">
-    {children}
-  </a>
-);

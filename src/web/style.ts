@@ -102,9 +102,15 @@ button.link{min-height:1.5rem;padding:0;border:0;background:none;color:var(--acc
 blockquote{border-left:3px solid var(--line);padding-left:var(--space-4)}
 hr{border:0;border-top:1px solid var(--line)}
 .list{padding-left:1.25em}
-.list li+li{margin-top:var(--space-1)}
+.list li+li,.list li>*+*{margin-top:var(--space-1)}
+.readme{overflow-wrap:break-word}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:max-content;max-width:max(100%,30rem)}
+th,td{border:1px solid var(--line);padding:var(--space-1) var(--space-3);text-align:left;vertical-align:top}
+th{background:var(--surface)}
 code,pre{font-family:var(--mono);font-size:.875em}
 code{overflow-wrap:anywhere}
+td code,th code{overflow-wrap:normal}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--page);border:1px solid var(--line);border-radius:var(--radius);padding:var(--space-3);user-select:all}
 @media (max-width:26rem){.facts{grid-template-columns:1fr;gap:0}.facts dd{margin-bottom:var(--space-2)}.card{padding:var(--space-4)}}
 @media (forced-colors:active){button.primary{border-width:2px}}

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from "vitest";
-import { PUBLISHER_META } from "../../src/registry/definition.ts";
+import { PUBLISHER_META } from "../../src/registry/definition/definition.ts";
 import { startChromium } from "../support/chromium.ts";
 import { addServerRows, DEMO_TENANT, onDatabase, type ServerRow } from "../support/registry-rows.ts";
 import { XSS } from "../support/xss.ts";

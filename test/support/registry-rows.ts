@@ -1,6 +1,6 @@
 // Servers of the demo user's registry as rows, over TCP: for stories against `npm start`, in which no code of the Worker runs in the test.
 import pg from "pg";
-import { CURRENT_SCHEMA, PUBLISHER_META } from "../../src/registry/definition.ts";
+import { CURRENT_SCHEMA, PUBLISHER_META } from "../../src/registry/definition/definition.ts";
 import { skeleton } from "../../src/registry/name.ts";
 
 export const DEMO_TENANT = "personal-demo-user";

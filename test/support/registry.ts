@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import { expect } from "vitest";
 import type { z } from "zod";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { CURRENT_SCHEMA } from "../../src/registry/definition.ts";
+import { CURRENT_SCHEMA } from "../../src/registry/definition/definition.ts";
 import { skeleton } from "../../src/registry/name.ts";
 import { generateViewSecret } from "../../src/registry/views.ts";
 import { db, newKey, newUser, request, stats } from "./gateway.ts";

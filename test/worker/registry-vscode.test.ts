@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { PUBLISHER_META } from "../../src/registry/definition.ts";
+import { PUBLISHER_META } from "../../src/registry/definition/definition.ts";
 import { request } from "../support/gateway.ts";
 import { addServer, addView, newRegistry } from "../support/registry.ts";
 import { serverList, serverResponse } from "../support/registry-shapes.ts";

@@ -124,7 +124,7 @@ const GROWING: Readonly<Record<string, string>> = {
   "platform/bounded-map.ts": "is the bounded map",
   "platform/db.ts": "local to one call, which connects three databases",
   "platform/settings.ts": "local to one estimate of a secret",
-  "registry/definition-place.ts": "local to one check of a list",
+  "registry/definition/place.ts": "local to one check of a list",
   "registry/mirror.ts": "local to one page of a source",
   "registry/sync.ts": "local to one run, which visits a bounded number of sources",
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { allVersionsStatus, officialMeta, serverList } from "../../support/registry-shapes.ts";
-import { COMPLETE } from "./definition-files.ts";
+import { COMPLETE } from "./definition/files.ts";
 
 const OFFICIAL = "io.modelcontextprotocol.registry/official";
 const official = {

@@ -1,7 +1,7 @@
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { SQL } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { PUBLISHER_META } from "../../../src/registry/definition.ts";
+import { PUBLISHER_META } from "../../../src/registry/definition/definition.ts";
 import { web } from "../../../src/web/pages.tsx";
 import { XSS } from "../../support/xss.ts";
 import { browser, type Page } from "./browser.ts";
@@ -9,7 +9,7 @@ import { noStores, ORIGIN, SECRET, session } from "./scripted.ts";
 
 /** Every tag that these pages write; `svg`, `img`, `script`, `iframe` and the like are not among them. */
 const OWN_TAGS = new Set(
-  "html head meta title link style body header a main div h1 h2 h3 h4 h5 h6 p footer section article nav form input label select option textarea button strong em bdi ul ol li dl dt dd code pre blockquote hr time details summary fieldset legend".split(
+  "html head meta title link style body header a main div h1 h2 h3 h4 h5 h6 p footer section article nav form input label select option textarea button strong em bdi ul ol li dl dt dd code pre blockquote hr time details summary fieldset legend table thead tbody tr th td del".split(
     " ",
   ),
 );

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import type { ServerDefinition } from "../../../src/registry/definition.ts";
-import { checkDefinition } from "../../../src/registry/definition.ts";
+import type { ServerDefinition } from "../../../src/registry/definition/definition.ts";
+import { checkDefinition } from "../../../src/registry/definition/definition.ts";
 import { commandLine, installation, type Snippet } from "../../../src/web/registry-snippets.ts";
 import { XSS } from "../../support/xss.ts";
 

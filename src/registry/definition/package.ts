@@ -1,5 +1,5 @@
-import { optionalArguments, type Argument } from "./definition-argument.ts";
-import { namedValues, optionalEnvironment, type NamedInput } from "./definition-input.ts";
+import { optionalArguments, type Argument } from "./argument.ts";
+import { namedValues, optionalEnvironment, type NamedInput } from "./input.ts";
 import {
   advise,
   isPresent,
@@ -10,10 +10,10 @@ import {
   report,
   requiredText,
   type Place,
-} from "./definition-place.ts";
-import { readPackageTransport, type PackageTransport } from "./definition-transport.ts";
-import { checkPublicUrl } from "./definition-url.ts";
-import { optionalVersion } from "./definition-version.ts";
+} from "./place.ts";
+import { readPackageTransport, type PackageTransport } from "./transport.ts";
+import { checkPublicUrl } from "./url.ts";
+import { optionalVersion } from "./version.ts";
 
 const REGISTRY_TYPES = ["npm", "pypi", "oci", "nuget", "mcpb", "cargo"] as const;
 type RegistryType = (typeof REGISTRY_TYPES)[number];

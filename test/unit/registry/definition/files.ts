@@ -1,4 +1,4 @@
-import { checkDefinition, type ServerDefinition } from "../../../src/registry/definition.ts";
+import { checkDefinition, type ServerDefinition } from "../../../../src/registry/definition/definition.ts";
 
 /** The smallest server.json. */
 export const SMALLEST = { name: "com.example/weather", description: "Weather of today", version: "1.0.0" };

@@ -1,5 +1,5 @@
-import { isObject } from "../platform/json.ts";
-import { readPackage, type Package } from "./definition-package.ts";
+import { isObject } from "../../platform/json.ts";
+import { readPackage, type Package } from "./package.ts";
 import {
   isPresent,
   members,
@@ -10,12 +10,12 @@ import {
   report,
   requiredText,
   type Place,
-} from "./definition-place.ts";
-import { isBounded, jsonBytes } from "./definition-size.ts";
-import { readRemote, type Remote } from "./definition-transport.ts";
-import { optionalLink, requiredLink } from "./definition-url.ts";
-import { optionalVersion } from "./definition-version.ts";
-import { MAX_NAME_LENGTH, parseName } from "./name.ts";
+} from "./place.ts";
+import { isBounded, jsonBytes } from "./size.ts";
+import { readRemote, type Remote } from "./transport.ts";
+import { optionalLink, requiredLink } from "./url.ts";
+import { optionalVersion } from "./version.ts";
+import { MAX_NAME_LENGTH, parseName } from "../name.ts";
 import type { DefinitionProblem, Findings } from "./problem.ts";
 
 /** Where publishers may put what they like, for other registries (`server.json`, `_meta`). */

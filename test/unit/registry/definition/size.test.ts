@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { checkDefinition, PUBLISHER_META } from "../../../src/registry/definition.ts";
-import { MAX_PROBLEMS } from "../../../src/registry/problem.ts";
-import { serverDetail } from "../../support/registry-shapes.ts";
+import { checkDefinition, PUBLISHER_META } from "../../../../src/registry/definition/definition.ts";
+import { MAX_PROBLEMS } from "../../../../src/registry/definition/problem.ts";
+import { serverDetail } from "../../../support/registry-shapes.ts";
 import {
   COMPLETE,
   definitionOf,
@@ -14,7 +14,7 @@ import {
   withImage,
   withRemote,
   withVariable,
-} from "./definition-files.ts";
+} from "./files.ts";
 
 const meta = (value: unknown) => file({ _meta: { [PUBLISHER_META]: value } });
 const META = "/_meta/io.modelcontextprotocol.registry~1publisher-provided";

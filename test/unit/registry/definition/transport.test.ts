@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkDefinition } from "../../../src/registry/definition.ts";
-import { file, problemsOf, withPackage, withRemote } from "./definition-files.ts";
+import { checkDefinition } from "../../../../src/registry/definition/definition.ts";
+import { file, problemsOf, withPackage, withRemote } from "./files.ts";
 
 const withHeader = (more: object) => withRemote({ headers: [{ name: "X-Team", ...more }] });
 const withTeam = (url: string, team: object) => withRemote({ url, variables: { team } });

@@ -1,5 +1,5 @@
-import { publicUrlProblem } from "../platform/public-url.ts";
-import { optionalText, report, requiredText, type Place, type TextRule } from "./definition-place.ts";
+import { publicUrlProblem } from "../../platform/public-url.ts";
+import { optionalText, report, requiredText, type Place, type TextRule } from "./place.ts";
 import type { DefinitionProblemCode } from "./problem.ts";
 
 const MAX_URL_LENGTH = 2048;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkDefinition } from "../../../src/registry/definition.ts";
+import { checkDefinition } from "../../../../src/registry/definition/definition.ts";
 import {
   definitionOf,
   file,
@@ -13,7 +13,7 @@ import {
   withPackage,
   withRemote,
   withVariable,
-} from "./definition-files.ts";
+} from "./files.ts";
 
 const of = (registryType: string, identifier: string) => withPackage({ registryType, identifier });
 const image = (identifier: string) => withImage({ identifier });

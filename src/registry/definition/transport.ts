@@ -1,6 +1,6 @@
-import { optionalHeaders, optionalVariables, variableValues, type Input, type NamedInput } from "./definition-input.ts";
-import { isPresent, members, optionalChoice, present, report, type Place } from "./definition-place.ts";
-import { checkUrlTemplate, requiredUrlText, type Variables } from "./definition-url.ts";
+import { optionalHeaders, optionalVariables, variableValues, type Input, type NamedInput } from "./input.ts";
+import { isPresent, members, optionalChoice, present, report, type Place } from "./place.ts";
+import { checkUrlTemplate, requiredUrlText, type Variables } from "./url.ts";
 
 /** How to talk to a server that a package starts. */
 export type PackageTransport =

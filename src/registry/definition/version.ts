@@ -1,5 +1,5 @@
-import { optionalText, report, type Place } from "./definition-place.ts";
-import { MAX_VERSION_LENGTH, versionFault } from "./version.ts";
+import { optionalText, report, type Place } from "./place.ts";
+import { MAX_VERSION_LENGTH, versionFault } from "../version.ts";
 
 const SAID = {
   version_reserved: '"latest" is what clients ask for, no version: name one, such as 1.0.0.',

@@ -1,4 +1,4 @@
-import { report, type Place } from "./definition-place.ts";
+import { report, type Place } from "./place.ts";
 import { pointerTo } from "./problem.ts";
 
 /** Largest `server.json`, as UTF-8 bytes of its compact JSON. */

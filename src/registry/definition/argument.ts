@@ -1,5 +1,5 @@
-import { isObject } from "../platform/json.ts";
-import { readTemplateInput, TEMPLATE_FIELDS, type Input, type TemplateInput } from "./definition-input.ts";
+import { isObject } from "../../platform/json.ts";
+import { readTemplateInput, TEMPLATE_FIELDS, type Input, type TemplateInput } from "./input.ts";
 import {
   advise,
   isPresent,
@@ -12,7 +12,7 @@ import {
   report,
   requiredText,
   type Place,
-} from "./definition-place.ts";
+} from "./place.ts";
 import { pointerTo } from "./problem.ts";
 
 const MAX_ARGUMENTS = 100;

@@ -1,4 +1,4 @@
-import { isObject } from "../platform/json.ts";
+import { isObject } from "../../platform/json.ts";
 import { MAX_PROBLEMS, pointerTo, type DefinitionProblemCode, type Findings } from "./problem.ts";
 
 /** A value of the file under check, with where it stands and where findings go. An absent value is `undefined`. */

@@ -1,4 +1,4 @@
-import { isObject } from "../platform/json.ts";
+import { isObject } from "../../platform/json.ts";
 import {
   advise,
   members,
@@ -12,8 +12,8 @@ import {
   requiredText,
   type Place,
   type TextRule,
-} from "./definition-place.ts";
-import type { Variables } from "./definition-url.ts";
+} from "./place.ts";
+import type { Variables } from "./url.ts";
 import { pointerTo } from "./problem.ts";
 
 const FORMATS = ["string", "number", "boolean", "filepath"] as const;

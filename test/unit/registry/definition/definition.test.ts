@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkDefinition, CURRENT_SCHEMA, PUBLISHER_META } from "../../../src/registry/definition.ts";
-import { COMPLETE, definitionOf, file, problemsOf, SCHEMAS, SMALLEST } from "./definition-files.ts";
+import { checkDefinition, CURRENT_SCHEMA, PUBLISHER_META } from "../../../../src/registry/definition/definition.ts";
+import { COMPLETE, definitionOf, file, problemsOf, SCHEMAS, SMALLEST } from "./files.ts";
 
 const github = (more: object) =>
   file({ repository: { url: "https://github.com/example/weather", source: "github", ...more } });
