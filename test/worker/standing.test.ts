@@ -188,7 +188,7 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
 });
 
 /** What a condition says of each row of some values. */
-async function asked(values: readonly (readonly (string | null)[])[], condition: SQL): Promise<unknown[]> {
+async function saidOf(values: readonly (readonly (string | null)[])[], condition: SQL): Promise<unknown[]> {
   const tuples = values.map(([a = null, b = null], at) => sql`(${at}::int, ${a}::text, ${b}::text)`);
   const { rows } = await db.execute<{ says: unknown }>(
     sql`select ${condition} as says from (values ${sql.join(tuples, sql`, `)}) as t(at, a, b) order by at`,
@@ -201,17 +201,17 @@ describe("the rules in SQL", () => {
   const [a, b] = [sql`t.a`, sql`t.b`];
 
   it("say of roles what the rules in TypeScript say", async () => {
-    expect(await asked(pairs, ownerRoleSql(a))).toEqual(pairs.map(([role]) => isOwnerRole(role)));
-    expect(await asked(pairs, managerRoleSql(a))).toEqual(pairs.map(([role]) => isManagerRole(role)));
-    expect(await asked(pairs, roleSql(a))).toEqual(pairs.map(([role]) => role));
-    expect(await asked(pairs, mayManageRoleSql(a, b))).toEqual(pairs.map(([one, two]) => mayManageRole(one, two)));
+    expect(await saidOf(pairs, ownerRoleSql(a))).toEqual(pairs.map(([role]) => isOwnerRole(role)));
+    expect(await saidOf(pairs, managerRoleSql(a))).toEqual(pairs.map(([role]) => isManagerRole(role)));
+    expect(await saidOf(pairs, roleSql(a))).toEqual(pairs.map(([role]) => role));
+    expect(await saidOf(pairs, mayManageRoleSql(a, b))).toEqual(pairs.map(([one, two]) => mayManageRole(one, two)));
   });
 
   it("take the highest of several roles, and none for what is no role", async () => {
     const stored = ["member,owner", "admin, member", "member", "", null, "owners", "member,guest"].map(
       (role) => [role, null] as const,
     );
-    expect(await asked(stored, roleSql(a))).toEqual([
+    expect(await saidOf(stored, roleSql(a))).toEqual([
       "owner",
       "admin",
       "member",
@@ -220,14 +220,14 @@ describe("the rules in SQL", () => {
       "member",
       "member",
     ]);
-    expect(await asked(stored, ownerRoleSql(a))).toEqual([true, false, false, false, false, false, false]);
-    expect(await asked(stored, managerRoleSql(a))).toEqual([true, true, false, false, false, false, false]);
+    expect(await saidOf(stored, ownerRoleSql(a))).toEqual([true, false, false, false, false, false, false]);
+    expect(await saidOf(stored, managerRoleSql(a))).toEqual([true, true, false, false, false, false, false]);
   });
 
   it("name personal organizations as TypeScript does", async () => {
     const ids = ["user-1", "personal-user-1", "team-1", ""].map((id) => [id, null] as const);
-    expect(await asked(ids, personalTenantSql(a))).toEqual(ids.map(([id]) => personalTenantId(id)));
-    expect(await asked(ids, isPersonalTenantSql(a))).toEqual(ids.map(([id]) => isPersonalTenant(id)));
+    expect(await saidOf(ids, personalTenantSql(a))).toEqual(ids.map(([id]) => personalTenantId(id)));
+    expect(await saidOf(ids, isPersonalTenantSql(a))).toEqual(ids.map(([id]) => isPersonalTenant(id)));
   });
 
   it.each(BANS)("say of somebody banned %s what the rule in TypeScript says", async (_what, end, expected) => {
@@ -259,10 +259,10 @@ describe("the rules in SQL", () => {
       [personalTenantId(gone), gone, true, false],
     ];
     const rows = cases.map(([tenantId, userId]) => [tenantId, userId] as const);
-    expect(await asked(rows, actsInSql({ tenantId: a, userId: b }))).toEqual(cases.map(([, , acts]) => acts));
-    expect(await asked(rows, managesSql({ tenantId: a, userId: b }))).toEqual(cases.map(([, , , manages]) => manages));
+    expect(await saidOf(rows, actsInSql({ tenantId: a, userId: b }))).toEqual(cases.map(([, , acts]) => acts));
+    expect(await saidOf(rows, managesSql({ tenantId: a, userId: b }))).toEqual(cases.map(([, , , manages]) => manages));
     for (const [tenantId, userId, acts, manages] of cases) {
-      expect(await asked([["", ""]], actsInSql({ tenantId, userId }))).toEqual([acts]);
+      expect(await saidOf([["", ""]], actsInSql({ tenantId, userId }))).toEqual([acts]);
       expect(await actsIn(db, userId, tenantId)).toBe(acts);
       expect(await managesTenant(db, { tenantId, userId })).toBe(manages);
     }
@@ -272,7 +272,7 @@ describe("the rules in SQL", () => {
     const [administrator, other] = [(await newUser()).id, (await newUser()).id];
     await setRole(administrator, "admin");
     const people = [administrator, other, "nobody"].map((id) => [id, null] as const);
-    expect(await asked(people, administersSql(a))).toEqual([true, false, false]);
+    expect(await saidOf(people, administersSql(a))).toEqual([true, false, false]);
   });
 });
 
