@@ -37,13 +37,18 @@ async function command(file: string, args: readonly string[], settings: Record<s
 }
 
 const workerSettings = (url: string, upstashToken = TOKEN) =>
-  developmentSettings({
-    baseUrl: "http://localhost:8787",
-    databaseUrl: url,
-    neonEndpoint: databases.endpoint,
-    upstashUrl: redis.endpoint,
-    upstashToken,
-  });
+  developmentSettings(
+    {
+      baseUrl: "http://localhost:8787",
+      databaseUrl: url,
+      neonEndpoint: databases.endpoint,
+      upstashUrl: redis.endpoint,
+      upstashToken,
+    },
+    undefined,
+    // A command that has just started on a busy machine takes its time.
+    { REDIS_TIMEOUT_MS: "10000" },
+  );
 
 const wrongLines = (output: string) => output.split("\n").flatMap((line) => /^wrong +(.*?):/.exec(line)?.[1] ?? []);
 

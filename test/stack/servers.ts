@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { Client } from "pg";
+import { inject } from "vitest";
 import { createControls, type Controls } from "../../dev/controls.ts";
 import { startNeonHttp } from "../../dev/neon-http.ts";
-import { startEmbeddedPostgres } from "../../dev/postgres.ts";
 import { startEmbeddedRedis } from "../../dev/redis.ts";
 import { startUpstashRest } from "../../dev/upstash-rest.ts";
+import { dropDatabase, makeDatabase } from "../support/postgres-setup.ts";
 
 /** The bearer token of the Upstash endpoint in these tests. */
 export const TOKEN = "local-token";
@@ -35,35 +35,21 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Uses the server of POSTGRES_URL, or else starts an embedded one. */
+/** A database of its own on the server that all these tests use. */
 export async function startSqlServer(controls: Controls = createControls()): Promise<SqlServer> {
-  const folder = temporaryFolder();
-  const given = process.env["POSTGRES_URL"];
-  const embedded = given === undefined ? await startEmbeddedPostgres({ dataDir: join(folder, "pg") }) : undefined;
-  const server = new URL(given ?? embedded?.url ?? "");
+  const server = new URL(inject("postgresUrl"));
   if (server.password === "") server.password = "any"; // The Neon driver insists on one.
   const name = `stack_test_${randomBytes(6).toString("hex")}`;
-  await runAsAdmin(server.href, `CREATE DATABASE ${name}`);
+  const connectionString = await makeDatabase(server.href, name);
   const neon = await startNeonHttp({ postgresUrl: server.href, controls });
-  const database = new URL(server);
-  database.pathname = `/${name}`;
   return {
     endpoint: neon.url,
-    connectionString: database.href,
+    connectionString,
     async stop() {
       await neon.stop();
-      await runAsAdmin(server.href, `DROP DATABASE ${name} WITH (FORCE)`);
-      await embedded?.stop();
-      rmSync(folder, { recursive: true });
+      await dropDatabase(server.href, name);
     },
   };
-}
-
-async function runAsAdmin(url: string, sql: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.query(sql);
-  await client.end();
 }
 
 /** Uses the server of REDIS_URL with a key prefix of its own, or else starts an embedded one. */

@@ -1,33 +1,75 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
 import type { TestProject } from "vitest/node";
+import { sendJson, startHttpServer } from "../../dev/http-server.ts";
 import type { Stack } from "../../dev/stack.ts";
+import { dropDatabase, makeDatabase, startSharedPostgres } from "./postgres-setup.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    workerSettings: Record<string, string>;
-    controls: string;
+    /** Where `POST` answers a {@link LentStack}. */
+    stacks: string;
   }
 }
 
+/** What an isolate of the worker tests needs to know of its stack. */
+export interface LentStack {
+  settings: Record<string, string>;
+  controls: string;
+}
+
+interface OwnStack extends LentStack {
+  stop: () => Promise<void>;
+}
+
 /**
- * A fresh stack for the worker tests: embedded servers, or with `POSTGRES_URL` and `REDIS_URL` the real ones, in a database and
- * under a key prefix of its own that are removed afterwards.
+ * Lends a fresh stack to each isolate that runs worker tests: faults and counters of one are none of another's. All use one Postgres,
+ * the embedded one or that of `POSTGRES_URL`, with a database each; Redis is embedded too, or that of `REDIS_URL`, with a key prefix
+ * each. Nothing is left of them afterwards. They start while Vite still prepares the code: one for each isolate, or one alone for who
+ * names the files to run.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const postgres = await startSharedPostgres();
+  const stacks: Promise<OwnStack>[] = [];
+  // One after the other: they set the password of one role.
+  const start = (): Promise<OwnStack> => {
+    const name = `gateway_test_${process.pid}_${stacks.length}`;
+    const before = Promise.allSettled(stacks.slice(-1));
+    const stack = before.then(() => startStack(postgres.url, name));
+    stacks.push(stack);
+    stack.catch(() => undefined); // Whoever asks for it hears of it.
+    return stack;
+  };
+  const ahead = process.argv.some((word) => word.includes("test/worker/")) ? 1 : project.config.maxWorkers;
+  const free = Array.from({ length: ahead }, start);
+  const server = await startHttpServer({
+    async handle(_request, response) {
+      const stack = free.shift() ?? start();
+      try {
+        const { settings, controls } = await stack;
+        sendJson(response, { status: 200, json: { settings, controls } satisfies LentStack });
+      } catch (error) {
+        sendJson(response, { status: 500, json: { error: String(error) } });
+      }
+    },
+  });
+  project.provide("stacks", `http://127.0.0.1:${server.port}`);
+  return async () => {
+    await server.stop();
+    for (const stack of await Promise.allSettled(stacks)) if (stack.status === "fulfilled") await stack.value.stop();
+    await postgres.stop();
+  };
+}
+
+async function startStack(postgresUrl: string, name: string): Promise<OwnStack> {
   const directory = mkdtempSync(join(tmpdir(), "gateway-worker-tests-"));
-  chmodSync(directory, 0o755);
-  const name = `gateway_test_${process.pid}`;
-  const server = process.env["POSTGRES_URL"];
   const redis = process.env["REDIS_URL"];
-  const database = server === undefined ? "" : await ownDatabase(server, name);
   const child = fork(join(import.meta.dirname, "stack-process.ts"), [
     directory,
-    database,
+    await makeDatabase(postgresUrl, name),
     redis ?? "",
     redis === undefined ? "" : `${name}:`,
   ]);
@@ -37,31 +79,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   ])) as [Omit<Stack, "stop">];
   // Port 9 has no listener here: an upstream that is allowed and down.
   const OUTBOUND_ALLOW = `${stack.settings["OUTBOUND_ALLOW"]},127.0.0.1:9`;
-  project.provide("workerSettings", { ...stack.settings, OUTBOUND_ALLOW, ALLOWED_ORIGINS: "https://app.example.com" });
-  project.provide("controls", stack.controls);
-  return async () => {
-    const ended = once(child, "exit");
-    child.send("stop");
-    await ended;
-    if (server !== undefined) await onServer(server, `drop database if exists ${name} with (force)`);
-    rmSync(directory, { recursive: true, force: true });
+  return {
+    settings: { ...stack.settings, OUTBOUND_ALLOW, ALLOWED_ORIGINS: "https://app.example.com" },
+    controls: stack.controls,
+    async stop() {
+      const ended = once(child, "exit");
+      child.send("stop");
+      await ended;
+      await dropDatabase(postgresUrl, name);
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
-}
-
-async function ownDatabase(server: string, name: string): Promise<string> {
-  await onServer(server, `drop database if exists ${name} with (force)`);
-  await onServer(server, `create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return url.href;
-}
-
-async function onServer(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
 }
