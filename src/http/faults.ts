@@ -108,7 +108,8 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 /** What a schema takes, with its bounds; undefined where {@link KINDS} says it. */
 function kindOf(schema: z.core.$ZodType | undefined): string | undefined {
-  return schema instanceof z.ZodNumber ? numberOf(schema) : undefined;
+  if (schema instanceof z.ZodNumber) return numberOf(schema);
+  return schema instanceof z.ZodStringFormat && schema.format !== null ? FORMATS[schema.format] : undefined;
 }
 
 function numberOf(schema: z.ZodNumber): string {

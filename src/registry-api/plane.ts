@@ -14,24 +14,23 @@ import { inEachVersion, VERSIONS, type RegistryCaller, type RegistryRoute } from
 import { changeServerStatus, changeVersionStatus } from "./status.ts";
 import { publishServer, validateServer } from "./write.ts";
 
+const otherRoutes: readonly RegistryRoute[] = [
+  registryHealth,
+  registryPing,
+  registryVersion,
+  validateServer,
+  publishServer,
+  changeServerStatus,
+  changeVersionStatus,
+  tokenForNothing,
+  tokenByDns,
+  tokenByHttp,
+  tokenByGithub,
+  tokenByWorkflow,
+].flatMap(inEachVersion);
+
 /** Every route of the MCP Registry API; the authorization matrix of the tests is made from this list. */
-export const registryRoutes: readonly RegistryRoute[] = [
-  ...readRoutes,
-  ...[
-    registryHealth,
-    registryPing,
-    registryVersion,
-    validateServer,
-    publishServer,
-    changeServerStatus,
-    changeVersionStatus,
-    tokenForNothing,
-    tokenByDns,
-    tokenByHttp,
-    tokenByGithub,
-    tokenByWorkflow,
-  ].flatMap(inEachVersion),
-];
+export const registryRoutes: readonly RegistryRoute[] = [...readRoutes, ...otherRoutes];
 
 /** Where the MCP Registry API is, and the addresses below which private views are. */
 const AREAS = ["/v0.1/*", "/v0/*", "/r/*"];
@@ -67,7 +66,9 @@ export function registryApi(services: RegistryApiDeps): Hono<HttpEnv> {
   }
   for (const { root } of VERSIONS)
     app.on(["PUT", "DELETE"], honoPath(`${root}/servers/{serverName}/versions/{version}`), never);
-  mountRoutes(app, registryRoutes, deps, authenticator(deps), BESIDE_GET);
+  const authenticate = authenticator(deps);
+  mountRoutes(app, readRoutes, deps, authenticate, BESIDE_GET);
+  mountRoutes(app, otherRoutes, deps, authenticate);
   return app;
 }
 
