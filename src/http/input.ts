@@ -43,7 +43,7 @@ const headersNamed = (c: Context<HttpEnv>, names: readonly string[]) =>
  * A parameter given twice reads differently to different parsers: it is refused. Where the schema lets unknown parameters pass, they may be
  * repeated.
  */
-export function uniqueParameters(parameters: URLSearchParams, schema: z.ZodObject): Record<string, string> {
+function uniqueParameters(parameters: URLSearchParams, schema: z.ZodObject): Record<string, string> {
   const isStrict = schema.def.catchall instanceof z.ZodNever;
   const names = [...parameters.keys()].filter((name) => isStrict || Object.hasOwn(schema.shape, name));
   if (new Set(names).size !== names.length) throw new AppError("invalid_request", "Give each query parameter once.");

@@ -30,7 +30,7 @@ export function openApiOf(declarations: readonly Declaration[], info: { version:
   return () => (document ??= openApiDocument(declarations, info));
 }
 
-export function openApiDocument(
+function openApiDocument(
   declarations: readonly Declaration[],
   { version, server }: { version: string; server: string },
 ): Json {
