@@ -1,18 +1,25 @@
 import { Hono } from "hono";
-import { api } from "./api/api.ts";
+import { api, managementRoutes } from "./api/api.ts";
+import type { HttpEnv } from "./platform/http.ts";
+import { reportFailure } from "./http/failure.ts";
+import { openApiOf } from "./http/openapi.ts";
+import { problemResponse } from "./http/problem.ts";
+import type { Declaration } from "./http/route.ts";
 import { mcp } from "./mcp/endpoint.ts";
 import { oauth } from "./oauth/oauth.ts";
-import { AppError, isUnavailable, problemResponse } from "./platform/errors.ts";
-import type { HttpEnv } from "./platform/http.ts";
 import { uuidv7 } from "./platform/ids.ts";
-import { errorFields } from "./platform/log.ts";
+import { registryApi, registryRoutes } from "./registry-api/plane.ts";
 import type { Services } from "./services.ts";
 import { web } from "./web/pages.tsx";
+
+/** Every JSON route: what `/api/v1/openapi.json` describes, and what the tests' authorization matrix is made from. */
+export const jsonRoutes: readonly Declaration[] = [...managementRoutes, ...registryRoutes];
 
 /** The table of contents: what every request passes through, and which plane answers it. */
 export function createApp(services: Services): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  const secure = services.config.BASE_URL.startsWith("https:");
+  const { BASE_URL } = services.config;
+  const secure = BASE_URL.startsWith("https:");
 
   app.use(async (c, next) => {
     c.set("requestId", uuidv7());
@@ -24,29 +31,14 @@ export function createApp(services: Services): Hono<HttpEnv> {
 
   app.route("/", oauth({ ...services, db: services.db }));
   app.route("/", mcp(services));
-  app.route("/", api(services));
+  app.route("/", registryApi(services));
+  app.route("/", api({ ...services, openApi: openApiOf(jsonRoutes, { version: services.version, server: BASE_URL }) }));
   app.route("/", web(services));
 
   app.notFound((c) => problemResponse("not_found", "There is nothing at this address.", c.get("requestId")));
   app.onError((error, c) => {
-    const requestId = c.get("requestId");
-    if (isUnavailable(error)) {
-      services.log("error", "request.unavailable", { requestId, path: c.req.path, ...errorFields(error) });
-      return problemResponse("unavailable", "The gateway cannot do this right now. Try again shortly.", requestId, {
-        "retry-after": "2",
-      });
-    }
-    if (error instanceof AppError) {
-      if (error.internal !== undefined)
-        services.log("warn", "request.refused", { requestId, internal: error.internal });
-      return problemResponse(error.code, error.message, requestId, error.headers);
-    }
-    services.log("error", "request.failed", { requestId, path: c.req.path, ...errorFields(error) });
-    return problemResponse(
-      "internal",
-      "The gateway failed to answer. Its operator finds the cause by the request id.",
-      requestId,
-    );
+    const { code, text, headers, members } = reportFailure(services.log, "request", c, error);
+    return problemResponse(code, text, c.get("requestId"), { headers, members });
   });
   return app;
 }

@@ -31,6 +31,7 @@ import { connectRedis } from "./platform/redis.ts";
 import { REDIS_BREAKER, redisGuard } from "./platform/redis-guard.ts";
 import { scriptRunner, type RunScript } from "./platform/redis-script.ts";
 import { VERSION } from "./platform/version.ts";
+import { registryMemory } from "./registry/answer-cache.ts";
 import { syncDue } from "./registry/sync.ts";
 import { registryTools } from "./registry/tools.ts";
 import { pruneAnswers } from "./registry/idempotency.ts";
@@ -161,6 +162,7 @@ export function createServices(config: Config) {
     grants: { redis, db, accessTokenSeconds: config.ACCESS_TOKEN_TTL },
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
+    published: registryMemory(),
     registry: registryTools(databases.read, config.BASE_URL),
     auth,
     sendMail,

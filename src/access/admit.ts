@@ -2,6 +2,7 @@ import type { Limit } from "../limits/bucket.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
 import { visitorKey } from "../platform/ip.ts";
 import { redisKeys } from "../platform/redis.ts";
+import { DeadlineExceeded } from "../platform/deadline.ts";
 import { RedisUnavailable, type RunScript } from "../platform/redis-script.ts";
 import { ADMIT, LOCATE } from "./admission-script.ts";
 import {
@@ -122,7 +123,7 @@ const twice = <T>(run: () => Promise<T>): Promise<T> =>
     return run();
   });
 
-const isTimeout = ({ cause }: RedisUnavailable) => cause instanceof Error && cause.name === "TimeoutError";
+const isTimeout = ({ cause }: RedisUnavailable) => cause instanceof DeadlineExceeded;
 
 /** The record of a key that this isolate has not seen; undefined when Redis does not have it, and the address may try on. */
 async function locate(

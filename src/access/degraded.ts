@@ -3,7 +3,7 @@ import { auditIntent } from "../audit/schema.ts";
 import { quotaUse } from "../keys/schema.ts";
 import type { LocalBuckets } from "../limits/local.ts";
 import type { Limit } from "../limits/bucket.ts";
-import { isUnavailable } from "../platform/errors.ts";
+import { isUnavailable, Unavailable } from "../platform/errors.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
 import { bucketsOf, limitStates, recordKeyOf, type Admission, type AdmissionRequest } from "./admission.ts";
@@ -28,8 +28,8 @@ const LOCAL_PART = 8;
 const TRUSTED_MS = 30_000;
 
 /** Thrown where only both stores, or the one that is away, could tell: the caller's 503. */
-export class AdmissionUnavailable extends Error {
-  override readonly name = "RedisUnavailable";
+export class AdmissionUnavailable extends Unavailable {
+  override readonly name = "AdmissionUnavailable";
 }
 
 /**

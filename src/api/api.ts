@@ -2,10 +2,10 @@ import { Hono } from "hono";
 import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
 import type { HttpEnv } from "../platform/http.ts";
-import { mountRoutes, openApiDocument, type Route } from "../platform/route.ts";
-import { registryMemory } from "../registry/answer-cache.ts";
+import { mountRoutes } from "../http/mount.ts";
+import type { Route } from "../http/route.ts";
 import { listAudit } from "./audit.ts";
-import { principalOf } from "./caller.ts";
+import { principalOf } from "../http/caller.ts";
 import {
   changeManagedClient,
   createManagedClient,
@@ -27,39 +27,39 @@ import {
   rotateApiKey,
 } from "./keys.ts";
 import { deleteTenantLimits, getLimits, getTenantLimits, putTenantLimits } from "./limits.ts";
-import { registry } from "./registry.ts";
 import {
   assignRegistryNamespace,
   claimRegistryNamespace,
   listRegistryNamespaces,
   releaseRegistryNamespace,
   verifyRegistryNamespace,
-} from "./registry-namespaces.ts";
-import { copilotPolicy, vscodePolicy } from "./registry-policies.ts";
-import { searchRegistry } from "./registry-search.ts";
+} from "./registry/namespaces.ts";
+import { copilotPolicy, vscodePolicy } from "./registry/policies.ts";
+import { searchRegistry } from "./registry/search.ts";
 import {
   changeRegistrySource,
   createRegistrySource,
   deleteRegistrySource,
   listRegistrySources,
   runRegistrySource,
-} from "./registry-sources.ts";
-import { createView, deleteView, listViews, rotateView } from "./registry-views.ts";
+} from "./registry/sources.ts";
+import { createView, deleteView, listViews, rotateView } from "./registry/views.ts";
 import { listServers } from "./servers.ts";
 import { verifyApiKey } from "./verify.ts";
 
 const openApi = route({
   method: "get",
   path: "/api/v1/openapi.json",
+  id: "getOpenApi",
+  tag: "Health",
   summary: "This description",
   who: "anyone",
-  out: z.record(z.string(), z.unknown()),
-  handle: ({ deps }) =>
-    openApiDocument(routes, { title: "MCP Registry Gateway", version: deps.version, server: deps.config.BASE_URL }),
+  out: z.record(z.string(), z.unknown()).describe("An OpenAPI 3.1 document."),
+  handle: ({ deps }) => deps.openApi(),
 });
 
 /** Every JSON route of this plane; the authorization matrix of the tests is made from this list. */
-export const routes: readonly Route<ApiDeps, Principal>[] = [
+export const managementRoutes: readonly Route<ApiDeps, Principal>[] = [
   healthz,
   readyz,
   version,
@@ -104,11 +104,9 @@ export const routes: readonly Route<ApiDeps, Principal>[] = [
   vscodePolicy,
 ];
 
-/** The management plane: health and `/api/v1`, and the MCP registry. */
-export function api(services: Omit<ApiDeps, "published">): Hono<HttpEnv> {
-  const deps: ApiDeps = { ...services, published: registryMemory() };
+/** The management plane: health and `/api/v1`. */
+export function api(deps: ApiDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
-  mountRoutes(app, routes, deps, (c, scopes) => principalOf(c, deps, scopes));
-  app.route("/", registry(deps));
+  mountRoutes(app, managementRoutes, deps, (c, _who, scopes) => principalOf(c, deps, scopes));
   return app;
 }

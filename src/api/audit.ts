@@ -2,37 +2,45 @@ import * as z from "zod";
 import { readEvents, type AuditEntry, type AuditPosition } from "../audit/read.ts";
 import { AppError } from "../platform/errors.ts";
 import { route } from "./deps.ts";
+import { nextCursor as nextPage, paged, instant } from "./shapes.ts";
 
-const entry = z.object({
-  id: z.string(),
-  at: z.string(),
-  event: z.string(),
-  outcome: z.string(),
-  code: z.string().nullable(),
-  target: z.string().nullable(),
-  userId: z.string().nullable(),
-  credentialKind: z.string().nullable(),
-  credentialId: z.string().nullable(),
-  clientId: z.string().nullable(),
-  requestId: z.string(),
-  ip: z.string().nullable(),
-  userAgent: z.string().nullable(),
-  durationMs: z.number().nullable(),
-});
+const entry = z
+  .object({
+    id: z.string().describe("The id of the entry."),
+    at: instant("When it happened."),
+    event: z
+      .string()
+      .meta({ examples: ["mcp.tool_called"] })
+      .describe("What happened."),
+    outcome: z
+      .string()
+      .meta({ examples: ["ok"] })
+      .describe("How it ended."),
+    code: z.string().nullable().describe("Why it was refused or failed."),
+    target: z.string().nullable().describe("What it happened to: a tool, a key, a server."),
+    userId: z.string().nullable().describe("The person on whose behalf it was done."),
+    credentialKind: z.string().nullable().describe("The kind of credential that was used."),
+    credentialId: z.string().nullable().describe("The id of the credential."),
+    clientId: z.string().nullable().describe("The OAuth client that held the token."),
+    requestId: z.string().describe("The id of the request: `x-request-id` of its answer."),
+    ip: z.string().nullable().describe("The address that the request came from."),
+    userAgent: z.string().nullable().describe("What the program called itself."),
+    durationMs: z.number().nullable().describe("How long it took, in milliseconds."),
+  })
+  .meta({ id: "AuditEntry", description: "An entry of the audit log." });
 
 /** The audit log of the caller's tenant, newest first. */
 export const listAudit = route({
   method: "get",
   path: "/api/v1/audit",
+  id: "listAuditEntries",
+  tag: "Audit log",
   summary: "Audit log of your organization, newest first",
   who: { scopes: ["audit:read"] },
   in: {
-    query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(200).default(50),
-      cursor: z.string().max(200).optional(),
-    }),
+    query: paged(z.string().max(200)),
   },
-  out: z.object({ entries: z.array(entry), nextCursor: z.string().nullable() }),
+  out: z.object({ entries: z.array(entry).describe("Entries, newest first."), nextCursor: nextPage }),
   handle: async ({ deps, caller, input: { query } }) => {
     const before = query.cursor === undefined ? undefined : readCursor(query.cursor);
     const entries = await readEvents(deps.databases.read, { tenantId: caller.tenantId, limit: query.limit, before });
@@ -51,7 +59,7 @@ const writeCursor = ({ at, id }: AuditPosition) => `${at.getTime()}.${id}`;
 function readCursor(cursor: string): AuditPosition {
   const [, time, id] = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(cursor) ?? [];
   if (time === undefined || id === undefined) {
-    throw new AppError("invalid_request", "query.cursor: use the nextCursor of the page before.");
+    throw new AppError("invalid_request", '"cursor" must be the nextCursor of the previous page.');
   }
   return { at: new Date(Number(time)), id };
 }

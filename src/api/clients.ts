@@ -14,28 +14,37 @@ import {
 } from "../grants/client-changes.ts";
 import { AppError } from "../platform/errors.ts";
 import { route, type ApiDeps } from "./deps.ts";
+import { instant, nextCursor, paged } from "./shapes.ts";
 
-const who = { scopes: ["admin"] } as const;
+const who = "administrator";
 const text = (max: number) =>
   z
     .string()
     .max(max)
     .regex(/^\P{Cc}*$/u, "must have no control characters");
 const scope = z.enum(ALL_SCOPES);
-const params = z.object({ clientId: z.string().regex(/^[\w-]{1,100}$/, "is no client id") });
+const params = z.object({
+  clientId: z
+    .string()
+    .regex(/^[\w-]{1,100}$/, "is not a client id")
+    .describe("The client's id."),
+});
 
 const fields = {
-  name: text(100).regex(/\S/, "must not be empty"),
-  authMethod: z.enum(AUTH_METHODS),
-  jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).nullable(),
-  redirectUris: z.array(z.string()).max(20),
-  grantTypes: z.array(z.enum(GRANT_TYPES)),
-  scopes: z.array(scope),
-  clientCredentialsScopes: z.array(scope),
-  tenantId: text(200).nullable(),
-  resources: z.array(text(300)).max(50),
-  trusted: z.boolean(),
-  disabled: z.boolean(),
+  name: text(100).regex(/\S/, "must not be empty").describe("What people see on the consent page."),
+  authMethod: z.enum(AUTH_METHODS).describe("How the client proves who it is at the token endpoint."),
+  jwks: z
+    .object({ keys: z.array(z.record(z.string(), z.unknown())).describe("JSON Web Keys (RFC 7517).") })
+    .nullable()
+    .describe("The public keys of a client that authenticates with private_key_jwt."),
+  redirectUris: z.array(z.string()).max(20).describe("Where people may be sent back to after they have signed in."),
+  grantTypes: z.array(z.enum(GRANT_TYPES)).describe("The grants that the client may use."),
+  scopes: z.array(scope).describe("What people can grant to the client."),
+  clientCredentialsScopes: z.array(scope).describe("What the client may do by itself."),
+  tenantId: text(200).nullable().describe("The organization in which the client acts by itself."),
+  resources: z.array(text(300)).max(50).describe("Addresses of this gateway whose tokens the client may introspect."),
+  trusted: z.boolean().describe("True: people are not asked for their consent."),
+  disabled: z.boolean().describe("True: the client gets no tokens, and its tokens do not work."),
 };
 
 const { name, authMethod, jwks, redirectUris, grantTypes, scopes, clientCredentialsScopes, tenantId, resources } =
@@ -54,18 +63,30 @@ const creation = z.strictObject({
   trusted: fields.trusted.default(false),
 });
 
-const client = z.object({ clientId: z.string(), ...fields, createdAt: z.string(), updatedAt: z.string() });
-const withSecret = client.extend({ clientSecret: z.string().nullable() });
+const shape = z.object({
+  clientId: z.string().describe("The client's id."),
+  ...fields,
+  createdAt: instant("When it was created."),
+  updatedAt: instant("When it was last changed."),
+});
+const client = shape.meta({ id: "Client", description: "An OAuth client." });
+const withSecret = shape
+  .extend({
+    clientSecret: z.string().nullable().describe("Its secret, in this answer only; null: it authenticates otherwise."),
+  })
+  .meta({ id: "CreatedClient", description: "An OAuth client with its secret." });
 
 /** Makes an OAuth client that strangers cannot register: for machines, for servers behind the gateway, or trusted. */
 export const createManagedClient = route({
   method: "post",
   path: "/api/v1/clients",
+  id: "createClient",
+  tag: "OAuth clients",
   summary: "Make an OAuth client; its secret is in this answer only",
   who,
   in: { body: creation },
   out: withSecret,
-  status: () => 201,
+  status: 201,
   handle: async ({ deps, caller, input: { body } }) => {
     expectWhole(caller);
     const settings = { ...body, grantTypes: body.grantTypes ?? impliedGrantTypes(body), disabled: false };
@@ -79,15 +100,14 @@ export const createManagedClient = route({
 export const listManagedClients = route({
   method: "get",
   path: "/api/v1/clients",
+  id: "listClients",
+  tag: "OAuth clients",
   summary: "OAuth clients that administrators have made, newest first",
   who,
   in: {
-    query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(200).default(50),
-      cursor: z.uuid("use the nextCursor of the page before").optional(),
-    }),
+    query: paged(z.uuid("must be the nextCursor of the previous page")),
   },
-  out: z.object({ clients: z.array(client), nextCursor: z.string().nullable() }),
+  out: z.object({ clients: z.array(client).describe("Clients, newest first."), nextCursor }),
   handle: async ({ deps, input: { query } }) => {
     const clients = await listClients(deps.databases.write, { limit: query.limit, before: query.cursor });
     const last = clients.length === query.limit ? clients.at(-1) : undefined;
@@ -98,10 +118,13 @@ export const listManagedClients = route({
 export const getManagedClient = route({
   method: "get",
   path: "/api/v1/clients/{clientId}",
+  id: "getClient",
+  tag: "OAuth clients",
   summary: "An OAuth client",
   who,
   in: { params },
   out: client,
+  refusals: ["not_found"],
   handle: async ({ deps, input }) => {
     const found = await findClient(deps.databases.write, input.params.clientId);
     if (!found) throw noClient();
@@ -113,10 +136,13 @@ export const getManagedClient = route({
 export const changeManagedClient = route({
   method: "patch",
   path: "/api/v1/clients/{clientId}",
+  id: "changeClient",
+  tag: "OAuth clients",
   summary: "Change, disable or enable an OAuth client",
   who,
   in: { params, body: z.strictObject(fields).omit({ authMethod: true }).partial() },
   out: client,
+  refusals: ["not_found", "conflict"],
   handle: async ({ deps, caller, input: { params: at, body } }) => {
     expectWhole(caller);
     const change = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
@@ -129,10 +155,13 @@ export const changeManagedClient = route({
 export const deleteManagedClient = route({
   method: "delete",
   path: "/api/v1/clients/{clientId}",
+  id: "deleteClient",
+  tag: "OAuth clients",
   summary: "Delete an OAuth client and everything that was granted to it",
   who,
   in: { params },
-  out: z.object({ deleted: z.literal(true) }),
+  out: z.object({ deleted: z.literal(true).describe("It is gone.") }),
+  refusals: ["not_found", "conflict"],
   handle: async ({ deps, caller, input: { params: at } }) => {
     settled(await deleteClient(changeDeps(deps), at.clientId));
     deps.log("info", "clients.deleted", { ...at, by: caller.userId });
@@ -143,10 +172,13 @@ export const deleteManagedClient = route({
 export const rotateManagedClientSecret = route({
   method: "post",
   path: "/api/v1/clients/{clientId}/secret",
+  id: "rotateClientSecret",
+  tag: "OAuth clients",
   summary: "Give an OAuth client another secret, shown in this answer only; the old one ends",
   who,
   in: { params },
   out: withSecret,
+  refusals: ["not_found", "conflict"],
   handle: async ({ deps, caller, input: { params: at } }) => {
     expectWhole(caller);
     const rotated = settled(await rotateClientSecret(changeDeps(deps), at.clientId));

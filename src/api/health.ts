@@ -1,28 +1,45 @@
 import { sql } from "drizzle-orm";
 import * as z from "zod";
 import { SCHEMA_VERSION } from "../platform/version.ts";
+import { answerWith } from "../http/route.ts";
 import { route } from "./deps.ts";
 
 /** Liveness: the isolate runs and its configuration is valid. No I/O. */
 export const healthz = route({
   method: "get",
   path: "/healthz",
+  id: "getHealth",
+  tag: "Health",
   summary: "Liveness, without I/O",
   who: "anyone",
-  out: z.object({ status: z.literal("ok") }),
+  out: z.object({ status: z.literal("ok").describe("The gateway runs.") }),
   handle: () => ({ status: "ok" as const }),
 });
 
-const state = z.enum(["ok", "failed"]);
+const state = (what: string) => z.enum(["ok", "failed"]).describe(what);
+const readiness = z
+  .object({
+    status: state("Whether all checks are ok."),
+    checks: z
+      .object({
+        postgres: state("Whether Postgres answers."),
+        redis: state("Whether Redis answers."),
+        schema: state("Whether the tables are those that this release was written for."),
+      })
+      .describe("What was looked at."),
+  })
+  .meta({ id: "Readiness", description: "Whether the gateway can serve requests." });
 
 /** Readiness: Postgres and Redis answer and the schema is the one that this code was written for; 503 otherwise. */
 export const readyz = route({
   method: "get",
   path: "/readyz",
+  id: "getReadiness",
+  tag: "Health",
   summary: "Readiness: Postgres, Redis and schema version",
   who: "anyone",
-  out: z.object({ status: state, checks: z.object({ postgres: state, redis: state, schema: state }) }),
-  status: ({ status }) => (status === "ok" ? 200 : 503),
+  out: readiness,
+  others: { 503: { schema: readiness, description: "A check has failed." } },
   handle: async ({ deps }) => {
     const [migrations, pong] = await Promise.allSettled([
       deps.databases.write.execute<{ applied: string }>(
@@ -37,7 +54,7 @@ export const readyz = route({
       schema: applied === SCHEMA_VERSION ? ("ok" as const) : ("failed" as const),
     };
     const ready = Object.values(checks).every((check) => check === "ok");
-    return { status: ready ? ("ok" as const) : ("failed" as const), checks };
+    return ready ? { status: "ok" as const, checks } : answerWith(503, { status: "failed", checks });
   },
 });
 
@@ -45,8 +62,14 @@ export const readyz = route({
 export const version = route({
   method: "get",
   path: "/version",
+  id: "getVersion",
+  tag: "Health",
   summary: "Version of the running release",
   who: "anyone",
-  out: z.object({ name: z.string(), version: z.string(), schema: z.number() }),
+  out: z.object({
+    name: z.string().describe("The name of this product."),
+    version: z.string().describe("The release."),
+    schema: z.number().describe("The version of its tables."),
+  }),
   handle: ({ deps }) => ({ name: "mcp-registry-gateway", version: deps.version, schema: SCHEMA_VERSION }),
 });

@@ -1,77 +1,32 @@
 import * as z from "zod";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { unauthenticated } from "../audit/event.ts";
-import { KEY_SCOPES } from "../auth/scopes.ts";
+import { toError } from "../http/refusal.ts";
 import { updateKey } from "../keys/changes.ts";
 import { createKey } from "../keys/creation.ts";
-import { getKey, listKeys, type KeyActor, type KeyInfo, type KeyRefusal } from "../keys/keys.ts";
+import { getKey, listKeys, type KeyActor, type KeyRefusal } from "../keys/keys.ts";
 import { reportLeak, revokeKey } from "../keys/revocation.ts";
 import { OVERLAP_SECONDS, rotateKey } from "../keys/rotation.ts";
 import { AppError } from "../platform/errors.ts";
 import type { RequestOrigin } from "../platform/http.ts";
+import { createdKey, keyCreation, keyFields, keyParams as params, shown, shownKey } from "./key-shapes.ts";
+import { nextCursor, paged } from "./shapes.ts";
 import { route, type ApiDeps } from "./deps.ts";
-import { toError } from "./refusal.ts";
 
 const reads = { scopes: ["keys:read"] } as const;
 const writes = { scopes: ["keys:write"] } as const;
-const params = z.object({ id: z.string().regex(/^[\w-]{1,100}$/, "is no id of a key") });
-
-const scopes = z.array(z.enum(KEY_SCOPES));
-const texts = z.array(z.string()).nullable();
-const rate = z.object({ perMinute: z.number(), burst: z.number() });
-const quota = z.object({ max: z.number(), period: z.enum(["month", "total"]) });
-
-const fields = {
-  name: z.string(),
-  scopes,
-  expiresAt: z.iso.datetime({ offset: true }).nullable(),
-  servers: texts.describe("Slugs of the servers that the key may use; null: all of them."),
-  tools: texts.describe("Names of tools as `/mcp` shows them; null: all of them."),
-  addresses: texts.describe("IP addresses and CIDR blocks that calls may come from; null: from anywhere."),
-  rate: rate.nullable(),
-  quota: quota.nullable(),
-};
-
-const creation = z.strictObject({
-  ...z.object(fields).partial().required({ name: true }).shape,
-  tenantId: z.string().optional().describe("Where the key acts: the organization of your credential."),
-  owner: z.enum(["user", "organization"]).optional(),
-});
-
-const key = z.object({
-  id: z.string(),
-  start: z.string(),
-  tenantId: z.string(),
-  owner: z.enum(["user", "organization"]),
-  ...fields,
-  quota: quota.extend({ used: z.number() }).nullable(),
-  status: z.enum(["active", "disabled", "locked", "expired", "revoked"]),
-  createdAt: z.string(),
-  expiresAt: z.string().nullable(),
-  lastUsedAt: z.string().nullable(),
-  disabledUntil: z.string().nullable(),
-  revokedAt: z.string().nullable(),
-  revokedReason: z.string().nullable(),
-  rotatedTo: z.string().nullable(),
-});
-const withSecret = key.extend({ key: z.string() });
-
 /** The caller's keys in the tenant of their credential, newest first; for owners and administrators of a team also the team's. */
 export const listApiKeys = route({
   method: "get",
   path: "/api/v1/keys",
+  id: "listApiKeys",
+  tag: "API keys",
   summary: "Your API keys in the organization of your credential, newest first",
   who: reads,
   in: {
-    query: z.strictObject({
-      limit: z.coerce.number().int().min(1).max(200).default(50),
-      cursor: z
-        .string()
-        .regex(/^\d{1,15}\.[\w-]{1,100}$/, "use the nextCursor of the page before")
-        .optional(),
-    }),
+    query: paged(z.string().regex(/^\d{1,15}\.[\w-]{1,100}$/, "must be the nextCursor of the previous page")),
   },
-  out: z.object({ keys: z.array(key), nextCursor: z.string().nullable() }),
+  out: z.object({ keys: z.array(shownKey).describe("Keys, newest first."), nextCursor }),
   handle: async ({ deps, caller, input: { query } }) => {
     const { limit, cursor } = query;
     const before = cursor === undefined ? undefined : positionOf(cursor);
@@ -85,11 +40,14 @@ export const listApiKeys = route({
 export const createApiKey = route({
   method: "post",
   path: "/api/v1/keys",
+  id: "createApiKey",
+  tag: "API keys",
   summary: "Make an API key; the key is in this answer only",
   who: writes,
-  in: { body: creation },
-  out: withSecret,
-  status: () => 201,
+  in: { body: keyCreation },
+  refusals: ["conflict"],
+  out: createdKey,
+  status: 201,
   handle: async ({ deps, caller, input: { body }, from }) => {
     const input = { ...body, expiresAt: timeOf(body.expiresAt) };
     const made = settled(await createKey(commandDeps(deps), keyActor(caller, from), input, deps.now()));
@@ -100,10 +58,13 @@ export const createApiKey = route({
 export const getApiKey = route({
   method: "get",
   path: "/api/v1/keys/{id}",
+  id: "getApiKey",
+  tag: "API keys",
   summary: "An API key, without the key itself",
   who: reads,
   in: { params },
-  out: key,
+  out: shownKey,
+  refusals: ["not_found"],
   handle: async ({ deps, caller, input }) => {
     const found = await getKey(deps.databases.write, caller, input.params.id, deps.now());
     if (!found) throw noKey();
@@ -115,10 +76,21 @@ export const getApiKey = route({
 export const changeApiKey = route({
   method: "patch",
   path: "/api/v1/keys/{id}",
+  id: "changeApiKey",
+  tag: "API keys",
   summary: "Change, disable or enable an API key",
   who: writes,
-  in: { params, body: z.strictObject({ ...fields, enabled: z.boolean() }).partial() },
-  out: key,
+  in: {
+    params,
+    body: z
+      .strictObject({
+        ...keyFields,
+        enabled: z.boolean().describe("False: the key does not work until it is enabled."),
+      })
+      .partial(),
+  },
+  out: shownKey,
+  refusals: ["not_found", "conflict", "revocation_pending"],
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const change = { ...body, expiresAt: timeOf(body.expiresAt) };
     return shown(settled(await updateKey(commandDeps(deps), keyActor(caller, from), at.id, change, deps.now())).info);
@@ -128,14 +100,22 @@ export const changeApiKey = route({
 export const rotateApiKey = route({
   method: "post",
   path: "/api/v1/keys/{id}/rotate",
+  id: "rotateApiKey",
+  tag: "API keys",
   summary:
     "Make an API key that takes the place of another, shown in this answer only; both work until the overlap ends",
   who: writes,
-  in: { params, body: z.strictObject({ overlapSeconds: z.number().default(OVERLAP_SECONDS.usual) }) },
-  out: withSecret.extend({
+  in: {
+    params,
+    body: z.strictObject({
+      overlapSeconds: z.number().default(OVERLAP_SECONDS.usual).describe("Seconds for which the old key works on."),
+    }),
+  },
+  refusals: ["not_found", "conflict"],
+  out: createdKey.extend({
     pending: z.boolean().describe("True: the old key may work for up to 30 seconds after the overlap."),
   }),
-  status: () => 201,
+  status: 201,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const made = settled(await rotateKey(commandDeps(deps), keyActor(caller, from), at.id, body, deps.now()));
     return { ...shown(made.info), key: made.key, pending: made.isPending === true };
@@ -143,13 +123,15 @@ export const rotateApiKey = route({
 });
 
 const revocation = {
+  tag: "API keys",
   summary: "Revoke an API key for good",
   who: writes,
   in: { params },
-  out: key,
+  out: shownKey,
+  refusals: ["not_found", "conflict", "revocation_pending"],
   handle: async ({ deps, caller, input, from }: RevocationWork) =>
     shown(settled(await revokeKey(commandDeps(deps), keyActor(caller, from), input.params.id, deps.now())).info),
-};
+} as const;
 interface RevocationWork {
   deps: ApiDeps;
   caller: Principal;
@@ -157,18 +139,26 @@ interface RevocationWork {
   from: RequestOrigin;
 }
 
-export const revokeApiKey = route({ method: "post", path: "/api/v1/keys/{id}/revoke", ...revocation });
+export const revokeApiKey = route({
+  method: "post",
+  path: "/api/v1/keys/{id}/revoke",
+  id: "revokeApiKey",
+  ...revocation,
+});
 /** The same as {@link revokeApiKey}: what a key did stays in the audit log under its id. */
-export const deleteApiKey = route({ method: "delete", path: "/api/v1/keys/{id}", ...revocation });
+export const deleteApiKey = route({ method: "delete", path: "/api/v1/keys/{id}", id: "deleteApiKey", ...revocation });
 
 /** For whoever finds a key where it should not be: to hold all of it is all that it takes. */
 export const reportApiKeyLeak = route({
   method: "post",
   path: "/api/v1/keys/report-leak",
+  id: "reportApiKeyLeak",
+  tag: "API keys",
   summary: "Report a leaked API key: it is revoked for good, and its owner is told",
   who: "anyone",
-  in: { body: z.strictObject({ key: z.string().max(200) }) },
-  out: z.object({ revoked: z.literal(true) }),
+  in: { body: z.strictObject({ key: z.string().max(200).describe("The whole key.") }) },
+  out: z.object({ revoked: z.literal(true).describe("The key has stopped working, and its owner is told.") }),
+  refusals: ["not_found", "rate_limited", "revocation_pending"],
   handle: async ({ deps, input: { body }, from }) => {
     const { databases, publish, sendMail, background, config } = deps;
     const shutOut = deps.strangers.refusalOf(from.ip, deps.now());
@@ -182,10 +172,7 @@ export const reportApiKeyLeak = route({
         deps.strangers.failed(from.ip, deps.now());
         throw new AppError("not_found", "There is no such key here: it was never made, or it has been deleted.");
       case "malformed":
-        throw new AppError(
-          "invalid_request",
-          "body.key: this is no key of this gateway: its form or its checksum is wrong.",
-        );
+        throw new AppError("invalid_request", '"key" is not a key of this gateway: its form or its checksum is wrong.');
       default:
         return reported satisfies never;
     }
@@ -205,19 +192,6 @@ const timeOf = (text: string | null | undefined) => (typeof text === "string" ? 
 function positionOf(cursor: string): { at: Date; id: string } {
   const dot = cursor.indexOf(".");
   return { at: new Date(Number(cursor.slice(0, dot))), id: cursor.slice(dot + 1) };
-}
-
-const iso = (time: Date | null) => time?.toISOString() ?? null;
-
-function shown(info: KeyInfo): z.infer<typeof key> {
-  return {
-    ...info,
-    createdAt: info.createdAt.toISOString(),
-    expiresAt: iso(info.expiresAt),
-    lastUsedAt: iso(info.lastUsedAt),
-    disabledUntil: iso(info.disabledUntil),
-    revokedAt: iso(info.revokedAt),
-  };
 }
 
 function settled<Done extends { state: "done" }>(outcome: Done | KeyRefusal): Done {

@@ -17,12 +17,18 @@ const limit = {
 export const getLimits = route({
   method: "get",
   path: "/api/v1/limits",
+  id: "getLimits",
+  tag: "Limits",
   summary: "The limits that your credential is held to, and where each comes from",
   who: { scopes: ["mcp:tools"] },
   out: z.object({
-    tenantId: z.string(),
-    limits: z.array(z.object({ tier: z.enum(TIERS), ...limit })),
-    tools: z.array(z.object({ tool: z.string(), ...limit })).describe("Tools that have a limit of their own."),
+    tenantId: z.string().describe("The organization that the credential acts in."),
+    limits: z
+      .array(z.object({ tier: z.enum(TIERS).describe("What the limit is counted by."), ...limit }))
+      .describe("All of them hold for each call."),
+    tools: z
+      .array(z.object({ tool: z.string().describe("The name of the tool as `/mcp` shows it."), ...limit }))
+      .describe("Tools that have a limit of their own."),
   }),
   handle: async ({ deps, caller: { tenantId, credential } }) => {
     const keyId = credential.kind === "api_key" ? credential.id : null;
@@ -32,23 +38,32 @@ export const getLimits = route({
   },
 });
 
-const who = { scopes: ["admin"] } as const;
+const who = "administrator";
 const path = "/api/v1/tenants/{tenantId}/limits";
-const params = z.object({ tenantId: z.string().regex(/^[\w-]{1,200}$/, "is no id of an organization") });
-const out = z.object({ tenantId: z.string(), limits: tenantLimitSettings });
+const tenantId = z
+  .string()
+  .regex(/^[\w-]{1,200}$/, "is not the id of an organization")
+  .describe("The id of the organization.");
+const params = z.object({ tenantId });
+const out = z
+  .object({ tenantId, limits: tenantLimitSettings.describe("What is absent is as by default.") })
+  .meta({ id: "TenantLimits", description: "The limits of an organization." });
 
 export const getTenantLimits = route({
   method: "get",
   path,
+  id: "getTenantLimits",
+  tag: "Limits",
   summary: "The limits that an organization has been given",
   who,
   in: { params },
   out,
+  refusals: ["not_found"],
   handle: async ({ deps, input }) => {
-    const { tenantId } = input.params;
-    const limits = await tenantLimits({ db: deps.databases.write }, tenantId);
+    const { tenantId: of } = input.params;
+    const limits = await tenantLimits({ db: deps.databases.write }, of);
     if (!limits) throw noTenant();
-    return { tenantId, limits };
+    return { tenantId: of, limits };
   },
 });
 
@@ -56,16 +71,18 @@ export const getTenantLimits = route({
 export const putTenantLimits = route({
   method: "put",
   path,
+  id: "putTenantLimits",
+  tag: "Limits",
   summary: "Give an organization limits of its own, in place of those it had; what is absent is as by default",
   who,
   in: { params, body: tenantLimitSettings },
   out,
+  refusals: ["not_found", "revocation_pending"],
   handle: async ({ deps, caller, input: { params: at, body: limits }, from }) => {
-    const { tenantId } = at;
-    const change = { tenantId, limits, actor: actorOf(caller, from) };
+    const change = { ...at, limits, actor: actorOf(caller, from) };
     if (!(await setTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
     await deps.publish();
-    return { tenantId, limits };
+    return { ...at, limits };
   },
 });
 
@@ -73,16 +90,18 @@ export const putTenantLimits = route({
 export const deleteTenantLimits = route({
   method: "delete",
   path,
+  id: "deleteTenantLimits",
+  tag: "Limits",
   summary: "Take back the limits that an organization has been given",
   who,
   in: { params },
   out,
-  handle: async ({ deps, caller, input, from }) => {
-    const { tenantId } = input.params;
-    const change = { tenantId, actor: actorOf(caller, from) };
+  refusals: ["not_found", "revocation_pending"],
+  handle: async ({ deps, caller, input: { params: at }, from }) => {
+    const change = { ...at, actor: actorOf(caller, from) };
     if (!(await resetTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
     await deps.publish();
-    return { tenantId, limits: {} };
+    return { ...at, limits: {} };
   },
 });
 

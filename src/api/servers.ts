@@ -2,21 +2,28 @@ import * as z from "zod";
 import { listUpstreams } from "../upstreams/servers.ts";
 import { route } from "./deps.ts";
 
-const server = z.object({
-  slug: z.string(),
-  name: z.string(),
-  description: z.string(),
-  enabled: z.boolean(),
-  mcpUrl: z.string(),
-});
+const server = z
+  .object({
+    slug: z
+      .string()
+      .meta({ examples: ["notes"] })
+      .describe("The short name: the beginning of its tools' names."),
+    name: z.string().describe("The name for people."),
+    description: z.string().describe("What the server does."),
+    enabled: z.boolean().describe("Whether it can be used."),
+    mcpUrl: z.string().describe("Where MCP clients reach this server alone."),
+  })
+  .meta({ id: "Server", description: "An MCP server behind this gateway." });
 
 /** The MCP servers that the caller's tenant has behind this gateway. Their own addresses are not shown. */
 export const listServers = route({
   method: "get",
   path: "/api/v1/servers",
+  id: "listServers",
+  tag: "Servers",
   summary: "MCP servers of your organization",
   who: { scopes: ["mcp-registry:read"] },
-  out: z.object({ servers: z.array(server) }),
+  out: z.object({ servers: z.array(server).describe("The servers.") }),
   handle: async ({ deps, caller }) => {
     const rows = await listUpstreams(deps.databases.read, caller.tenantId);
     return { servers: rows.map((row) => ({ ...row, mcpUrl: `${deps.config.BASE_URL}/mcp/${row.slug}` })) };

@@ -2,17 +2,18 @@ import * as z from "zod";
 import { checkKey } from "../access/key-check.ts";
 import { ALL_SCOPES, KEY_SCOPES } from "../auth/scopes.ts";
 import { route } from "./deps.ts";
+import { maybeInstant } from "./shapes.ts";
 
 const texts = z.array(z.string()).nullable();
 
 const good = z.object({
-  active: z.literal(true),
-  keyId: z.string(),
-  name: z.string().nullable(),
+  active: z.literal(true).describe("The key is good."),
+  keyId: z.string().describe("The id of the key."),
+  name: z.string().nullable().describe("What people call the key."),
   userId: z.string().nullable().describe("Null: the key belongs to the organization."),
-  tenantId: z.string(),
-  scopes: z.array(z.enum(ALL_SCOPES)),
-  expiresAt: z.string().nullable(),
+  tenantId: z.string().describe("The organization that the key acts in."),
+  scopes: z.array(z.enum(ALL_SCOPES)).describe("What the key may do."),
+  expiresAt: maybeInstant("When it ends; null: never."),
   servers: texts.describe("Slugs of the servers that the key may use; null: all of them. To enforce it is yours."),
   tools: texts.describe("Names of tools as `/mcp` shows them; null: all of them. To enforce it is yours."),
 });
@@ -24,11 +25,13 @@ const good = z.object({
 export const verifyApiKey = route({
   method: "post",
   path: "/api/v1/keys/verify",
+  id: "verifyApiKey",
+  tag: "API keys",
   summary: "Whether an API key of your organization is good, and for what",
   who: { scopes: ["keys:verify"] },
   in: {
     body: z.strictObject({
-      key: z.string().max(8_192),
+      key: z.string().max(8_192).describe("The whole key."),
       scopes: z.array(z.enum(KEY_SCOPES)).default([]).describe("Scopes that the key must hold."),
       address: z
         .string()
@@ -37,7 +40,10 @@ export const verifyApiKey = route({
         .describe("Where the key was presented from; a key that is held to some addresses is good from nowhere else."),
     }),
   },
-  out: z.discriminatedUnion("active", [good, z.object({ active: z.literal(false) })]),
+  out: z.discriminatedUnion("active", [
+    good,
+    z.object({ active: z.literal(false).describe("The key is not good, for whatever reason.") }),
+  ]),
   handle: async ({ deps, caller, input: { body } }) => {
     const { key, scopes, address = null } = body;
     const now = deps.now();

@@ -1,4 +1,5 @@
 import type { Config } from "../platform/config.ts";
+import { Unavailable } from "../platform/errors.ts";
 import { redisKeys, type Redis } from "../platform/redis.ts";
 
 /** One message to one person. `links` repeats the URLs of the body, so that a test or a developer can follow them. */
@@ -33,6 +34,8 @@ export function mailer(
       method: "POST",
       headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
       body: JSON.stringify({ from, to: [to], subject, text, html }),
+    }).catch((cause: unknown) => {
+      throw new Unavailable("The mail service did not answer.", { cause });
     });
     await answer.body?.cancel();
     if (!answer.ok) throw new Error(`Resend answered ${answer.status}`);

@@ -9,7 +9,7 @@ import { rowOf } from "../audit/entry.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
 import { isSlug, resourceOf } from "../auth/resources.ts";
-import { isUnavailable } from "../platform/errors.ts";
+import { reportFailure } from "../http/failure.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import { errorFields } from "../platform/log.ts";
@@ -198,9 +198,9 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
   }
 
   app.onError((error, c) => {
-    deps.log("error", "mcp.failed", { requestId: c.get("requestId"), ...errorFields(error) });
+    const { code } = reportFailure(deps.log, "mcp", c, error);
     const visit = { c, slug: null, eventId: "", startedAt: deps.now() };
-    return refused(visit, { kind: isUnavailable(error) ? "unavailable" : "internal" }, {});
+    return refused(visit, { kind: code === "unavailable" ? "unavailable" : "internal" }, {});
   });
   app.all("/mcp", (c) => answer(c, null));
   app.all("/mcp/:slug", async (c, next) => {

@@ -1,4 +1,4 @@
-import { AppError, ERROR_STATUS, isUnavailable } from "../platform/errors.ts";
+import type { Failure } from "../http/failure.ts";
 
 const METADATA_SECONDS = 300;
 const RETRY_SECONDS = "2";
@@ -22,15 +22,10 @@ export function temporarilyUnavailable(): Response {
   return oauthError(503, "temporarily_unavailable", description, { "retry-after": RETRY_SECONDS });
 }
 
-/** The answer for whatever was thrown on the way. */
-export function failure(error: unknown): Response {
-  if (error instanceof AppError) return oauthError(ERROR_STATUS[error.code], "invalid_request", error.message);
-  if (isUnavailable(error)) return temporarilyUnavailable();
-  return oauthError(
-    500,
-    "server_error",
-    "The gateway failed to answer. Its operator finds the cause by the request id.",
-  );
+/** A request that threw, in the terms of RFC 6749 §5.2. */
+export function failureAnswer({ code, status, text, headers }: Failure): Response {
+  if (code === "unavailable") return temporarilyUnavailable();
+  return oauthError(status, code === "internal" ? "server_error" : "invalid_request", text, { ...headers });
 }
 
 /** A public document that changes with a deployment only. */

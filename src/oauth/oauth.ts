@@ -18,9 +18,10 @@ import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { HttpEnv } from "../platform/http.ts";
+import { reportFailure } from "../http/failure.ts";
 import { parseObject } from "../platform/json.ts";
-import { errorFields, type Log } from "../platform/log.ts";
-import { cacheable, failure, oauthError } from "./answers.ts";
+import type { Log } from "../platform/log.ts";
+import { cacheable, failureAnswer, oauthError } from "./answers.ts";
 import { clientCredentials } from "./client-credentials.ts";
 import { redeemDeviceCode } from "./device.ts";
 import { framework, textOf, type Change } from "./framework.ts";
@@ -218,8 +219,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   app.all(`${AUTH}/*`, (c) => ask(c, new URL(c.req.url).pathname));
 
   app.onError((error, c) => {
-    deps.log("error", "oauth.failed", { requestId: c.get("requestId"), path: c.req.path, ...errorFields(error) });
-    return failure(error);
+    return failureAnswer(reportFailure(deps.log, "oauth", c, error));
   });
   return app;
 }

@@ -1,3 +1,5 @@
+import { NeonDbError } from "@neondatabase/serverless";
+
 /** The codes a caller can meet in an `application/problem+json` answer, with the status each is sent with. */
 export const ERROR_STATUS = {
   invalid_request: 400,
@@ -33,67 +35,35 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly internal: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** Further members of problem details (RFC 9457 §3.2). */
+  readonly members: Readonly<Record<string, unknown>>;
 
-  constructor(code: ErrorCode, message: string, options: { internal?: string; headers?: Record<string, string> } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { internal?: string; headers?: Record<string, string>; members?: Record<string, unknown> } = {},
+  ) {
     super(message);
     this.code = code;
     this.internal = options.internal;
     this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
   }
 }
 
-/** RFC 9457 problem details; `code` is stable, `detail` is for people, `requestId` finds the log lines. */
-export interface Problem {
-  type: "about:blank";
-  title: string;
-  status: number;
-  code: ErrorCode;
-  detail: string;
-  requestId: string;
+/**
+ * Postgres, Redis or a service that a request cannot do without did not answer, or not in its language: the caller may try again. Whoever
+ * talks to such a store throws this or a class below it; nothing is told apart by the names or texts of libraries.
+ */
+export class Unavailable extends Error {
+  override readonly name: string = "Unavailable";
 }
 
-const TITLES: Partial<Record<ErrorCode, string>> = {
-  unauthenticated: "Authentication required",
-  internal: "Internal error",
-};
-
-/** The answer for an error code: problem details that are never cached. */
-export function problemResponse(
-  code: ErrorCode,
-  detail: string,
-  requestId: string,
-  headers: Record<string, string> = {},
-): Response {
-  const status = ERROR_STATUS[code];
-  const title = TITLES[code] ?? `${code[0]?.toUpperCase()}${code.slice(1).replaceAll("_", " ")}`;
-  const problem: Problem = { type: "about:blank", title, status, code, detail, requestId };
-  return Response.json(problem, {
-    status,
-    headers: { ...headers, "content-type": "application/problem+json", "cache-control": "no-store" },
-  });
-}
-
-const STORE_ERRORS = new Set([
-  "UpstashError",
-  "UpstashJSONParseError",
-  "NeonDbError",
-  "DrizzleQueryError",
-  "TimeoutError",
-  "AbortError",
-  "RedisUnavailable",
-]);
-/** SQLSTATE classes that say "not now" rather than "wrong": connection, resources, operator intervention, rollback. */
-const TRANSIENT_STATES = /^(08|53|57|40)/;
-
-/** True when Postgres or Redis did not answer, or not in their language, as opposed to a mistake of ours: the caller may try again. */
+/** True when the error is an {@link Unavailable}, or was caused by one, as opposed to a mistake of ours. */
 export function isUnavailable(error: unknown): boolean {
-  let fromStore = false;
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as { code?: unknown };
-    if (typeof code === "string" && /^[0-9A-Z]{5}$/.test(code)) return TRANSIENT_STATES.test(code);
-    fromStore ||=
-      STORE_ERRORS.has(cause.name) ||
-      /network connection lost|fetch failed|internal error; reference/i.test(cause.message);
-  }
-  return fromStore;
+  for (let cause = error; cause instanceof Error; cause = causeOf(cause)) if (cause instanceof Unavailable) return true;
+  return false;
 }
+
+/** The driver of Postgres keeps what went wrong with its request in a member of its own. */
+const causeOf = (error: Error): unknown => (error instanceof NeonDbError ? error.sourceError : error.cause);

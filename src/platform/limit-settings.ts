@@ -2,8 +2,8 @@ import { z } from "zod";
 import { parseJson } from "./json.ts";
 
 const limit = z.strictObject({
-  perMinute: z.int().min(1).max(100_000_000),
-  burst: z.int().min(1).max(10_000_000),
+  perMinute: z.int().min(1).max(100_000_000).describe("Calls in a minute, in the long run."),
+  burst: z.int().min(1).max(10_000_000).describe("Calls at once."),
 });
 
 /**
@@ -12,14 +12,14 @@ const limit = z.strictObject({
  * address that come to nothing, in each isolate; `guess` keys of an address that do not exist, everywhere.
  */
 export const limitSettings = z.strictObject({
-  credential: limit.optional(),
-  user: limit.optional(),
-  tenant: limit.optional(),
-  tool: limit.optional(),
-  gateway: limit.optional(),
-  address: limit.optional(),
-  guess: limit.optional(),
-  tools: z.record(z.string().min(1).max(128), limit).optional(),
+  credential: limit.optional().describe("Of each API key and each grant."),
+  user: limit.optional().describe("Of each person."),
+  tenant: limit.optional().describe("Of the organization."),
+  tool: limit.optional().describe("Of each tool."),
+  gateway: limit.optional().describe("Of the whole gateway."),
+  address: limit.optional().describe("Of requests of an address that come to nothing."),
+  guess: limit.optional().describe("Of keys of an address that do not exist."),
+  tools: z.record(z.string().min(1).max(128), limit).optional().describe("Of single tools, by their names."),
 });
 
 export type LimitSettings = z.infer<typeof limitSettings>;

@@ -1,5 +1,6 @@
 import type { Config } from "./config.ts";
 import { within } from "./deadline.ts";
+import { Unavailable } from "./errors.ts";
 
 /** Runs one script; keys and arguments are strings, the answer is what Redis gives, bulk strings as text. */
 export type RunScript = (script: RedisScript, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
@@ -14,7 +15,7 @@ export interface RedisScript {
 export const redisScript = (body: string): RedisScript => ({ source: `#!lua flags=allow-key-locking\n${body.trim()}` });
 
 /** Redis or its REST interface did not do as asked: the caller may not have its answer, and what was asked may have been done. */
-export class RedisUnavailable extends Error {
+export class RedisUnavailable extends Unavailable {
   override readonly name = "RedisUnavailable";
 }
 

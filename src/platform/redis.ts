@@ -1,6 +1,7 @@
 import { Redis, type RedisConfigCloudflare } from "@upstash/redis/cloudflare";
 import type { Config } from "./config.ts";
 import type { GuardRedis } from "./redis-guard.ts";
+import { RedisUnavailable } from "./redis-script.ts";
 
 export type { Redis };
 
@@ -57,7 +58,7 @@ export const redisKeys = {
  */
 export function connectRedis(
   config: Pick<Config, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST_TOKEN" | "REDIS_TIMEOUT_MS">,
-  guard: GuardRedis = (ask) => ask(),
+  guard: GuardRedis = translated,
 ): Redis {
   return new GuardedRedis(
     {
@@ -74,6 +75,15 @@ export function connectRedis(
     guard,
   );
 }
+
+/** Without a breaker. As with one, the text of the error is left out: the client library puts the command with its values there. */
+const translated: GuardRedis = async (ask) => {
+  try {
+    return await ask();
+  } catch {
+    throw new RedisUnavailable("Redis did not answer.");
+  }
+};
 
 class GuardedRedis extends Redis {
   constructor(settings: RedisConfigCloudflare, guard: GuardRedis) {

@@ -1,5 +1,6 @@
 import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
 import { readText } from "../platform/body.ts";
+import { ResolverUnavailable } from "../platform/dns.ts";
 import { hasMark, mark } from "../platform/signed.ts";
 
 /** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
@@ -42,7 +43,7 @@ export async function readProof(deps: ProofDeps, place: ProofPlace, domain: stri
     return { lines: body.text.split(/\r?\n/).map((line) => line.trim()) };
   } catch (error) {
     if (error instanceof OutboundRefused) return { problem: `${proofUrl(domain)} may not be asked, or redirects.` };
-    if (error instanceof Error && error.name === "ResolverUnavailable") throw error;
+    if (error instanceof ResolverUnavailable) throw error;
     return { problem: `${proofUrl(domain)} does not answer.` };
   }
 }

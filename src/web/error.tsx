@@ -1,6 +1,5 @@
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { AppError, ERROR_STATUS } from "../platform/errors.ts";
-import { errorFields, type Log } from "../platform/log.ts";
+import type { Failure } from "../http/failure.ts";
 import type { PageContext } from "./deps.ts";
 import { htmlPage } from "./layout.tsx";
 
@@ -94,26 +93,19 @@ export function errorPage(c: PageContext, code: string): Response | Promise<Resp
   );
 }
 
-/** The page for a failure on the way to an answer; the cause goes to the log. */
-export function failurePage(c: PageContext, log: Log, error: Error): Response | Promise<Response> {
-  const requestId = c.get("requestId");
-  const expected = error instanceof AppError;
-  if (!expected) log("error", "web.failed", { requestId, path: c.req.path, ...errorFields(error) });
-  else if (error.internal !== undefined) log("warn", "web.refused", { requestId, internal: error.internal });
-  for (const [name, value] of Object.entries(expected ? error.headers : {})) c.header(name, value);
+/** The page for a request that threw. */
+export function failurePage(c: PageContext, { code, status, text, headers }: Failure): Response | Promise<Response> {
+  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  const isBug = code === "internal";
   return htmlPage(
     c,
-    { title: expected ? "Not available right now" : "Something went wrong here", status: statusOf(error) },
+    { title: isBug ? "Something went wrong here" : "Not available right now", status },
     <>
-      <p>
-        {expected ? error.message : "Try again. If it happens again, give the operator of this gateway the request id."}
-      </p>
-      <RequestId id={requestId} />
+      <p>{isBug ? "Try again. If it happens again, give the operator of this gateway the request id." : text}</p>
+      <RequestId id={c.get("requestId")} />
     </>,
   );
 }
-
-const statusOf = (error: Error) => (error instanceof AppError ? ERROR_STATUS[error.code] : 500);
 
 const RequestId = ({ id }: { id: string | undefined }) =>
   id === undefined ? null : (

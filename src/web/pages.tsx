@@ -1,7 +1,6 @@
 import { Hono } from "hono";
-import { AppError, isUnavailable } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
-import { errorFields } from "../platform/log.ts";
+import { reportFailure } from "../http/failure.ts";
 import { addAccountPages } from "./account-pages.ts";
 import { disconnectApp, DISCONNECT_PATH, showApps } from "./apps.tsx";
 import { decideConsent, showConsent } from "./consent.tsx";
@@ -55,13 +54,6 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   addRegistryPages(pages, deps, form);
   pages.get("/error", (c) => errorPage(c, c.req.query("error") ?? ""));
 
-  pages.onError((error, c) => failurePage(c, deps.log, isUnavailable(error) ? outOfReach(error) : error));
+  pages.onError((error, c) => failurePage(c, reportFailure(deps.log, "web", c, error)));
   return new Hono<HttpEnv>().route("/", pages);
 }
-
-/** Postgres or Redis did not answer. */
-const outOfReach = (error: Error) =>
-  new AppError("unavailable", "The gateway cannot do this right now. Try again in a minute.", {
-    internal: JSON.stringify(errorFields(error)),
-    headers: { "retry-after": "30" },
-  });

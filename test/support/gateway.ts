@@ -14,6 +14,7 @@ import { sha256 } from "../../src/platform/crypto.ts";
 import { connectDatabases } from "../../src/platform/db.ts";
 import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
 import { upstreamServer } from "../../src/upstreams/schema.ts";
+import { expectDeclared } from "./declared.ts";
 
 declare global {
   namespace Cloudflare {
@@ -40,8 +41,10 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   const headers = new Headers(init.headers);
   if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", randomAddress());
   hasJournal ||= /^\/(mcp|api\/v1)/.test(path);
-  const answer = await exports.default.fetch(new Request(`${origin}${path}`, { redirect: "manual", ...init, headers }));
+  const sent = new Request(`${origin}${path}`, { redirect: "manual", ...init, headers });
+  const answer = await exports.default.fetch(sent);
   hasJournal ||= isAboutAccounts(path, init.method, answer.status);
+  await expectDeclared({ method: sent.method, path }, answer);
   return answer;
 }
 

@@ -298,10 +298,16 @@ describe("who reads", () => {
   it("P08: is held to a number of requests from one address", async () => {
     const headers = { "cf-connecting-ip": "192.0.2.77" };
     const statuses = new Set<number>();
-    for (let n = 0; n < 700 && !statuses.has(429); n++)
-      statuses.add((await request("/v0.1/servers?limit=1", { headers })).status);
-    expect([...statuses]).toEqual([200, 429]);
-    expect((await request("/v0.1/servers?limit=1")).status).toBe(200);
+    // The clock stands still: no request comes back while the others are sent, however long that takes.
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    try {
+      for (let n = 0; n < 700 && !statuses.has(429); n++)
+        statuses.add((await request("/v0.1/servers?limit=1", { headers })).status);
+      expect([...statuses]).toEqual([200, 429]);
+      expect((await request("/v0.1/servers?limit=1")).status).toBe(200);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("is told which method there is", async () => {

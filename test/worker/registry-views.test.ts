@@ -162,7 +162,7 @@ describe("a private view", () => {
     } finally {
       for (const spy of spies) spy.mockRestore();
     }
-    expect(lines.join("\n")).toContain("registry.unavailable");
+    expect(lines.join("\n")).toContain("request.unavailable");
     expect(lines.join("\n")).not.toContain(secret);
   });
 });

@@ -6,7 +6,7 @@ import { recordText, type CredentialRecord } from "../../../src/access/record.ts
 import { TIERS } from "../../../src/limits/plan.ts";
 import { RedisUnavailable } from "../../../src/platform/redis-script.ts";
 import { grantOf, KEY, NOW, PROOF, quota, tokenClaim, versioned, wanted } from "./credentials.ts";
-import { GUESSES, lost, PostgresDown, ROW, stores } from "./stores.ts";
+import { GUESSES, late, lost, PostgresDown, ROW, stores } from "./stores.ts";
 
 const RECORD_KEY = "mrg1:key:hash-1";
 const GRANT = { ...versioned(), record: grantOf() };
@@ -329,7 +329,7 @@ describe("R19: a key of the old system", () => {
 
 describe("M06: a Redis that does not answer as it should", () => {
   it("M06: is asked once more when the answer was lost, as the same event", async () => {
-    const { deps, counts, asked } = warm([lost("TypeError"), OK]);
+    const { deps, counts, asked } = warm([lost(), OK]);
     expect(await call(deps, KEY, { entry: () => "{}" })).toMatchObject({ admitted: { isDegraded: false } });
     expect(counts()).toEqual({ redis: 2, sql: 0, left: 0 });
     expect(asked.scripts[1]).toEqual(asked.scripts[0]);
@@ -337,13 +337,13 @@ describe("M06: a Redis that does not answer as it should", () => {
   });
 
   it("M06: is asked once more, and no more than that", async () => {
-    const { deps, counts } = warm([lost("TypeError"), lost("TypeError")], {}, { postgres: [[ROW]] });
+    const { deps, counts } = warm([lost(), lost()], {}, { postgres: [[ROW]] });
     expect(await call(deps)).toMatchObject({ admitted: { isDegraded: true } });
     expect(counts()).toEqual({ redis: 2, sql: 1, left: 0 });
   });
 
   it("M06: is not asked again after a timeout: that would double it", async () => {
-    const { deps, counts } = warm([lost("TimeoutError")], {}, { postgres: [[ROW]] });
+    const { deps, counts } = warm([late()], {}, { postgres: [[ROW]] });
     expect(await call(deps)).toMatchObject({ admitted: { isDegraded: true } });
     expect(counts()).toEqual({ redis: 1, sql: 1, left: 0 });
   });

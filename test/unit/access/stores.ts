@@ -5,18 +5,20 @@ import { ADMIT, LOCATE } from "../../../src/access/admission-script.ts";
 import { recordMemory } from "../../../src/access/memory.ts";
 import { localBuckets } from "../../../src/limits/local.ts";
 import type { Db } from "../../../src/platform/db.ts";
+import { DeadlineExceeded } from "../../../src/platform/deadline.ts";
+import { Unavailable } from "../../../src/platform/errors.ts";
 import { RedisUnavailable, type RunScript } from "../../../src/platform/redis-script.ts";
 
 export const GUESSES = { perMinute: 60, burst: 5 };
 
 /** Postgres as it is when nobody reaches it. */
-export class PostgresDown extends Error {
-  override readonly name = "NeonDbError";
-}
+export class PostgresDown extends Unavailable {}
 
-/** A lost answer, or one that did not come in time. */
-export const lost = (cause: string) =>
-  new RedisUnavailable("Redis did not answer.", { cause: Object.assign(new Error(cause), { name: cause }) });
+/** A lost answer. */
+export const lost = () => new RedisUnavailable("Redis did not answer.", { cause: new TypeError("fetch failed") });
+
+/** An answer that did not come in time. */
+export const late = () => new RedisUnavailable("Redis did not answer.", { cause: new DeadlineExceeded("250 ms") });
 
 /** A row of the statement that reads a key; a grant's has the columns that they share. */
 export const ROW = {

@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { cacheable, failure, oauthError, temporarilyUnavailable } from "../../../src/oauth/answers.ts";
-import { AppError } from "../../../src/platform/errors.ts";
+import { failureOf } from "../../../src/http/failure.ts";
+import { cacheable, failureAnswer, oauthError, temporarilyUnavailable } from "../../../src/oauth/answers.ts";
+import { AppError, Unavailable } from "../../../src/platform/errors.ts";
+
+const failure = (error: unknown) => failureAnswer(failureOf(error));
 
 describe("an error of an OAuth endpoint", () => {
   it("has the members of RFC 6749 §5.2 and is never cached", async () => {
@@ -12,8 +15,7 @@ describe("an error of an OAuth endpoint", () => {
   });
 
   it("of a store that is away says to keep the tokens and come back", async () => {
-    const timeout = new DOMException("The operation timed out", "TimeoutError");
-    for (const answer of [temporarilyUnavailable(), failure(timeout)]) {
+    for (const answer of [temporarilyUnavailable(), failure(new Unavailable("Postgres did not answer."))]) {
       expect(answer.status).toBe(503);
       expect(answer.headers.get("retry-after")).toBe("2");
       expect(await answer.json()).toMatchObject({ error: "temporarily_unavailable" });

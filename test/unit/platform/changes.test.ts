@@ -2,7 +2,7 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { publishChanges, type ChangeDeps } from "../../../src/platform/changes.ts";
 import { startScriptRedis } from "./script-redis.ts";
-import { AppError } from "../../../src/platform/errors.ts";
+import { AppError, Unavailable } from "../../../src/platform/errors.ts";
 
 interface Change {
   id: string;
@@ -127,7 +127,7 @@ describe("R9: bringing changes to Redis", () => {
   });
 
   it("R9: is not called done when the outbox cannot be read", async () => {
-    const away = Object.assign(new Error("away"), { name: "NeonDbError" });
+    const away = new Unavailable("away");
     const error = await publishChanges(fake([], { postgres: away }).deps).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "revocation_pending" });
   });

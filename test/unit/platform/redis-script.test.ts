@@ -102,7 +102,7 @@ describe("M06: a Redis that does not do as asked", () => {
       });
     const { words } = fetches(never);
     const error = await run();
-    expect(error).toMatchObject({ name: "RedisUnavailable", cause: { name: "TimeoutError" } });
+    expect(error).toMatchObject({ name: "RedisUnavailable", cause: { name: "DeadlineExceeded" } });
     expect(words).toHaveLength(1);
   });
 

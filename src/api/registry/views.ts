@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { actorOf, type Principal } from "../access/principal.ts";
-import type { TenantActor } from "../audit/event.ts";
-import { AppError } from "../platform/errors.ts";
-import type { RequestOrigin } from "../platform/http.ts";
-import { addressRange } from "../platform/ip.ts";
-import { forgetViews } from "../registry/answer-cache.ts";
+import { actorOf, type Principal } from "../../access/principal.ts";
+import type { TenantActor } from "../../audit/event.ts";
+import { AppError } from "../../platform/errors.ts";
+import type { RequestOrigin } from "../../platform/http.ts";
+import { addressRange } from "../../platform/ip.ts";
+import { forgetViews } from "../../registry/answer-cache.ts";
 import {
   createView as makeView,
   deleteView as endView,
@@ -13,37 +13,42 @@ import {
   viewsOf,
   type ViewInfo,
   type ViewRefusal,
-} from "../registry/view-changes.ts";
-import { route } from "./deps.ts";
+} from "../../registry/view-changes.ts";
+import { route } from "../deps.ts";
+import { instant, maybeInstant } from "../shapes.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/views";
 const DAY_SECONDS = 86_400;
 const OVERLAP_SECONDS = { usual: DAY_SECONDS, most: 30 * DAY_SECONDS };
 
-const params = z.object({ id: z.uuid("is no id of a view") });
-const view = z.object({
-  id: z.string(),
-  name: z.string(),
+const params = z.object({ id: z.uuid("is not the id of a view").describe("The id of the view.") });
+const shape = z.object({
+  id: z.string().describe("The id of the view; not a secret."),
+  name: z.string().describe("What people call it."),
   addresses: z
     .array(z.string())
     .nullable()
     .describe("Addresses and blocks from which it answers; null: from anywhere."),
-  createdAt: z.string(),
-  createdBy: z.string().nullable(),
-  endsAt: z.string().nullable().describe("A rotated one answers until then."),
-  lastUsedAt: z.string().nullable(),
+  createdAt: instant("When it was created."),
+  createdBy: z.string().nullable().describe("The person who has created it."),
+  endsAt: maybeInstant("Until when a rotated view answers; null: it has not been rotated."),
+  lastUsedAt: maybeInstant("When it was last used; null: never."),
 });
-const madeView = view.extend({
-  url: z.string().describe("The address for clients. Its secret is shown in this answer only."),
-});
+const view = shape.meta({ id: "RegistryView", description: "A private view, without its address." });
+const madeView = shape
+  .extend({
+    url: z.string().describe("The address for clients. Its secret is shown in this answer only."),
+  })
+  .meta({ id: "CreatedRegistryView", description: "A private view with its address." });
 
 const name = z
   .string()
   .trim()
   .min(1)
   .max(100)
-  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "must not have control characters");
+  .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "must not have control characters")
+  .describe("What people call it.");
 const addresses = z
   .array(
     z
@@ -53,15 +58,18 @@ const addresses = z
   )
   .min(1, "must name an address, or be left out")
   .max(100)
-  .nullable();
+  .nullable()
+  .describe("Addresses and blocks from which it answers; null: from anywhere.");
 
 /** For owners and administrators of the organization that the credential acts in. */
 export const listViews = route({
   method: "get",
   path: PATH,
+  id: "listRegistryViews",
+  tag: "Registry management",
   summary: "Private views of your organization's registry, for clients that cannot send credentials",
   who,
-  out: z.object({ views: z.array(view) }),
+  out: z.object({ views: z.array(view).describe("The views.") }),
   handle: async ({ deps, caller, from }) => {
     const views = await viewsOf({ db: deps.databases.write }, viewManager(caller, from));
     if (views === undefined) throw refused({ state: "forbidden" });
@@ -72,11 +80,14 @@ export const listViews = route({
 export const createView = route({
   method: "post",
   path: PATH,
+  id: "createRegistryView",
+  tag: "Registry management",
   summary: "Make a private view; its address is in this answer only",
   who,
   in: { body: z.strictObject({ name, addresses: addresses.default(null) }) },
+  refusals: ["conflict"],
   out: madeView,
-  status: () => 201,
+  status: 201,
   handle: async ({ deps, caller, input, from }) => {
     const made = await makeView({ db: deps.databases.write }, viewManager(caller, from), input.body, deps.now());
     if (made.state !== "done") throw refused(made);
@@ -87,16 +98,24 @@ export const createView = route({
 export const rotateView = route({
   method: "post",
   path: `${PATH}/{id}/rotate`,
+  id: "rotateRegistryView",
+  tag: "Registry management",
   summary: "Give a private view a new address; the old one answers until the overlap ends",
   who,
   in: {
     params,
     body: z.strictObject({
-      overlapSeconds: z.int().min(0).max(OVERLAP_SECONDS.most).default(OVERLAP_SECONDS.usual),
+      overlapSeconds: z
+        .int()
+        .min(0)
+        .max(OVERLAP_SECONDS.most)
+        .default(OVERLAP_SECONDS.usual)
+        .describe("Seconds for which the old address answers on."),
     }),
   },
+  refusals: ["not_found", "conflict"],
   out: madeView,
-  status: () => 201,
+  status: 201,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const change = { id: at.id, overlapSeconds: body.overlapSeconds };
     const made = await replaceView({ db: deps.databases.write }, viewManager(caller, from), change, deps.now());
@@ -109,10 +128,13 @@ export const rotateView = route({
 export const deleteView = route({
   method: "delete",
   path: `${PATH}/{id}`,
+  id: "deleteRegistryView",
+  tag: "Registry management",
   summary: "End a private view; other isolates notice within five seconds",
   who,
   in: { params },
-  out: z.object({ deleted: z.literal(true) }),
+  out: z.object({ deleted: z.literal(true).describe("It answers no more.") }),
+  refusals: ["not_found"],
   handle: async ({ deps, caller, input, from }) => {
     const gone = await endView({ db: deps.databases.write }, viewManager(caller, from), input.params.id, deps.now());
     if (gone.state !== "done") throw refused(gone);

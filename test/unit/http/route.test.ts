@@ -1,9 +1,11 @@
 import { Hono } from "hono";
 import { describe, expect, it, expectTypeOf } from "vitest";
 import * as z from "zod";
-import { AppError, problemResponse } from "../../../src/platform/errors.ts";
+import { AppError } from "../../../src/platform/errors.ts";
 import type { HttpEnv } from "../../../src/platform/http.ts";
-import { honoPath, mountRoutes, routesFor, type Route } from "../../../src/platform/route.ts";
+import { honoPath, mountRoutes } from "../../../src/http/mount.ts";
+import { problemResponse } from "../../../src/http/problem.ts";
+import { answerWith, routesFor, type Route } from "../../../src/http/route.ts";
 
 interface Deps {
   seen: unknown[];
@@ -12,40 +14,45 @@ interface Caller {
   name: string;
 }
 
-const route = routesFor<Deps, Caller>();
+const route = routesFor<Deps, { principal: Caller; reader: never; publisher: never }>();
 
 const put = route({
   method: "put",
   path: "/things/{id}/parts/{part}",
+  id: "changePart",
+  tag: "Servers",
   summary: "Change a part",
-  who: { scopes: ["things:write"] },
+  who: { scopes: ["keys:write"] },
   in: {
     params: z.object({ id: z.string().min(3), part: z.coerce.number().int() }),
     query: z.strictObject({ dry: z.enum(["yes", "no"]).default("no"), reason: z.string().optional() }),
     body: z.object({ name: z.string().min(1), size: z.number().optional() }),
   },
   out: z.object({ done: z.literal(true) }),
-  status: () => 202,
+  others: { 202: { schema: z.object({ done: z.literal(true) }), description: "Under way" } },
   handle: ({ deps, caller, input }) => {
     deps.seen.push({ caller: caller.name, ...input });
-    return { done: true as const };
+    return answerWith(202, { done: true });
   },
 });
 
-const get = route({
+const SPEC = {
   method: "get",
   path: "/things/{id}/parts/{part}",
+  id: "getPart",
+  tag: "Servers",
   summary: "Read a part",
   who: "anyone",
   out: z.object({ caller: z.string() }),
-  handle: ({ caller }) => ({ caller: String(caller) }),
-});
+} as const;
+
+const get = route({ ...SPEC, handle: ({ caller }) => ({ caller: String(caller) }) });
 
 /** Serves routes as the gateway does; the caller is named by a header and holds the scopes that another one lists. */
 function serve(routes: readonly Route<Deps, Caller>[] = [put, get]) {
   const deps: Deps = { seen: [] };
   const app = new Hono<HttpEnv>();
-  mountRoutes(app, routes, deps, async (c, scopes) => {
+  mountRoutes(app, routes, deps, async (c, _who, scopes) => {
     const name = c.req.header("x-caller");
     if (name === undefined) throw new AppError("unauthenticated", "Say who you are.");
     const held = (c.req.header("x-scopes") ?? "").split(" ");
@@ -54,13 +61,13 @@ function serve(routes: readonly Route<Deps, Caller>[] = [put, get]) {
   });
   app.onError((error) =>
     error instanceof AppError
-      ? problemResponse(error.code, error.message, "req-1", { ...error.headers })
+      ? problemResponse(error.code, error.message, "req-1", error)
       : problemResponse("internal", "A mistake of ours.", "req-1"),
   );
   return { app, seen: deps.seen };
 }
 
-const AUTHORIZED = { "x-caller": "ann", "x-scopes": "things:write", "content-type": "application/json" };
+const AUTHORIZED = { "x-caller": "ann", "x-scopes": "keys:write", "content-type": "application/json" };
 const PATH = "/things/abc/parts/7";
 
 async function send(path: string, init: RequestInit, routes?: readonly Route<Deps, Caller>[]) {
@@ -99,8 +106,8 @@ describe("a declared route", () => {
 
   it.each([
     ["without a credential", { "content-type": "application/json" }, 401],
-    ["without the scope", { ...AUTHORIZED, "x-scopes": "things:read" }, 403],
-    ["with half of the scope's name", { ...AUTHORIZED, "x-scopes": "things" }, 403],
+    ["without the scope", { ...AUTHORIZED, "x-scopes": "keys:read" }, 403],
+    ["with half of the scope's name", { ...AUTHORIZED, "x-scopes": "keys" }, 403],
   ])("refuses a caller %s before it looks at the input", async (_what, headers, status) => {
     const answer = await send(PATH, { method: "PUT", headers, body: "not json" });
     expect(answer.status).toBe(status);
@@ -108,9 +115,67 @@ describe("a declared route", () => {
   });
 
   it("with several scopes needs all of them", async () => {
-    const both = { ...put, who: { scopes: ["things:write", "admin"] } };
+    const both: typeof put = { ...put, who: { scopes: ["keys:write", "admin"] } };
     const answer = await send(PATH, { method: "PUT", headers: AUTHORIZED, body: '{"name":"bolt"}' }, [both]);
     expect(answer.status).toBe(403);
+  });
+
+  it("for administrators needs the scope admin", async () => {
+    const forAdministrators: typeof put = { ...put, who: "administrator" };
+    const init = { method: "PUT", body: '{"name":"bolt"}' };
+    const refused = await send(PATH, { ...init, headers: AUTHORIZED }, [forAdministrators]);
+    expect([refused.status, refused.seen]).toEqual([403, []]);
+    const answered = await send(PATH, { ...init, headers: { ...AUTHORIZED, "x-scopes": "admin" } }, [
+      forAdministrators,
+    ]);
+    expect(answered.status).toBe(202);
+  });
+
+  it("refuses by its own rule before it asks who calls and before it reads anything", async () => {
+    const closed: typeof put = {
+      ...put,
+      before: () => {
+        throw new AppError("rate_limited", "Not now.");
+      },
+    };
+    const { status, seen } = await send(PATH, { method: "PUT", body: "not json" }, [closed]);
+    expect([status, seen]).toEqual([429, []]);
+  });
+
+  it("may answer with headers of its own, JSON as text, or no body", async () => {
+    const answers = [
+      answerWith(200, '{"caller":"kept"}', { etag: '"1"', "cache-control": "public" }),
+      answerWith(200, null),
+    ];
+    const read = route({ ...SPEC, handle: () => answers.shift() ?? { caller: "" } });
+    const { app } = serve([read]);
+    const kept = await app.request(`https://gateway.example.com${PATH}`);
+    expect([kept.headers.get("etag"), kept.headers.get("cache-control"), await kept.text()]).toEqual([
+      '"1"',
+      "public",
+      '{"caller":"kept"}',
+    ]);
+    const empty = await app.request(`https://gateway.example.com${PATH}`);
+    expect([empty.headers.get("content-type"), empty.headers.get("cache-control"), await empty.text()]).toEqual([
+      null,
+      "no-store",
+      "",
+    ]);
+  });
+
+  it("may take a body of its own size, of any media type, and check it itself", async () => {
+    const read = route({
+      ...SPEC,
+      method: "post",
+      bodyRules: { limitBytes: 10 },
+      in: { json: z.unknown() },
+      handle: ({ input: { json } }) => ({ caller: `${json.text} ${JSON.stringify(json.value)}` }),
+    });
+    const post = (body: string) =>
+      send(PATH, { method: "POST", headers: { "content-type": "text/plain" }, body }, [read]);
+    expect((await post("[1, 2]")).body).toEqual({ caller: "[1, 2] [1,2]" });
+    expect((await post("[1, 2")).body).toEqual({ caller: " undefined" });
+    expect((await post("[1, 2, 3, 4]")).status).toBe(413);
   });
 
   it("cannot be declared without saying who may use it", () => {
@@ -135,14 +200,13 @@ describe("input that does not fit", () => {
     const { status, body, seen } = await change("/things/ab/parts/x?dry=maybe&force=1", '{"name":"","size":"big"}');
     expect(status).toBe(400);
     expect(body["code"]).toBe("invalid_request");
-    const faults = String(body["detail"]).replace(/\.$/, "").split("; ");
-    expect(faults.map((fault) => fault.split(":")[0] ?? "").toSorted((a, b) => a.localeCompare(b))).toEqual([
-      "body.name",
-      "body.size",
-      "params.id",
-      "params.part",
-      "query",
-      "query.dry",
+    expect(String(body["detail"]).split(/(?<=\.) /)).toEqual([
+      '"dry" must be one of "yes", "no".',
+      '"force" is not a query parameter of this address.',
+      '"id" must have at least 3 characters.',
+      '"part" must be a whole number.',
+      '"name" must not be empty.',
+      '"size" must be a number.',
     ]);
     expect(seen).toEqual([]);
   });
@@ -177,7 +241,7 @@ describe("input that does not fit", () => {
   it.each(["null", "[]", '"bolt"', "7", "{}"])("is JSON of another shape: %s", async (text) => {
     const { status, body } = await change(PATH, text);
     expect(status).toBe(400);
-    expect(body["detail"]).toMatch(/^body/);
+    expect(body["detail"]).toMatch(/^(The body must be an object|"name" is required)\.$/);
   });
 
   it.each([
@@ -216,6 +280,22 @@ describe("input that does not fit", () => {
     expect(seen).toHaveLength(1);
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
     expect(seen[0]).toHaveProperty("body", { name: "bolt" });
+  });
+});
+
+describe("an unknown parameter", () => {
+  const read = route({
+    ...SPEC,
+    in: { query: z.object({ a: z.string().optional() }) },
+    handle: ({ input }) => ({ caller: input.query.a ?? "" }),
+  });
+
+  it.each([
+    ["?b=1&b=2", 200],
+    ["?a=1&b=1&b=2", 200],
+    ["?a=1&a=1", 400],
+  ])("may come twice where unknown ones pass, a known one may not: %s", async (query, status) => {
+    expect((await send(`${PATH}${query}`, {}, [read])).status).toBe(status);
   });
 });
 

@@ -1,8 +1,9 @@
 import * as z from "zod";
-import { actorOf } from "../access/principal.ts";
-import { AppError } from "../platform/errors.ts";
-import { publicUrlProblem } from "../platform/public-url.ts";
-import { isNamePattern } from "../registry/name-rules.ts";
+import { actorOf } from "../../access/principal.ts";
+import { answerWith } from "../../http/route.ts";
+import { AppError } from "../../platform/errors.ts";
+import { publicUrlProblem } from "../../platform/public-url.ts";
+import { isNamePattern } from "../../registry/name-rules.ts";
 import {
   addSource,
   changeSource,
@@ -12,22 +13,25 @@ import {
   removeSource,
   type Source,
   type SourceRefusal,
-} from "../registry/source.ts";
-import { syncSource } from "../registry/sync.ts";
-import { route, type ApiDeps } from "./deps.ts";
+} from "../../registry/source.ts";
+import { syncSource } from "../../registry/sync.ts";
+import { route, type ApiDeps } from "../deps.ts";
+import { instant, maybeInstant } from "../shapes.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/sources";
 const REMOVE_MS = 15_000;
 
-const params = z.object({ id: z.uuid("is no id of a source") });
-const pattern = z.string().refine(isNamePattern, "is no pattern of names, such as com.example/*, with at most three *");
+const params = z.object({ id: z.uuid("is not the id of a source").describe("The id of the source.") });
+const pattern = z
+  .string()
+  .refine(isNamePattern, "is not a pattern of names, such as com.example/*, with at most three *");
 const patterns = z.array(pattern).max(100);
 const everyMinutes = z.number().int().min(5).max(10_080);
 const fields = {
   allow: patterns.min(1, "must have a pattern; * is all").describe("Names to mirror, * for any text."),
   deny: patterns.describe("Names that are not mirrored even so."),
-  enabled: z.boolean(),
+  enabled: z.boolean().describe("False: nothing more is mirrored."),
   everyMinutes: everyMinutes.describe("Minutes from the end of one run to the next."),
 };
 const creation = z.strictObject({
@@ -46,33 +50,43 @@ const change = z
   })
   .refine((given) => Object.keys(given).length > 0, "must change something");
 
-const source = z.object({
-  id: z.string(),
-  url: z.string(),
-  ...fields,
-  servers: z.number().describe("Servers that came from it and are kept, deleted ones too."),
-  isRunning: z.boolean(),
-  read: z.number().describe("Entries that the run under way, or else the last one, has read."),
-  lastRunAt: z.string().nullable(),
-  nextRunAt: z.string(),
-  lastProblem: z.string().nullable(),
-});
-const outcome = z.object({
-  state: z.enum(["finished", "unfinished", "failed", "busy"]),
-  pages: z.number(),
-  read: z.number(),
-  changed: z.number(),
-  leftOut: z.number(),
-  problem: z.string().nullable(),
-});
+const source = z
+  .object({
+    id: z.string().describe("The id of the source."),
+    url: z.string().describe("Where the registry is."),
+    ...fields,
+    servers: z.number().describe("Servers that came from it and are kept, deleted ones too."),
+    isRunning: z.boolean().describe("Whether a run is under way."),
+    read: z.number().describe("Entries that the run under way, or else the last one, has read."),
+    lastRunAt: maybeInstant("When the last run ended; null: there was none."),
+    nextRunAt: instant("When the next run starts."),
+    lastProblem: z.string().nullable().describe("Why the last run failed."),
+  })
+  .meta({ id: "Source", description: "A registry that is mirrored." });
+const outcome = z
+  .object({
+    state: z
+      .enum(["finished", "unfinished", "failed", "busy"])
+      .describe("`unfinished`: the gateway goes on by itself. `busy`: another run is under way."),
+    pages: z.number().describe("Pages that were read."),
+    read: z.number().describe("Entries that were read."),
+    changed: z.number().describe("Versions that were added or changed here."),
+    leftOut: z.number().describe("Entries that are not mirrored, by the rules or because they cannot be kept."),
+    problem: z.string().nullable().describe("Why it failed."),
+  })
+  .meta({ id: "SourceRun", description: "What a run has done." });
+
+const removal = z.object({ removed: z.boolean().describe("Whether all of it is gone.") });
 
 /** For owners and administrators of the organization that the credential acts in, like all routes here. */
 export const listRegistrySources = route({
   method: "get",
   path: PATH,
+  id: "listRegistrySources",
+  tag: "Registry management",
   summary: "The registries that your organization mirrors",
   who,
-  out: z.object({ sources: z.array(source) }),
+  out: z.object({ sources: z.array(source).describe("The sources.") }),
   handle: async ({ deps, caller }) => {
     const sources = settled(await listSources({ db: deps.databases.write }, caller));
     return { sources: sources.map(shown) };
@@ -82,11 +96,14 @@ export const listRegistrySources = route({
 export const createRegistrySource = route({
   method: "post",
   path: PATH,
+  id: "createRegistrySource",
+  tag: "Registry management",
   summary: "Mirror another registry (MCP Registry API v0.1) into your organization's",
   who,
   in: { body: creation },
+  refusals: ["conflict"],
   out: source,
-  status: () => 201,
+  status: 201,
   handle: async ({ deps, caller, input: { body }, from }) => {
     const db = { db: deps.databases.write };
     const { id } = settled(
@@ -100,9 +117,12 @@ export const createRegistrySource = route({
 export const changeRegistrySource = route({
   method: "patch",
   path: `${PATH}/{id}`,
+  id: "changeRegistrySource",
+  tag: "Registry management",
   summary: "Change what is mirrored of a registry, and how often",
   who,
   in: { params, body: change },
+  refusals: ["not_found"],
   out: source,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const db = { db: deps.databases.write };
@@ -123,15 +143,18 @@ export const changeRegistrySource = route({
 export const deleteRegistrySource = route({
   method: "delete",
   path: `${PATH}/{id}`,
+  id: "deleteRegistrySource",
+  tag: "Registry management",
   summary: "Mirror a registry no more, and remove what came from it",
   who,
   in: { params },
-  out: z.object({ removed: z.boolean() }),
-  status: ({ removed }) => (removed ? 200 : 202),
+  out: removal,
+  others: { 202: { schema: removal, description: "Not all is removed yet: ask again." } },
+  refusals: ["not_found"],
   handle: async ({ deps, caller, input, from }) => {
     const time = { clock: deps.now, until: deps.now() + REMOVE_MS };
     const removed = await removeSource({ db: deps.databases.write }, actorOf(caller, from), input.params.id, time);
-    return { removed: settled(removed) };
+    return settled(removed) ? { removed: true } : answerWith(202, { removed: false });
   },
 });
 
@@ -139,9 +162,12 @@ export const deleteRegistrySource = route({
 export const runRegistrySource = route({
   method: "post",
   path: `${PATH}/{id}/run`,
+  id: "runRegistrySource",
+  tag: "Registry management",
   summary: "Mirror a registry now",
   who,
   in: { params },
+  refusals: ["not_found", "conflict"],
   out: outcome,
   handle: async ({ deps, caller, input }) => {
     const { id, enabled } = settled(await findSource({ db: deps.databases.write }, caller, input.params.id));
@@ -155,11 +181,11 @@ export const runRegistrySource = route({
 function registryUrl({ config }: Pick<ApiDeps, "config">, text: string): string {
   const url = URL.parse(text);
   const problem = url ? publicUrlProblem(url, config.OUTBOUND_ALLOW) : "this is no URL";
-  if (!url || problem !== undefined) throw new AppError("invalid_request", `body.url: ${problem}.`);
+  if (!url || problem !== undefined) throw new AppError("invalid_request", `"url" is not accepted: ${problem}.`);
   if (url.search !== "" || url.hash !== "")
-    throw new AppError("invalid_request", "body.url: give the address without query and fragment.");
+    throw new AppError("invalid_request", '"url" must have no query and no fragment.');
   if (url.host === new URL(config.BASE_URL).host)
-    throw new AppError("invalid_request", "body.url: this gateway does not mirror itself.");
+    throw new AppError("invalid_request", '"url" must be another registry: this gateway does not mirror itself.');
   return `${url.origin}${url.pathname}`.replace(/\/+$/, "").replace(/\/v0(\.1)?(\/servers)?$/, "");
 }
 

@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { managesTenant } from "../identity/standing.ts";
-import { actorOf, type Principal } from "../access/principal.ts";
-import { AppError } from "../platform/errors.ts";
-import { claimText, proofUrl } from "../registry/challenge.ts";
-import { accountOf, githubIdOf, githubProof } from "../registry/github.ts";
-import { githubOwner, namespaceDomain } from "../registry/name.ts";
+import { actorOf, type Principal } from "../../access/principal.ts";
+import { managesTenant } from "../../identity/standing.ts";
+import { AppError } from "../../platform/errors.ts";
+import { claimText, proofUrl } from "../../registry/challenge.ts";
+import { accountOf, githubIdOf, githubProof } from "../../registry/github.ts";
+import { githubOwner, namespaceDomain } from "../../registry/name.ts";
 import {
   assignNamespace,
   canonicalNamespace,
@@ -14,10 +14,11 @@ import {
   releaseNamespace,
   standingOf,
   type OwnedNamespace,
-} from "../registry/namespaces.ts";
-import { route, type ApiDeps } from "./deps.ts";
-import { githubOf } from "./registry-github.ts";
-import { asked, notProvable, provedByAccount, provedByDomain } from "./registry-proof.ts";
+} from "../../registry/namespaces.ts";
+import { askOutside, githubOf } from "../../registry/outside.ts";
+import { route, type ApiDeps } from "../deps.ts";
+import { instant } from "../shapes.ts";
+import { notProvable, provedByAccount, provedByDomain } from "./proof.ts";
 
 const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/namespaces";
@@ -32,48 +33,70 @@ const name = z
     context.addIssue("must be a namespace such as com.example or io.github.example");
     return z.NEVER;
   });
-const params = z.object({ namespace: name });
+const params = z.object({ namespace: name.describe("The namespace, such as `com.example`.") });
 
-const shape = z.object({
-  namespace: z.string(),
-  method: z.enum(["dns", "http", "github", "administrator"]),
-  covers: z.array(z.string()).describe("Patterns of names that may be published."),
-  keys: z.array(z.string()).describe("Public keys whose holders may publish with mcp-publisher."),
-  githubId: z
-    .string()
-    .nullable()
-    .describe("The GitHub account whose workflows and tokens may publish with mcp-publisher."),
-  verifiedAt: z.string(),
-});
+const shape = z
+  .object({
+    namespace: z
+      .string()
+      .meta({ examples: ["com.example"] })
+      .describe("The namespace."),
+    method: z.enum(["dns", "http", "github", "administrator"]).describe("How it was proved, or who has assigned it."),
+    covers: z.array(z.string()).describe("Patterns of names that may be published."),
+    keys: z.array(z.string()).describe("Public keys whose holders may publish with mcp-publisher."),
+    githubId: z
+      .string()
+      .nullable()
+      .describe("The GitHub account whose workflows and tokens may publish with mcp-publisher."),
+    verifiedAt: instant("When the proof was last seen."),
+  })
+  .meta({ id: "Namespace", description: "A namespace in which an organization may publish." });
 
 export const listRegistryNamespaces = route({
   method: "get",
   path: PATH,
+  id: "listRegistryNamespaces",
+  tag: "Registry management",
   summary: "Namespaces in which your organization may publish",
   who: { scopes: ["mcp-registry:read"] },
-  out: z.object({ namespaces: z.array(shape) }),
+  out: z.object({ namespaces: z.array(shape).describe("The namespaces.") }),
   handle: async ({ deps, caller }) => ({
     namespaces: (await listNamespaces(deps.databases.write, caller.tenantId)).map(shown),
   }),
 });
 
 const proof = z.discriminatedUnion("method", [
-  z.object({ method: z.literal("dns"), name: z.string(), type: z.literal("TXT"), value: z.string() }),
-  z.object({ method: z.literal("http"), url: z.string(), line: z.string() }),
-  z.object({ method: z.literal("github"), account: z.string() }),
+  z.object({
+    method: z.literal("dns").describe("Publish a DNS record."),
+    name: z.string().describe("The name of the record."),
+    type: z.literal("TXT").describe("The type of the record."),
+    value: z.string().describe("The text of the record."),
+  }),
+  z.object({
+    method: z.literal("http").describe("Publish a file."),
+    url: z.string().describe("The address of the file."),
+    line: z.string().describe("A line of the file."),
+  }),
+  z.object({
+    method: z.literal("github").describe("Sign in with GitHub."),
+    account: z.string().describe("The account to sign in with."),
+  }),
 ]);
 
 /** Nothing is kept until the proof is there: the claim follows from the names of the organization and the namespace. */
 export const claimRegistryNamespace = route({
   method: "post",
   path: PATH,
+  id: "claimRegistryNamespace",
+  tag: "Registry management",
   summary: "How to prove that a namespace is your organization's; one of the proofs is enough",
   who,
-  in: { body: z.strictObject({ namespace: name }) },
+  in: { body: z.strictObject({ namespace: name.describe("The namespace, such as `com.example`.") }) },
+  refusals: ["conflict"],
   out: z.object({
-    namespace: z.string(),
-    state: z.enum(["unproved", "owned"]),
-    proofs: z.array(proof),
+    namespace: z.string().describe("The namespace as it is kept, in lower case."),
+    state: z.enum(["unproved", "owned"]).describe("Whether your organization has it already."),
+    proofs: z.array(proof).describe("Ways to prove it; one is enough."),
     claim: z.string().describe("What to publish, or to sign with the key of a v=MCPv1 record that is published."),
     keyRecord: z
       .string()
@@ -108,6 +131,8 @@ export const claimRegistryNamespace = route({
 export const verifyRegistryNamespace = route({
   method: "post",
   path: `${ONE}/verify`,
+  id: "verifyRegistryNamespace",
+  tag: "Registry management",
   summary: "Look for the proof of a namespace, and make it your organization's",
   who,
   in: {
@@ -122,6 +147,7 @@ export const verifyRegistryNamespace = route({
     }),
   },
   out: shape,
+  refusals: ["conflict", "not_implemented"],
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     await expectManager(deps, caller);
     const { namespace } = at;
@@ -140,20 +166,26 @@ export const verifyRegistryNamespace = route({
 export const assignRegistryNamespace = route({
   method: "put",
   path: ONE,
+  id: "assignRegistryNamespace",
+  tag: "Registry management",
   summary: "Give an organization a namespace without a proof",
-  who: { scopes: ["admin"] },
+  who: "administrator",
   in: {
     params,
     body: z.strictObject({
-      tenantId: z.string().regex(/^[\w-]{1,200}$/, "is no id of an organization"),
+      tenantId: z
+        .string()
+        .regex(/^[\w-]{1,200}$/, "is not the id of an organization")
+        .describe("The organization that gets it."),
       replace: z.boolean().default(false).describe("Take it from the organization that has it."),
     }),
   },
   out: shape,
+  refusals: ["conflict", "not_found"],
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     const account = githubOwner(at.namespace);
     const isAsked = account !== undefined && deps.config.GITHUB_CLIENT_ID !== undefined;
-    const found = isAsked ? await asked(() => accountOf(githubOf(deps), account)) : undefined;
+    const found = isAsked ? await askOutside(() => accountOf(githubOf(deps), account)) : undefined;
     const assignment = { ...body, namespace: at.namespace, proof: found ? githubProof(found) : null };
     const done = await assignNamespace(deps.databases.write, assignment, actorOf(caller, from), deps.now());
     switch (done.state) {
@@ -173,10 +205,13 @@ export const assignRegistryNamespace = route({
 export const releaseRegistryNamespace = route({
   method: "delete",
   path: ONE,
+  id: "releaseRegistryNamespace",
+  tag: "Registry management",
   summary: "Give a namespace back; what was shown to everybody in it becomes private",
   who,
   in: { params },
-  out: z.object({ released: z.literal(true) }),
+  out: z.object({ released: z.literal(true).describe("It is free for others.") }),
+  refusals: ["not_found"],
   handle: async ({ deps, caller, input, from }) => {
     await expectManager(deps, caller);
     const what = { tenantId: caller.tenantId, namespace: input.params.namespace };

@@ -1,12 +1,14 @@
 import type { Context } from "hono";
 import { readCredential } from "../access/credential.ts";
-import { isActiveUser, personalTenantId } from "../identity/standing.ts";
 import { actorOf } from "../access/principal.ts";
 import { unauthenticated } from "../audit/event.ts";
+import type { Scope } from "../auth/scopes.ts";
+import { principalOf } from "../http/caller.ts";
+import { toError } from "../http/refusal.ts";
+import { isActiveUser, personalTenantId } from "../identity/standing.ts";
 import { verifyLegacyToken } from "../keys/legacy.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
 import type { Limit } from "../limits/bucket.ts";
-import { localBuckets, type LocalBuckets } from "../limits/local.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import type { RegistryView } from "../registry/entry.ts";
@@ -19,24 +21,14 @@ import {
   readPublisherToken,
   type PublisherToken,
 } from "../registry/publisher-token.ts";
-import { principalOf } from "./caller.ts";
-import type { ApiDeps } from "./deps.ts";
-import { toError } from "./refusal.ts";
+import type { PlaneDeps } from "./deps.ts";
 
-/** What counts requests that admission does not see, in this isolate and without a round trip. */
-export interface PublishingLimits {
-  buckets: LocalBuckets;
-}
-
-const MAX_BUCKETS = 20_000;
 /** Publishing with a credential that has no record in Redis: one of the retired registry, or a publisher token. */
 const PUBLISHING: Limit = { perMinute: 60, burst: 60 };
 
-export const publishingLimits = (): PublishingLimits => ({ buckets: localBuckets(MAX_BUCKETS) });
-
 /** Takes one from a bucket of this isolate; 429 when it is empty. */
-export function takeLocal({ buckets }: PublishingLimits, key: string, limit: Limit, now: number): void {
-  const taken = buckets.take(key, limit, now);
+export function takeLocal({ publishing }: PlaneDeps, key: string, limit: Limit, now: number): void {
+  const taken = publishing.take(key, limit, now);
   if (taken.taken) return;
   const seconds = String(Math.max(1, Math.ceil(taken.retryMs / 1000)));
   throw new AppError("rate_limited", `Too many requests. Try again in ${seconds} s.`, {
@@ -51,20 +43,20 @@ export type Author = (name: string) => Publisher;
  * Who publishes: a publisher token, a token of the retired registry (R19: for this only), or a credential as everywhere with
  * `mcp-registry:write`. Throws for anybody else.
  */
-export async function authorOf(c: Context<HttpEnv>, deps: ApiDeps, limits: PublishingLimits): Promise<Author> {
+export async function authorOf(c: Context<HttpEnv>, deps: PlaneDeps, scopes: readonly Scope[]): Promise<Author> {
   const now = deps.now();
   const text = presentedText(c, deps);
   if (text !== undefined && looksLikePublisherToken(text)) {
     const token = await publisherTokenOf(c, deps, text);
-    takeLocal(limits, `token:${token.subject}`, PUBLISHING, now);
+    takeLocal(deps, `token:${token.subject}`, PUBLISHING, now);
     return (name) => withToken(token, name, c);
   }
   const legacy = text === undefined ? null : await legacyAuthor(c, deps, text);
   if (legacy) {
-    takeLocal(limits, `legacy:${legacy.tenantId}`, PUBLISHING, now);
+    takeLocal(deps, `legacy:${legacy.tenantId}`, PUBLISHING, now);
     return () => legacy;
   }
-  const principal = await principalOf(c, deps, ["mcp-registry:write"]);
+  const principal = await principalOf(c, deps, scopes);
   const actor = actorOf(principal, originOf(c.get("requestId"), c.req.raw.headers));
   return () => ({ ...actor, namespaces: "owned" });
 }
@@ -73,7 +65,7 @@ export async function authorOf(c: Context<HttpEnv>, deps: ApiDeps, limits: Publi
  * What the holder of a publisher token sees, for publishing tools look at a server before they change it: the tenant's servers in the
  * token's namespaces, and else what everybody sees. Null: the request has no such token.
  */
-export async function tokenView(c: Context<HttpEnv>, deps: ApiDeps): Promise<RegistryView | null> {
+export async function tokenView(c: Context<HttpEnv>, deps: PlaneDeps): Promise<RegistryView | null> {
   const text = presentedText(c, deps);
   if (text === undefined || !looksLikePublisherToken(text)) return null;
   const grant = grantFor(await publisherTokenOf(c, deps, text), c.req.param("serverName") ?? "");
@@ -81,7 +73,7 @@ export async function tokenView(c: Context<HttpEnv>, deps: ApiDeps): Promise<Reg
 }
 
 /** The one credential of a request, when it is neither an API key of ours nor bound to a key. */
-function presentedText(c: Context<HttpEnv>, { config }: ApiDeps): string | undefined {
+function presentedText(c: Context<HttpEnv>, { config }: PlaneDeps): string | undefined {
   const url = new URL(c.req.url);
   const presented = readCredential(
     {
@@ -96,7 +88,7 @@ function presentedText(c: Context<HttpEnv>, { config }: ApiDeps): string | undef
   return looksLikeApiKey(presented.key) ? undefined : presented.key;
 }
 
-async function publisherTokenOf(c: Context<HttpEnv>, deps: ApiDeps, text: string): Promise<PublisherToken> {
+async function publisherTokenOf(c: Context<HttpEnv>, deps: PlaneDeps, text: string): Promise<PublisherToken> {
   const now = deps.now();
   const address = clientAddress(c.req.raw.headers);
   const shutOut = deps.strangers.refusalOf(address, now);
@@ -123,7 +115,7 @@ function withToken(token: PublisherToken, name: string, c: Context<HttpEnv>): Pu
 }
 
 /** JWTs are never looked up: they have two dots, and tokens of the retired registry none that counts. */
-async function legacyAuthor(c: Context<HttpEnv>, deps: ApiDeps, text: string): Promise<Publisher | null> {
+async function legacyAuthor(c: Context<HttpEnv>, deps: PlaneDeps, text: string): Promise<Publisher | null> {
   if (!deps.acceptsLegacyKeys || /^[^.]+\.[^.]+\.[^.]+$/.test(text)) return null;
   const now = deps.now();
   const shutOut = deps.strangers.refusalOf(clientAddress(c.req.raw.headers), now);

@@ -1,8 +1,10 @@
 import * as z from "zod";
-import { answerOf } from "../registry/answer.ts";
-import { isSearchText, MAX_SEARCH_LENGTH } from "../registry/cursor.ts";
-import { PACKAGE_TYPES, searchServers, TRANSPORTS } from "../registry/search.ts";
-import { route } from "./deps.ts";
+import { answerOf } from "../../registry/answer.ts";
+import { serverShape } from "../../registry/answer-shape.ts";
+import { nextCursor } from "../shapes.ts";
+import { isSearchText, MAX_SEARCH_LENGTH } from "../../registry/cursor.ts";
+import { PACKAGE_TYPES, searchServers, TRANSPORTS } from "../../registry/search.ts";
+import { route } from "../deps.ts";
 
 const LIMIT = { usual: 30, most: 100 };
 
@@ -13,11 +15,18 @@ const query = z.object({
       (text) => text === "" || isSearchText(text),
       `must be at most ${MAX_SEARCH_LENGTH} characters, without control characters`,
     )
-    .default(""),
-  transport: z.enum(TRANSPORTS).optional(),
-  packageType: z.enum(PACKAGE_TYPES).optional(),
+    .default("")
+    .describe("Words, beginnings of words, or nearly so. Empty: every server."),
+  transport: z.enum(TRANSPORTS).optional().describe("Only servers that are reached in this way."),
+  packageType: z.enum(PACKAGE_TYPES).optional().describe("Only servers with a package of this kind."),
   status: z.enum(["active", "deprecated", "deleted"]).optional().describe("Without one: all but deleted ones."),
-  limit: z.coerce.number().int().min(1).max(LIMIT.most).default(LIMIT.usual),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(LIMIT.most)
+    .default(LIMIT.usual)
+    .describe("How many servers a page has at most."),
   cursor: z.string().optional().describe("From the page before, with the same text and filters."),
 });
 
@@ -25,16 +34,18 @@ const query = z.object({
 export const searchRegistry = route({
   method: "get",
   path: "/api/v1/registry/search",
+  id: "searchRegistry",
+  tag: "Registry management",
   summary: "Search your organization's registry: by words, beginnings of words and nearly so, best first",
   who: { scopes: ["mcp-registry:read"] },
   in: { query: query.strict() },
   out: z.object({
-    servers: z.array(z.record(z.string(), z.unknown()).describe("As in the registry API: server and _meta")),
-    nextCursor: z.string().nullable(),
+    servers: z.array(serverShape).describe("The servers, best first."),
+    nextCursor,
   }),
   handle: async ({ deps, caller, input: { query: asked } }) => {
     const { transport, packageType, status, cursor, text, limit } = asked;
-    const { entries, nextCursor } = await searchServers(
+    const { entries, nextCursor: next } = await searchServers(
       deps.databases.read,
       { kind: "tenant", tenantId: caller.tenantId },
       {
@@ -46,6 +57,6 @@ export const searchRegistry = route({
         ...(cursor !== undefined && { cursor }),
       },
     );
-    return { servers: entries.map((entry) => ({ ...answerOf(entry, deps.config.BASE_URL) })), nextCursor };
+    return { servers: entries.map((entry) => answerOf(entry, deps.config.BASE_URL)), nextCursor: next };
   },
 });

@@ -1,26 +1,33 @@
 import type { Context } from "hono";
-import type { Admitted } from "../access/admission.ts";
-import { authenticate } from "../access/authenticate.ts";
+import type { Admission, AdmissionRequest, Admitted } from "../access/admission.ts";
+import { authenticate, type AuthenticateDeps, type Claim } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { isOverLimit, type AccessRefusal } from "../access/refusal.ts";
 import { happened } from "../audit/event.ts";
+import type { Journal } from "../audit/journal.ts";
 import { resourceOf } from "../auth/resources.ts";
-import { isScope } from "../auth/scopes.ts";
+import type { Scope } from "../auth/scopes.ts";
 import { isAdministrator } from "../identity/standing.ts";
+import type { Config } from "../platform/config.ts";
+import type { Databases } from "../platform/db.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { Log } from "../platform/log.ts";
 import { toError } from "./refusal.ts";
 
-type CallerDeps = Omit<ApiDeps, "published">;
+/** What finding out who calls runs on. */
+export interface CallerDeps extends AuthenticateDeps {
+  config: Pick<Config, "BASE_URL">;
+  admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
+  journal: Pick<Journal, "record" | "tried" | "used">;
+  databases: Pick<Databases, "write">;
+  log: Log;
+  now: () => number;
+}
 
 /** Who calls: the same credentials as at `/mcp`, with the same limits (R8). Throws for anybody who may not use what needs these scopes. */
-export async function principalOf(
-  c: Context<HttpEnv>,
-  deps: CallerDeps,
-  scopes: readonly string[],
-): Promise<Principal> {
+export async function principalOf(c: Context<HttpEnv>, deps: CallerDeps, scopes: readonly Scope[]): Promise<Principal> {
   const admitted = await callerOf(c, deps, scopes);
   if (admitted === null) throw toError({ kind: "no_credential" });
   return admitted.principal;
@@ -30,7 +37,7 @@ export async function principalOf(
 export async function callerOf(
   c: Context<HttpEnv>,
   deps: CallerDeps,
-  scopes: readonly string[],
+  scopes: readonly Scope[],
 ): Promise<Pick<Admitted, "principal" | "tenantEpoch"> | null> {
   const url = new URL(c.req.url);
   const now = deps.now();
@@ -64,8 +71,7 @@ export async function callerOf(
   const resource = resourceOf(deps.config.BASE_URL);
   const authenticated = await authenticate(deps, presented, { resource, address }, now);
   if ("refusal" in authenticated) throw refuse(authenticated.refusal);
-  const required = scopes.filter(isScope);
-  const wanted = { address, scopes: required, server: null, tool: null, beyondTools: false };
+  const wanted = { address, scopes, server: null, tool: null, beyondTools: false };
   const admission = await deps.admit(authenticated.claim, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
   if ("refusal" in admission) {
     if (!admission.principal) deps.strangers.failed(address, now);
@@ -74,7 +80,7 @@ export async function callerOf(
   const { principal, tenantEpoch, used } = admission.admitted;
   if (used) deps.journal.used(used);
   // Asked again where it is kept: a role that was changed past this gateway counts at once here.
-  if (required.includes("admin") && !(await isAdministrator(deps.databases.write, principal.userId)))
+  if (scopes.includes("admin") && !(await isAdministrator(deps.databases.write, principal.userId)))
     throw refuse({ kind: "not_administrator" }, principal);
   return { principal, tenantEpoch };
 }

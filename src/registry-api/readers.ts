@@ -1,4 +1,7 @@
 import type { Context } from "hono";
+import type { Scope } from "../auth/scopes.ts";
+import { callerOf } from "../http/caller.ts";
+import { toError } from "../http/refusal.ts";
 import { localBuckets } from "../limits/local.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
@@ -7,11 +10,9 @@ import { visitorKey } from "../platform/ip.ts";
 import { rememberView, STALE_MS, type ViewAccess } from "../registry/answer-cache.ts";
 import type { EntryRow, RegistryView } from "../registry/entry.ts";
 import { accessOf, isViewSecret, noteUse, useMemory, viewQuery, viewRefusal, type ViewRow } from "../registry/views.ts";
-import { callerOf } from "./caller.ts";
-import type { ApiDeps } from "./deps.ts";
-import type { Reader, Whose } from "./registry-answers.ts";
-import { toError } from "./refusal.ts";
-import { tokenView } from "./registry-publisher.ts";
+import type { PlaneDeps } from "./deps.ts";
+import type { Reader, Whose } from "./answers.ts";
+import { tokenView } from "./publisher.ts";
 
 /** Requests without a credential from one address, in each isolate: a company's editors may be behind it. */
 const VISITORS = { perMinute: 1_200, burst: 600 };
@@ -21,8 +22,14 @@ const MAX_BUCKETS = 20_000;
 /** How long an isolate acts on a private view without asking whether it is still there. */
 const VIEW_FRESH_MS = 5_000;
 
+/** Finds out who reads. Throws for who may not. */
+interface Readers {
+  byCredential: (c: Context<HttpEnv>, scopes: readonly Scope[]) => Promise<Reader>;
+  bySecret: (c: Context<HttpEnv>) => Promise<Reader>;
+}
+
 /** Who reads: the owner of a credential its tenant's registry, the holder of a private view's secret that tenant's, all others what is public. */
-export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader> {
+export function readers(deps: PlaneDeps): Readers {
   const buckets = localBuckets(MAX_BUCKETS);
   const uses = useMemory();
   const db = deps.databases.read;
@@ -42,16 +49,17 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
     if (!taken.taken) throw limited(taken.retryMs, VISITORS);
   }
 
-  async function byCredential(c: Context<HttpEnv>): Promise<Reader> {
+  async function byCredential(c: Context<HttpEnv>, scopes: readonly Scope[]): Promise<Reader> {
     const view = await tokenView(c, deps);
     if (view) return known(view);
-    const caller = await callerOf(c, deps, ["mcp-registry:read"]);
+    const caller = await callerOf(c, deps, scopes);
     if (caller) return known({ kind: "tenant", tenantId: caller.principal.tenantId }, caller.tenantEpoch);
     limitVisitor(clientAddress(c.req.raw.headers), deps.now());
     return known({ kind: "public" });
   }
 
-  async function bySecret(c: Context<HttpEnv>, secret: string): Promise<Reader> {
+  async function bySecret(c: Context<HttpEnv>): Promise<Reader> {
+    const secret = c.req.param("secret") ?? "";
     const now = deps.now();
     const address = clientAddress(c.req.raw.headers);
     limitVisitor(address, now);
@@ -96,10 +104,7 @@ export function readers(deps: ApiDeps): (c: Context<HttpEnv>) => Promise<Reader>
     };
   }
 
-  return async (c) => {
-    const secret = c.req.param("secret");
-    return secret === undefined ? byCredential(c) : bySecret(c, secret);
-  };
+  return { byCredential, bySecret };
 }
 
 const limited = (retryMs: number, limit: typeof VISITORS) =>

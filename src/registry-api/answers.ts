@@ -1,9 +1,10 @@
+import { answerWith, type RouteAnswer } from "../http/route.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError, isUnavailable } from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";
 import { FRESH_MS, type KeptAnswer } from "../registry/answer-cache.ts";
 import type { Question, ViewScope } from "../registry/servers.ts";
-import type { ApiDeps } from "./deps.ts";
+import type { RegistryApiDeps } from "./deps.ts";
 
 /** What a reader asks for: the key under which the answer is kept, and the question, whose answer is the body; null: there is none. */
 export interface Asked {
@@ -37,11 +38,11 @@ const CACHING = "max-age=60, stale-while-revalidate=300, stale-if-error=86400";
  * said, up to a day old: clients take an error of their registry for "nothing is allowed".
  */
 export async function answerFrom(
-  { published, log, now: clock }: Pick<ApiDeps, "published" | "log" | "now">,
+  { published, log, now: clock }: Pick<RegistryApiDeps, "published" | "log" | "now">,
   request: Request,
   reader: Reader,
   { key, question }: Asked,
-): Promise<Response> {
+): Promise<RouteAnswer<200 | 304>> {
   const now = clock();
   if (reader.whose) {
     const { tenantId, epoch } = reader.whose;
@@ -78,7 +79,7 @@ function respond(
   request: Request,
   { body, etag, at }: KeptAnswer,
   { tenantId, now }: { tenantId: string | null; now: number },
-): Response {
+): RouteAnswer<200 | 304> {
   const isStale = now - at >= FRESH_MS.public;
   const headers = {
     etag,
@@ -86,8 +87,8 @@ function respond(
     vary: "Authorization, X-API-Key",
     ...(isStale && { age: String(seconds(now - at)), warning: '110 - "Response is Stale"' }),
   };
-  if (matches(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304, headers });
-  return new Response(body, { headers: { ...headers, "content-type": "application/json" } });
+  if (matches(request.headers.get("if-none-match"), etag)) return answerWith(304, null, headers);
+  return answerWith(200, body, headers);
 }
 
 /** RFC 9110 §13.1.2: weak comparison, for a cache on the way may have weakened the tag. */

@@ -1,14 +1,14 @@
 import * as z from "zod";
-import { AppError } from "../platform/errors.ts";
-import { findPolicyView } from "../registry/policy-view.ts";
-import { route, type ApiDeps } from "./deps.ts";
+import { AppError } from "../../platform/errors.ts";
+import { findPolicyView } from "../../registry/policy-view.ts";
+import { route, type ApiDeps } from "../deps.ts";
 
 const who = { scopes: ["mcp-registry:read"] } as const;
 const PATH = "/api/v1/registry/policies";
 const SECRET = "SECRET";
 
 const query = z.strictObject({
-  view: z.uuid("is no id of a private view").optional().describe("A private view; without it, the public one."),
+  view: z.uuid("is not the id of a private view").optional().describe("A private view; without it, the public one."),
 });
 const common = {
   registryUrl: z.string().describe("Where the client finds the registry."),
@@ -22,9 +22,12 @@ const common = {
 export const vscodePolicy = route({
   method: "get",
   path: `${PATH}/vscode`,
+  id: "getVscodePolicy",
+  tag: "Registry management",
   summary: "VS Code settings that trust exactly this gateway",
   who,
   in: { query },
+  refusals: ["not_found"],
   out: z.object({
     ...common,
     settings: z.record(z.string(), z.unknown()).describe("For settings.json: people can change them."),
@@ -54,16 +57,27 @@ export const vscodePolicy = route({
 export const copilotPolicy = route({
   method: "get",
   path: `${PATH}/copilot`,
+  id: "getCopilotPolicy",
+  tag: "Registry management",
   summary: "GitHub Copilot settings that trust exactly this gateway",
   who,
   in: { query },
+  refusals: ["not_found"],
   out: z.object({
     ...common,
     managedSettings: z
-      .object({ allowedMcpServers: z.array(z.object({ serverUrl: z.string() })) })
+      .object({
+        allowedMcpServers: z
+          .array(z.object({ serverUrl: z.string().describe("An address, * for any text.") }))
+          .describe("Servers that may run."),
+      })
       .describe("managed-settings.json"),
     registryPolicy: z
-      .object({ mcpServersInCopilot: z.string(), mcpRegistryUrl: z.string(), restrictMcpAccess: z.string() })
+      .object({
+        mcpServersInCopilot: z.string().describe("“MCP servers in Copilot”."),
+        mcpRegistryUrl: z.string().describe("“MCP Registry URL”."),
+        restrictMcpAccess: z.string().describe("“Restrict MCP access to registry servers”."),
+      })
       .describe("What to choose on github.com under AI controls, MCP, instead of the list."),
   }),
   handle: async ({ deps, caller, input }) => {

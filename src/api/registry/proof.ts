@@ -1,4 +1,4 @@
-import { AppError } from "../platform/errors.ts";
+import { AppError } from "../../platform/errors.ts";
 import {
   claimText,
   domainKeys,
@@ -8,12 +8,12 @@ import {
   readProof,
   signerOf,
   type ProofPlace,
-} from "../registry/challenge.ts";
-import { accountOf, githubProof, GithubUnavailable } from "../registry/github.ts";
-import { githubOwner, namespaceDomain } from "../registry/name.ts";
-import { hasGithubAccount } from "../registry/namespaces.ts";
-import type { ApiDeps } from "./deps.ts";
-import { githubOf } from "./registry-github.ts";
+} from "../../registry/challenge.ts";
+import { accountOf, githubProof } from "../../registry/github.ts";
+import { githubOwner, namespaceDomain } from "../../registry/name.ts";
+import { hasGithubAccount } from "../../registry/namespaces.ts";
+import type { ApiDeps } from "../deps.ts";
+import { askOutside, githubOf } from "../../registry/outside.ts";
 
 /** What proves a domain's namespace: the claim as it is published, or signed by a published key. Throws when nothing does. */
 export async function provedByDomain(
@@ -25,7 +25,7 @@ export async function provedByDomain(
 ): Promise<{ method: ProofPlace; proof: string | null }> {
   const domain = namespaceDomain(namespace);
   if (domain === undefined) throw notProvable(namespace);
-  const published = await asked(() => readProof(deps, method, domain));
+  const published = await askOutside(() => readProof(deps, method, domain));
   if ("problem" in published) throw new AppError("forbidden", published.problem);
   const { BETTER_AUTH_SECRETS: secrets } = deps.config;
   const keys = domainKeys(published.lines);
@@ -46,27 +46,13 @@ export async function provedByAccount(
   namespace: string,
 ): Promise<{ method: "github"; proof: string }> {
   const login = githubOwner(namespace) ?? "";
-  const account = await asked(() => accountOf(githubOf(deps), login));
+  const account = await askOutside(() => accountOf(githubOf(deps), login));
   if (!account || !(await hasGithubAccount(deps.databases.write, userId, account.id)))
     throw new AppError(
       "forbidden",
       `You are not signed up here as ${login} of GitHub. Sign in with GitHub once; the namespace of an organization is assigned by an administrator.`,
     );
   return { method: "github", proof: githubProof(account) };
-}
-
-/** Asks outside; when nobody answers there, the caller may try again. */
-export async function asked<T>(question: () => Promise<T>): Promise<T> {
-  try {
-    return await question();
-  } catch (error) {
-    if (error instanceof GithubUnavailable || (error instanceof Error && error.name === "ResolverUnavailable"))
-      throw new AppError("unavailable", "The proof cannot be checked right now. Try again shortly.", {
-        internal: error.message,
-        headers: { "retry-after": "5" },
-      });
-    throw error;
-  }
 }
 
 /** A namespace that follows from no domain and no account. */

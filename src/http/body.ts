@@ -1,0 +1,25 @@
+import { ANY_JSON_TYPE, bodyError, readJson, type JsonRules } from "../platform/body.ts";
+
+/** What a route takes as a body unless it says otherwise. */
+export const BODY_RULES: JsonRules = { limitBytes: 262_144, mediaType: ANY_JSON_TYPE };
+
+/** A JSON body and its text; `value` is undefined when the text is not JSON. */
+export interface JsonText {
+  value: unknown;
+  text: string;
+}
+
+/** Reads a JSON body. Throws 415 for another media type and 413 for a body that is too large. */
+export async function readJsonText(request: Request, rules: JsonRules): Promise<JsonText> {
+  const body = await readJson(request, rules);
+  if (!("refusal" in body)) return body;
+  if (body.refusal.kind === "malformed_json") return { value: undefined, text: "" };
+  throw bodyError(body.refusal);
+}
+
+/** The value of a JSON body. Throws 400 when it is not JSON, and as {@link readJsonText} does. */
+export async function readJsonValue(request: Request, rules: JsonRules): Promise<unknown> {
+  const body = await readJson(request, rules);
+  if ("refusal" in body) throw bodyError(body.refusal);
+  return body.value;
+}

@@ -1,0 +1,51 @@
+import type { Context } from "hono";
+import * as z from "zod";
+import { AppError } from "../platform/errors.ts";
+import type { JsonRules } from "../platform/body.ts";
+import { readJsonText, readJsonValue } from "./body.ts";
+import type { HttpEnv } from "../platform/http.ts";
+import { check, type Place } from "./faults.ts";
+
+interface Schemas {
+  query?: z.ZodObject;
+  params?: z.ZodObject;
+  headers?: z.ZodObject;
+  body?: z.ZodType;
+  json?: z.ZodType;
+}
+
+/** Reads what the schemas ask for. Throws 400 with every fault, 413 and 415 for bodies that are too large or of another type. */
+export async function readInput(
+  c: Context<HttpEnv>,
+  { query, params, headers, body, json }: Schemas,
+  rules: JsonRules,
+): Promise<Record<string, unknown>> {
+  const read: Record<string, unknown> = {};
+  const faults: string[] = [];
+  const take = (name: string, place: Place, schema: z.ZodType, value: unknown) => {
+    const checked = check(schema, value, place);
+    if ("data" in checked) read[name] = checked.data;
+    else faults.push(...checked.faults);
+  };
+  if (query) take("query", "query", query, uniqueParameters(new URL(c.req.url).searchParams, query));
+  if (params) take("params", "path", params, c.req.param());
+  if (headers) take("headers", "header", headers, headersNamed(c, Object.keys(headers.shape)));
+  if (body) take("body", "body", body, await readJsonValue(c.req.raw, rules));
+  if (json) read["json"] = await readJsonText(c.req.raw, rules);
+  if (faults.length > 0) throw new AppError("invalid_request", faults.join(" "));
+  return read;
+}
+
+const headersNamed = (c: Context<HttpEnv>, names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, c.req.header(name)]));
+
+/**
+ * A parameter given twice reads differently to different parsers: it is refused. Where the schema lets unknown parameters pass, they may be
+ * repeated.
+ */
+function uniqueParameters(parameters: URLSearchParams, schema: z.ZodObject): Record<string, string> {
+  const isStrict = schema.def.catchall instanceof z.ZodNever;
+  const names = [...parameters.keys()].filter((name) => isStrict || Object.hasOwn(schema.shape, name));
+  if (new Set(names).size !== names.length) throw new AppError("invalid_request", "Give each query parameter once.");
+  return Object.fromEntries(parameters);
+}

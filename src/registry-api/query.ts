@@ -1,0 +1,77 @@
+import * as z from "zod";
+import { AppError } from "../platform/errors.ts";
+import { decodeCursor, isSearchText, MAX_SEARCH_LENGTH } from "../registry/cursor.ts";
+import { notACursor, type ListInput } from "../registry/servers.ts";
+import { MAX_VERSION_LENGTH } from "../registry/version.ts";
+
+const LIMIT = { usual: 30, most: 100 };
+
+/** Publishing tools and editors write parameters without a value for none. */
+const optional = <Shape extends z.ZodType>(shape: Shape, description: string) =>
+  z.preprocess((value) => (value === "" ? undefined : value), shape.optional()).describe(description);
+
+const flag = (description: string) =>
+  optional(
+    z.enum(["true", "false"]).transform((text) => text === "true"),
+    description,
+  );
+
+/** Parameters of one server: whether deleted versions count. Others are ignored, as by the official registry: clients send some of their own. */
+export const serverQuery = z.object({ include_deleted: flag("Whether deleted versions are answered too.") });
+
+/** Parameters of a list. */
+export const listQuery = z.object({
+  limit: optional(
+    z
+      .string()
+      .regex(/^\d{1,3}$/, `must be a whole number between 1 and ${LIMIT.most}`)
+      .transform(Number)
+      .pipe(z.number().int().min(1).max(LIMIT.most)),
+    `Entries of a page, at most ${LIMIT.most}; ${LIMIT.usual} unless given.`,
+  ),
+  cursor: optional(
+    z.string(),
+    "`metadata.nextCursor` of the previous page. The filters of the first page go on to count.",
+  ),
+  search: optional(
+    z.string().refine(isSearchText, `must have at most ${MAX_SEARCH_LENGTH} characters, and no control characters`),
+    "Text that the name of a server must contain.",
+  ),
+  version: optional(
+    z
+      .string()
+      .max(MAX_VERSION_LENGTH)
+      .refine((text) => text.isWellFormed() && !/[\p{Cc}\s]/u.test(text), 'must be "latest" or a version'),
+    "`latest`, or one version.",
+  ),
+  updated_since: optional(
+    z.iso.datetime({ offset: true }),
+    "Only what has changed since this time (RFC 3339), deleted servers included.",
+  ),
+  include_deleted: flag("Whether deleted servers are answered too. Leave it out when `updated_since` is given."),
+});
+
+/**
+ * What a list is asked for. `updated_since` asks for deleted servers too, because whoever follows changes must hear of those.
+ * @throws AppError `invalid_request`
+ */
+export function listInputOf(query: z.infer<typeof listQuery>): ListInput {
+  const { limit = LIMIT.usual, cursor, search, version, updated_since: since, include_deleted: deleted } = query;
+  if (since !== undefined && deleted === false)
+    throw new AppError(
+      "invalid_request",
+      '"include_deleted" must not be false: "updated_since" answers deleted servers too. Leave it out.',
+    );
+  if (cursor !== undefined) {
+    // Only what the cursor brings along counts, so only that is part of what is asked.
+    if (decodeCursor(cursor) === undefined) throw notACursor();
+    return { limit, cursor, includeDeleted: false };
+  }
+  return {
+    limit,
+    includeDeleted: deleted ?? since !== undefined,
+    ...(search !== undefined && { search }),
+    ...(version !== undefined && { version }),
+    ...(since !== undefined && { updatedSince: Date.parse(since) }),
+  };
+}
