@@ -1,9 +1,9 @@
 import * as z from "zod";
 import type { Principal } from "../access/principal.ts";
-import { GRANT_TYPES, type ClientSettings } from "../auth/client-settings.ts";
-import { AUTH_METHODS } from "../auth/managed-client.ts";
-import { findClient, listClients, type ManagedClient } from "../auth/managed-clients.ts";
-import { ALL_SCOPES } from "../auth/scopes.ts";
+import { GRANT_TYPES, type ClientSettings } from "../grants/clients/settings.ts";
+import { AUTH_METHODS } from "../grants/clients/managed-client.ts";
+import { findClient, listClients, type ManagedClient } from "../grants/clients/managed-clients.ts";
+import { ALL_SCOPES } from "../identity/scopes.ts";
 import {
   changeClient,
   deleteClient,
@@ -11,7 +11,7 @@ import {
   rotateClientSecret,
   type ClientChangeDeps,
   type ClientRefusal,
-} from "../grants/client-changes.ts";
+} from "../grants/clients/changes.ts";
 import { AppError } from "../platform/errors.ts";
 import { route, type ApiDeps } from "./deps.ts";
 import { instant, nextCursor, paged } from "./shapes.ts";

@@ -1,5 +1,5 @@
 import { createAuthMiddleware } from "better-auth/api";
-import type { PublishChanges } from "../platform/changes.ts";
+import type { PublishChanges } from "../platform/outbox.ts";
 
 /** Changes of keys, and of who somebody is, that the framework makes at its own addresses. */
 const isChanging = (path: string | undefined) =>

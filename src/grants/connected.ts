@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import { consentReference, REFERENCE_HASH, tenantOfReference } from "../auth/consent-reference.ts";
+import { consentReference, REFERENCE_HASH, tenantOfReference } from "./consent-reference.ts";
 import type { Db } from "../platform/db.ts";
 import type { Redis } from "../platform/redis.ts";
 import { stopGrants } from "./pause.ts";

@@ -1,7 +1,7 @@
 // Accounts as people open and use them: the pages of the login, the mailbox, and what is stored.
 import { sql } from "drizzle-orm";
 import { unauthenticated } from "../../src/audit/event.ts";
-import type { ChangedBy } from "../../src/auth/accounts.ts";
+import type { ChangedBy } from "../../src/accounts/accounts.ts";
 import { pageOf, type FormBrowser, type Page, type Send } from "./browsing.ts";
 import { db, eventually, mailsTo, origin, request } from "./gateway.ts";
 import { AUTH, PASSWORD } from "./oauth.ts";

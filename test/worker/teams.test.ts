@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
-import { deleteAccount } from "../../src/auth/delete-account.ts";
-import { changeRole, createTeam, removeMember } from "../../src/auth/teams.ts";
+import { deleteAccount } from "../../src/accounts/deletion.ts";
+import { changeRole, createTeam, removeMember } from "../../src/organizations/organizations.ts";
 import { changedBy } from "../support/accounts.ts";
 import { pageOf } from "../support/browsing.ts";
 import { db, eventually, origin } from "../support/gateway.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { consentReference } from "../../../src/auth/consent-reference.ts";
+import { consentReference } from "../../../src/grants/consent-reference.ts";
 import { connectedApps, disconnect, type DisconnectDeps } from "../../../src/grants/connected.ts";
 
 /** Stores that keep, in order, what they were asked to do; the last statement of a transaction answers with these grants. */
