@@ -7,7 +7,6 @@ import { recordMemory } from "./access/memory.ts";
 import { strangers } from "./access/strangers.ts";
 import { drain } from "./audit/drain.ts";
 import { createJournal } from "./audit/journal.ts";
-import { createTally } from "./audit/tally.ts";
 import type { Auth } from "./auth/auth.ts";
 import { mailer } from "./auth/mail.ts";
 import { discoverOidc } from "./auth/oidc.ts";
@@ -83,7 +82,6 @@ export function createServices(config: Config) {
     }
   };
   const journal = createJournal({ db, runScript, background, wait, now, log });
-  const tally = createTally(journal.record);
 
   const memory = recordMemory(MAX_RECORDS);
   const local = localBuckets(MAX_LOCAL_BUCKETS);
@@ -127,7 +125,6 @@ export function createServices(config: Config) {
       sendMail,
       log,
       journal,
-      tally,
       now,
       background,
       generateApiKey: () => generateApiKey("live"),

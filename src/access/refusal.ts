@@ -43,3 +43,7 @@ export const usedUp = (quota: Quota, now: number): AccessRefusal => ({
   quota,
   retryMs: quota.endsAt === null ? null : Math.max(0, quota.endsAt - now),
 });
+
+/** Whether a caller asks too much rather than something wrong: going on costs it nothing, so this can come without end. */
+export const isOverLimit = ({ kind }: { kind: string }): boolean =>
+  kind === "rate_limited" || kind === "quota_exceeded";

@@ -2,15 +2,16 @@ import type { Context } from "hono";
 import type { Admitted } from "../access/admission.ts";
 import { authenticate } from "../access/authenticate.ts";
 import { readCredential } from "../access/credential.ts";
-import type { Principal } from "../access/principal.ts";
-import type { AccessRefusal } from "../access/refusal.ts";
+import { actorOf, type Principal } from "../access/principal.ts";
+import { isOverLimit, type AccessRefusal } from "../access/refusal.ts";
+import { happened } from "../audit/event.ts";
 import { resourceOf } from "../auth/resources.ts";
 import { isScope } from "../auth/scopes.ts";
 import { isAdministrator } from "../identity/standing.ts";
-import { clientAddress, type HttpEnv } from "../platform/http.ts";
+import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
 import type { ApiDeps } from "./deps.ts";
-import { notAdministrator, toError } from "./refusal.ts";
+import { toError } from "./refusal.ts";
 
 type CallerDeps = Omit<ApiDeps, "published">;
 
@@ -34,8 +35,18 @@ export async function callerOf(
   const url = new URL(c.req.url);
   const now = deps.now();
   const address = clientAddress(c.req.raw.headers);
-  const refuse = (refusal: AccessRefusal) => {
+  const refuse = (refusal: AccessRefusal, principal?: Principal) => {
     deps.log("info", "api.refused", { requestId: c.get("requestId"), kind: refusal.kind });
+    // Only a known caller costs a row, as at `/mcp`.
+    if (principal) {
+      const actor = actorOf(principal, originOf(c.get("requestId"), c.req.raw.headers));
+      const what = { event: "api.refused", outcome: "refused", code: refusal.kind } as const;
+      const event = happened(
+        { ...what, actor, tenantId: actor.tenantId, target: `${c.req.method} ${url.pathname}` },
+        now,
+      );
+      (isOverLimit(refusal) ? deps.journal.tried : deps.journal.record)(event);
+    }
     return toError(refusal);
   };
   const presented = readCredential(
@@ -58,12 +69,12 @@ export async function callerOf(
   const admission = await deps.admit(authenticated.claim, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
   if ("refusal" in admission) {
     if (!admission.principal) deps.strangers.failed(address, now);
-    throw refuse(admission.refusal);
+    throw refuse(admission.refusal, admission.principal);
   }
   const { principal, tenantEpoch, used } = admission.admitted;
   if (used) deps.journal.used(used);
   // Asked again where it is kept: a role that was changed past this gateway counts at once here.
   if (required.includes("admin") && !(await isAdministrator(deps.databases.write, principal.userId)))
-    throw notAdministrator();
+    throw refuse({ kind: "not_administrator" }, principal);
   return { principal, tenantEpoch };
 }

@@ -32,7 +32,7 @@ export interface ApiDeps extends AuthenticateDeps {
   /** The TXT records of a name, by DNS over HTTPS. */
   textRecords: (name: string) => Promise<string[]>;
   admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
-  journal: Pick<Journal, "record" | "used">;
+  journal: Pick<Journal, "record" | "tried" | "used">;
   grants: GrantDeps;
   databases: Databases;
   redis: Pick<Redis, "ping">;

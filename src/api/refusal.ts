@@ -2,7 +2,7 @@ import { dpopChallenge, WRONG_SCHEME } from "../access/dpop-challenge.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
 import { AppError } from "../platform/errors.ts";
 
-export const notAdministrator = () => new AppError("forbidden", "This is for administrators of this gateway.");
+const notAdministrator = () => new AppError("forbidden", "This is for administrators of this gateway.");
 
 /** The answer of this plane to a refusal: problem details, with the challenge of RFC 6750 where one is due. */
 export function toError(refusal: AccessRefusal): AppError {

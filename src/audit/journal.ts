@@ -7,6 +7,7 @@ import { redisScript, type RunScript } from "../platform/redis-script.ts";
 import { insertRows, rowOf, type AuditRow } from "./entry.ts";
 import type { AuditEvent } from "./event.ts";
 import { auditIntent } from "./schema.ts";
+import { tally, type TallyLimits } from "./tally.ts";
 
 /** Where the write-ahead entry of an event is, to be trimmed once Postgres has the event. */
 export interface StreamEntry {
@@ -34,6 +35,11 @@ export interface JournalDeps {
 /** Writes down what happened: at once in this isolate, in Postgres a moment later and many at a time. */
 export interface Journal {
   record: (event: AuditEvent, entry?: StreamEntry) => void;
+  /**
+   * Records what callers can cause without end: once in a while, with how often; see {@link Tally}. `who` tells callers apart where their
+   * credential or address does not.
+   */
+  tried: (event: AuditEvent, who?: string) => void;
   used: (usage: Usage) => void;
   /** Writes now what is waiting. */
   flush: () => Promise<void>;
@@ -46,6 +52,8 @@ const MAX_WAITING = 10_000;
 /** How exact "last used" is. */
 const LAST_USED_MS = 60_000;
 const MAX_KEYS = 5_000;
+/** Each isolate keeps one tally of callers with a credential and one of those without, who must not take their place. */
+const TRIES: TallyLimits = { windowMs: 60_000, maxKeys: 2_000, rowsPerMinute: 120 };
 
 /** Everything in one request: the stream's entries of events that Postgres has now. */
 const TRIM = redisScript(`
@@ -72,12 +80,18 @@ export function createJournal(deps: JournalDeps): Journal {
   let used = newUses();
   let quotas = newQuotas();
   let flushAt = 0;
+  const [known, unknown] = [tally(TRIES), tally(TRIES)];
 
   /** Answers may overtake each other: of one period the highest count stands, of two the later period. */
   function noteQuota(quota: NonNullable<Usage["quota"]>): void {
     const known = quotas.get(quota.chainId);
     const isNewer = !known || (known.period === quota.period ? known.used < quota.used : known.period < quota.period);
     if (isNewer) quotas.set(quota.chainId, quota);
+  }
+
+  function record(event: AuditEvent, entry?: StreamEntry): void {
+    waiting.push({ row: rowOf(event), entry });
+    schedule();
   }
 
   function schedule(): void {
@@ -90,6 +104,8 @@ export function createJournal(deps: JournalDeps): Journal {
   async function flush(): Promise<void> {
     // From here on, who has something to write asks for a time of its own: what comes in meanwhile goes with the next batch.
     flushAt = 0;
+    for (const { due } of [known, unknown])
+      waiting.push(...due(now()).map((event) => ({ row: rowOf(event), entry: undefined })));
     const all = waiting;
     waiting = [];
     for (let at = 0; at < all.length || (at === 0 && used.size + quotas.size > 0); at += BATCH) {
@@ -160,9 +176,12 @@ export function createJournal(deps: JournalDeps): Journal {
   }
 
   return {
-    record: (event, entry) => {
-      waiting.push({ row: rowOf(event), entry });
-      schedule();
+    record,
+    tried: (event, who) => {
+      const { count, givenUp } = event.actor.credential ? known : unknown;
+      for (const each of count(event, who)) record(each);
+      const events = givenUp();
+      if (events > 0) log("warn", "audit.tries_given_up", { events });
     },
     used: ({ keyId, at, quota }) => {
       if (quota) noteQuota(quota);

@@ -1,58 +1,99 @@
-import { addressBlock } from "../platform/ip.ts";
-import type { AuditEvent } from "./event.ts";
+import { boundedMap } from "../platform/bounded-map.ts";
+import { visitorKey } from "../platform/ip.ts";
+import type { Actor, AuditEvent } from "./event.ts";
 
-/** For events that somebody can cause without end: written down once in a while, and counted in between. */
-export interface Tally {
-  count: (event: AuditEvent) => void;
-}
-
-/** From one entry to the next about the same thing. */
-const WINDOW_MS = 60_000;
-/** Things that are counted at the same time; the one that was seen first is forgotten first, with its count. */
-const MAX_KEYS = 5_000;
-/** Entries of one isolate in a minute, whoever causes them. */
-const MAX_ROWS = 120;
-
-interface Seen {
-  /** When the last entry was written. */
-  writtenAt: number;
-  /** Events since then. */
-  count: number;
+export interface TallyLimits {
+  /** How long further occurrences are counted after one that is recorded. */
+  windowMs: number;
+  /** Occurrences of different kinds or callers that are told apart at a time. */
+  maxKeys: number;
+  /** Entries of a minute, all together. */
+  rowsPerMinute: number;
 }
 
 /**
- * Records an event when it is the first of its kind, code and cause (the user, else the target, else the network block) within a minute. Others
- * are counted; the next entry carries as `count` how many events it stands for. Entries of one isolate are bounded, too.
+ * Counts what callers can cause without end, such as requests over a limit and wrong passwords. The first occurrence of an event with a
+ * code from one caller is recorded at once; what follows within the window is one entry after it, with `count` in its detail.
  */
-export function createTally(record: (event: AuditEvent) => void): Tally {
-  const seen = new Map<string, Seen>();
-  let minute = 0;
-  let rows = 0;
+export interface Tally {
+  /** The entries to record now: this event, if it is the first of its window, and those of windows that are over. */
+  count: (event: AuditEvent, who?: string) => AuditEvent[];
+  /** The entries of windows that are over at `now`, in epoch milliseconds. */
+  due: (now: number) => AuditEvent[];
+  /** How many occurrences were given up since this was asked last, because there was no room for their entry. */
+  givenUp: () => number;
+}
 
-  function mayWrite(at: number): boolean {
-    const current = Math.floor(at / WINDOW_MS);
-    if (current !== minute) [minute, rows] = [current, 0];
-    return rows < MAX_ROWS;
+/** Occurrences that have no entry yet, and the last of them. */
+interface Window {
+  endsAt: number;
+  waiting: number;
+  last: AuditEvent;
+}
+
+const MINUTE_MS = 60_000;
+
+/** A tally of one isolate. Holds at most `maxKeys` events. */
+export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally {
+  // All windows are equally long: the first one in the map ends first.
+  const windows = boundedMap<Window>(maxKeys);
+  let minute = { startsAt: -Infinity, rows: 0 };
+  let lost = 0;
+
+  function takeRow(now: number): boolean {
+    if (now - minute.startsAt >= MINUTE_MS) minute = { startsAt: now, rows: 0 };
+    if (minute.rows >= rowsPerMinute) return false;
+    minute.rows += 1;
+    return true;
   }
 
-  function remember(key: string, entry: Seen): void {
-    seen.delete(key);
-    if (seen.size >= MAX_KEYS) seen.delete(seen.keys().next().value ?? "");
-    seen.set(key, entry);
+  /** Forgets a window. Its entry; none when nothing waits in it, or there is no room for one. */
+  function end(key: string, { waiting, last }: Window, now: number): AuditEvent[] {
+    windows.delete(key);
+    if (waiting === 0) return [];
+    if (!takeRow(now)) {
+      lost += waiting;
+      return [];
+    }
+    return [{ ...last, detail: { ...last.detail, count: waiting } }];
+  }
+
+  function due(now: number): AuditEvent[] {
+    const entries: AuditEvent[] = [];
+    for (const [key, window] of windows.entries()) {
+      if (window.endsAt > now) break;
+      entries.push(...end(key, window, now));
+    }
+    return entries;
   }
 
   return {
-    count: (event) => {
-      const key = keyOf(event);
-      const known = seen.get(key) ?? { writtenAt: -Infinity, count: 0 };
-      const count = known.count + 1;
-      if (event.at - known.writtenAt < WINDOW_MS || !mayWrite(event.at)) return remember(key, { ...known, count });
-      rows += 1;
-      remember(key, { writtenAt: event.at, count: 0 });
-      record(count === 1 ? event : { ...event, detail: { ...event.detail, count } });
+    due,
+    count: (event, who = callerOf(event.actor)) => {
+      const now = event.at;
+      const entries = due(now);
+      const key = `${event.event} ${event.code ?? ""} ${who}`;
+      const window = windows.get(key);
+      // Windows end in their order as long as the clock does not go back.
+      if (window && window.endsAt <= now) entries.push(...end(key, window, now));
+      else if (window) {
+        window.waiting += 1;
+        window.last = event;
+        return entries;
+      }
+      const [oldest] = windows.entries();
+      if (windows.size >= maxKeys && oldest) entries.push(...end(...oldest, now));
+      const isRecorded = takeRow(now);
+      windows.set(key, { endsAt: now + windowMs, waiting: isRecorded ? 0 : 1, last: event });
+      return isRecorded ? [...entries, event] : entries;
+    },
+    givenUp: () => {
+      const events = lost;
+      lost = 0;
+      return events;
     },
   };
 }
 
-const keyOf = ({ event, code, actor, target }: AuditEvent) =>
-  [event, code ?? "", actor.userId ?? target ?? addressBlock(actor.ip ?? "") ?? "unknown"].join("\n");
+/** The credential, the user, or the address block: an IPv6 customer has a whole one. */
+const callerOf = ({ credential, userId, ip }: Actor): string => credential?.id ?? userId ?? visitorKey(ip);

@@ -5,14 +5,14 @@ import { accountEvent, lookedUpAccount, personActor, unknownActor } from "./acco
 import type { AuthDeps } from "./deps.ts";
 import { isSignIn, passwordRefusal, providerRefusal, signInMethod } from "./sign-in-outcome.ts";
 
-type EventDeps = Pick<AuthDeps, "config" | "journal" | "tally" | "now">;
+type EventDeps = Pick<AuthDeps, "config" | "journal" | "now">;
 type HookContext = GenericEndpointContext | null;
 
 /**
  * Writes down what the framework itself changes of accounts and sessions (R11), through the journal and after the change; and sign-ins that
- * it refuses, which anybody can cause without end, through the tally. What statements of ours change, they write down themselves.
+ * it refuses, which anybody can cause without end, now and then with a count. What statements of ours change, they write down themselves.
  */
-export function accountEvents({ config, journal, tally, now }: EventDeps): BetterAuthPlugin {
+export function accountEvents({ config, journal, now }: EventDeps): BetterAuthPlugin {
   function record(event: AuditEventName, owner: string, actor: Actor, target = owner): void {
     journal.record(accountEvent(owner, { event, actor, target }, now()));
   }
@@ -22,7 +22,7 @@ export function accountEvents({ config, journal, tally, now }: EventDeps): Bette
     const actor = userId === undefined ? unknownActor() : personActor(userId);
     const detail = { method };
     const event = { event: "account.sign_in_refused", outcome: "refused" } as const;
-    tally.count(accountEvent(userId, { ...event, code, actor, detail }, now()));
+    journal.tried(accountEvent(userId, { ...event, code, actor, detail }, now()));
   }
 
   return {

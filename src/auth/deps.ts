@@ -1,5 +1,4 @@
 import type { Journal } from "../audit/journal.ts";
-import type { Tally } from "../audit/tally.ts";
 import type { PublishChanges } from "../platform/changes.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
@@ -26,10 +25,8 @@ export interface AuthDeps {
   signingKeys: SigningKeys;
   sendMail: SendMail;
   log: Log;
-  /** What the framework changes itself, and what is refused, is written down by it. */
-  journal: Pick<Journal, "record">;
-  /** What anybody can cause without end is counted by it. */
-  tally: Tally;
+  /** Records what the framework changes itself, and what is refused. */
+  journal: Pick<Journal, "record" | "tried">;
   /** Epoch milliseconds. */
   now: () => number;
   /** Work that goes on after the answer. */

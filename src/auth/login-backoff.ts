@@ -44,9 +44,9 @@ export function loginBackoff({
   redis,
   db,
   background,
-  tally,
+  journal,
   now,
-}: Pick<AuthDeps, "config" | "redis" | "db" | "background" | "tally" | "now">): BetterAuthPlugin {
+}: Pick<AuthDeps, "config" | "redis" | "db" | "background" | "journal" | "now">): BetterAuthPlugin {
   const secrets = config.BETTER_AUTH_SECRETS;
   const matcher = (context: { path?: string | undefined }) => context.path === SIGN_IN;
 
@@ -60,7 +60,8 @@ export function loginBackoff({
   function noteWait(bucket: string): void {
     const refused = { event: "account.sign_in_refused", outcome: "refused", code: "backed_off" } as const;
     const detail = { method: "password" };
-    tally.count(accountEvent(undefined, { ...refused, actor: unknownActor(), target: bucket, detail }, now()));
+    const entry = { ...refused, actor: unknownActor(), target: bucket, detail };
+    journal.tried(accountEvent(undefined, entry, now()), bucket);
   }
 
   return {

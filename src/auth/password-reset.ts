@@ -11,7 +11,7 @@ import { rememberDevice } from "./login-backoff.ts";
 import { mayMail } from "./mail-allowance.ts";
 import { checkNewPassword } from "./new-password.ts";
 
-type ResetDeps = Pick<AuthDeps, "config" | "db" | "storage" | "sendMail" | "background" | "tally" | "now">;
+type ResetDeps = Pick<AuthDeps, "config" | "db" | "storage" | "sendMail" | "background" | "journal" | "now">;
 
 const EVERYBODY_ACCEPTED = { status: true, message: "If there is an account with this address, it gets a mail." };
 
@@ -36,7 +36,7 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
   /** Anybody can ask for a mail to anybody: each account, and each network without one, is written down once in a while. */
   function noteRequest(userId: string | undefined): void {
     const actor = userId === undefined ? unknownActor() : personActor(userId);
-    deps.tally.count(accountEvent(userId, { event: "account.password_reset_requested", actor }, deps.now()));
+    deps.journal.tried(accountEvent(userId, { event: "account.password_reset_requested", actor }, deps.now()));
   }
 
   /** The account whose password a link lets its reader choose: of a mail about a lost one, or of one that asks to confirm the address. */

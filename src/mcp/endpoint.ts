@@ -4,11 +4,11 @@ import { authenticate, type AuthenticateDeps, type Claim } from "../access/authe
 import { readCredential } from "../access/credential.ts";
 import { mayUseServer } from "../access/policy.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
+import { isOverLimit } from "../access/refusal.ts";
 import { rowOf } from "../audit/entry.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
 import { isSlug, resourceOf } from "../auth/resources.ts";
-import { throttle } from "../platform/bounded-map.ts";
 import { isUnavailable } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";
@@ -27,14 +27,11 @@ import { isHarmless, wantedOf } from "./wanted.ts";
 export interface McpDeps extends AuthenticateDeps, ServeDeps {
   config: { BASE_URL: string; ALLOWED_ORIGINS: readonly string[] };
   admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
-  journal: Pick<Journal, "record" | "used">;
+  journal: Pick<Journal, "record" | "tried" | "used">;
   background: (work: Promise<unknown>) => void;
   now: () => number;
 }
 
-/** One row for a caller that keeps running into a limit, per this time, in each isolate. */
-const LIMITED_ROW_MS = 10_000;
-const MAX_LIMITED = 5_000;
 const NO_QUERY = new URLSearchParams();
 
 type Refused = { refusal: Refusal };
@@ -159,22 +156,17 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     const requestId = c.get("requestId");
     deps.log("info", "mcp.refused", { requestId, kind: refusal.kind, reason: reasonOf(refusal) });
     // Only a known caller costs a row: strangers must not fill the log, their refusals are in the log lines above.
-    if (principal && isWorthARow(refusal, principal, visit.startedAt)) {
+    if (principal) {
       const event = { event: "mcp.refused", outcome: "refused", code: refusal.kind, durationMs: null } as const;
-      deps.journal.record({ ...event, ...eventOf(visit, principal, envelope) });
+      // Refusing must stay cheap: a caller that goes on over a limit is recorded once in a while.
+      const note = isOverLimit(refusal) ? deps.journal.tried : deps.journal.record;
+      note({ ...event, ...eventOf(visit, principal, envelope) });
     }
     const origin = c.req.raw.headers.get("origin");
     const resourceMetadata = `${deps.config.BASE_URL}/.well-known/oauth-protected-resource/mcp${slug === null ? "" : `/${slug}`}`;
     const shown = envelope && principal ? asUnknown(refusal, envelope, slug, principal) : refusal;
     const response = refusalResponse(shown, { id: envelope?.id ?? null, requestId, resourceMetadata });
     return refusal.kind === "foreign_origin" ? response : withHeaders(response, corsHeaders(origin));
-  }
-
-  /** Who goes on over a limit is in the log once in a while, not each time: refusing must stay cheap. */
-  const limitedRows = throttle(MAX_LIMITED, LIMITED_ROW_MS);
-  function isWorthARow({ kind }: Refusal, { credential }: Principal, now: number): boolean {
-    if (kind !== "rate_limited" && kind !== "quota_exceeded") return true;
-    return limitedRows.passes(credential.id, now);
   }
 
   async function record(visit: Visit, event: AuditEvent["event"], call: Call, admitted: Admitted): Promise<void> {

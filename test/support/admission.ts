@@ -78,6 +78,7 @@ export interface AuditedRow extends Record<string, unknown> {
   outcome: string;
   code: string | null;
   target: string | null;
+  detail: Readonly<Record<string, unknown>>;
 }
 
 /** What the audit log has of a credential, oldest first. */

@@ -182,16 +182,40 @@ describe("a refused call", () => {
   it.each([
     ["a limit", { perMinute: 1, burst: 1 }, "rate_limited"],
     ["a quota", { quotaMax: 1, quotaPeriod: "total" }, "quota_exceeded"],
-  ])("R11: over %s has one row in ten seconds, however many there are", async (_what, fields, code) => {
-    const subject = await keyWith(fields);
-    expect((await echo(subject.key)).status).toBe(200);
-    for (let n = 0; n < 10; n++) expect((await echo(subject.key)).status).toBe(429);
+  ])(
+    "R11: over %s has one row at first and one for the rest of the minute, however many there are",
+    async (_what, fields, code) => {
+      const subject = await keyWith(fields);
+      expect((await echo(subject.key)).status).toBe(200);
+      for (let n = 0; n < 10; n++) expect((await echo(subject.key)).status).toBe(429);
+      await settled();
+      expect((await codesOf(subject)).map(([, , what]) => what)).toEqual([null, code]);
+      await later(61, async () => expect((await echo(subject.key)).status).toBe(429));
+      await auditedOf(subject.id, 4);
+      await settled();
+      const rows = (await auditRows(subject.id)).map((row) => [row.code, row.detail["count"]]);
+      expect(rows).toEqual([
+        [null, undefined],
+        [code, undefined],
+        [code, 9],
+        [code, undefined],
+      ]);
+    },
+  );
+
+  it("R11: to the management API has one each time, and over a limit as many as to /mcp", async () => {
+    const subject = await keyWith({ perMinute: 1, burst: 1 });
+    const ask = async (path: string) => (await request(path, { headers: { "x-api-key": subject.key } })).status;
+    for (const _ of [1, 2]) expect(await ask("/api/v1/clients")).toBe(403);
+    expect(await ask("/api/v1/audit")).toBe(200);
+    for (const _ of [1, 2, 3]) expect(await ask("/api/v1/audit")).toBe(429);
+    const rows = await auditedOf(subject.id, 3);
     await settled();
-    expect((await codesOf(subject)).map(([, , what]) => what)).toEqual([null, code]);
-    await later(11, async () => expect((await echo(subject.key)).status).toBe(429));
-    await auditedOf(subject.id, 3);
-    await settled();
-    expect((await codesOf(subject)).map(([, , what]) => what)).toEqual([null, code, code]);
+    expect(rows.map(({ event, code, target }) => [event, code, target])).toEqual([
+      ["api.refused", "insufficient_scope", "GET /api/v1/clients"],
+      ["api.refused", "insufficient_scope", "GET /api/v1/clients"],
+      ["api.refused", "rate_limited", "GET /api/v1/audit"],
+    ]);
   });
 
   it("R11: of nobody has none: strangers do not fill the log", async () => {

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { drain } from "../../../src/audit/drain.ts";
 import { createJournal } from "../../../src/audit/journal.ts";
 import { rowOf, type AuditRow } from "../../../src/audit/entry.ts";
+import { unauthenticated } from "../../../src/audit/event.ts";
 import type { RedisScript } from "../../../src/platform/redis-script.ts";
 import { startScriptRedis } from "../platform/script-redis.ts";
 import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
@@ -67,6 +68,21 @@ describe("R11: the journal", () => {
     );
     expect(statements[0]?.params[1]).toEqual(ids(rowsOf(statements[0] ?? { params: [] })));
     expect(state.scripts).toEqual([]);
+  });
+
+  it("R11: records tries without end once in a while; those of nobody take no room from those of who is known", async () => {
+    const { journal, state, statements } = fake();
+    const nobody = (n: number) => unauthenticated({ requestId: "req-1", ip: `10.0.0.${n}`, userAgent: null });
+    for (let n = 0; n < 100; n++) journal.tried(event({ id: `nobody-${n}`, actor: nobody(n) }));
+    for (let n = 0; n < 100; n++) journal.tried(event({ id: `known-${n}` }));
+    state.now = NOW + 60_000;
+    await journal.flush();
+    const rows = statements.flatMap(rowsOf);
+    expect(rows.filter(({ id }) => id.startsWith("nobody")).length).toBeLessThanOrEqual(120);
+    expect(rows.filter(({ id }) => id.startsWith("known")).map(({ id, detail }) => [id, detail["count"]])).toEqual([
+      ["known-0", undefined],
+      ["known-99", 99],
+    ]);
   });
 
   it("R11: plans the next write when the first is due, not before", () => {

@@ -49,8 +49,7 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
       mails.push(mail);
     },
     log: () => undefined,
-    journal: { record: () => undefined },
-    tally: { count: () => undefined },
+    journal: { record: () => undefined, tried: () => undefined },
     now: () => Date.now(),
     background: (work) => {
       pending.push(work);
