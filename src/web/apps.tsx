@@ -11,7 +11,7 @@ import { Form } from "./fields.tsx";
 import { Notice } from "./layout.tsx";
 import { formToken } from "./protected-form.tsx";
 import { redirectReceiver, type RedirectReceiver } from "./redirect.ts";
-import type { SignedIn } from "./session.ts";
+import { changedBy, type SignedIn } from "./session.ts";
 import { Time } from "./time.tsx";
 import { untrustedText } from "./untrusted.ts";
 import { inWords } from "./wait.ts";
@@ -47,11 +47,11 @@ export function showApps(deps: WebDeps) {
 
 /** `POST /dashboard/apps/disconnect`: takes back what one app was allowed. The answer is the same for an app that is not connected. */
 export function disconnectApp(deps: WebDeps) {
-  return forPerson(deps, PATH, async (c, { userId }) => {
+  return forPerson(deps, PATH, async (c, person) => {
     const form = c.get("form");
     const [clientId, reference] = [form.get("client") ?? "", form.get("reference") ?? ""];
     try {
-      await disconnect(deps.grants, { userId, clientId, reference });
+      await disconnect(deps.grants, { clientId, reference }, changedBy(c, person));
     } catch (error) {
       throw isUnavailable(error) ? unfinished(error, deps.grants.accessTokenSeconds) : error;
     }

@@ -5,7 +5,7 @@ import type { PageContext, WebDeps } from "./deps.ts";
 import { dashboardPage, forPerson } from "./dashboard.tsx";
 import { Field, Form } from "./fields.tsx";
 import { formToken } from "./protected-form.tsx";
-import type { SignedIn } from "./session.ts";
+import { changedBy, type SignedIn } from "./session.ts";
 import { untrustedText } from "./untrusted.ts";
 
 export const TEAMS_PATH = "/dashboard/team";
@@ -21,7 +21,7 @@ export function makeTeam(deps: WebDeps) {
     const name = (c.get("form").get("name") ?? "").trim();
     const problem = teamNameProblem(name);
     if (problem !== undefined) return teamsPage(c, deps, person, { name, problem });
-    const id = await createTeam(deps.grants.db, { userId: person.userId, name });
+    const id = await createTeam(deps.grants.db, { name, ...changedBy(c, person) });
     if (id === undefined)
       return teamsPage(c, deps, person, { name, problem: "You own twenty teams. Hand one over or leave it first." });
     return c.redirect(`${TEAMS_PATH}/${id}`, 303);
