@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import pg from "pg";
-import { keyTableChecklist, type ChecklistItem, type RunStatement } from "../src/keys/checklist.ts";
+import { keyTableChecklist, type ChecklistItem, type RunStatement } from "../src/keys/legacy/checklist.ts";
 import { parseConfig, type Config } from "../src/platform/config.ts";
 import { connectDatabases } from "../src/platform/db.ts";
 import { connectRedis } from "../src/platform/redis.ts";

@@ -1,15 +1,15 @@
-// `npm run auth:schema`: writes src/auth/schema.ts as Better Auth's own generator makes it for our plugins.
+// `npm run auth:schema`: writes src/identity/schema.ts as Better Auth's own generator makes it for our plugins.
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { generateDrizzleSchema } from "auth/api";
 import { authOptions } from "../src/auth/auth.ts";
-import { signingKeys } from "../src/auth/signing-keys.ts";
+import { signingKeys } from "../src/identity/signing-keys.ts";
 import { parseConfig } from "../src/platform/config.ts";
 import { connectDatabases } from "../src/platform/db.ts";
 import { connectRedis } from "../src/platform/redis.ts";
 import { developmentSettings } from "./settings.ts";
 
-const path = resolve(import.meta.dirname, "../src/auth/schema.ts");
+const path = resolve(import.meta.dirname, "../src/identity/schema.ts");
 
 /** The schema module that Better Auth's generator produces for the plugins in use; needs no database. */
 export async function freshAuthSchema(): Promise<string> {

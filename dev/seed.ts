@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { hashPassword } from "better-auth/crypto";
 import { sql } from "drizzle-orm";
-import { account, apikey, user } from "../src/auth/schema.ts";
-import { KEY_SCOPES, scopesToPermissions, type Scope } from "../src/auth/scopes.ts";
-import { ensurePersonalTenant } from "../src/auth/tenants.ts";
+import { account, apikey, user } from "../src/identity/schema.ts";
+import { KEY_SCOPES, scopesToPermissions, type Scope } from "../src/identity/scopes.ts";
+import { ensurePersonalTenant } from "../src/identity/tenants.ts";
 import { apiToken } from "../src/keys/schema.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../src/keys/token.ts";
 import { parseConfig } from "../src/platform/config.ts";

@@ -1,4 +1,4 @@
-import type { Scope } from "../../src/auth/scopes.ts";
+import type { Scope } from "../../src/identity/scopes.ts";
 import { finite, knownScopes, readExpiry } from "./key-mapping.ts";
 
 /** A row of `enhanced_api_keys`. Times are epoch milliseconds. */

@@ -1,4 +1,4 @@
-import { KEY_SCOPES, permissionsToScopes, type Scope } from "../../src/auth/scopes.ts";
+import { KEY_SCOPES, permissionsToScopes, type Scope } from "../../src/identity/scopes.ts";
 
 /** A Better Auth key as one of the two old tables kept it. Times are epoch milliseconds; `Infinity` is Postgres' `infinity`. */
 export interface OldKey {

@@ -1,4 +1,4 @@
-import { scopesToPermissions, type Scope } from "../../src/auth/scopes.ts";
+import { scopesToPermissions, type Scope } from "../../src/identity/scopes.ts";
 import type { EnhancedKey, KeptKey } from "./enhanced-mapping.ts";
 import type { NewKey, OldKey } from "./key-mapping.ts";
 import type { Sql } from "./state.ts";

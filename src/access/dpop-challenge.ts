@@ -1,4 +1,4 @@
-import { DPOP_ALGORITHMS } from "../auth/dpop.ts";
+import { DPOP_ALGORITHMS } from "../grants/dpop.ts";
 
 /** What a client that binds its tokens to a key is told (RFC 9449 §7.1, RFC 6750 §3.1). No nonce is ever asked for. */
 export type DpopError = "invalid_token" | "invalid_dpop_proof";

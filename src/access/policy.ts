@@ -1,6 +1,6 @@
 import { missingScopes, type Principal } from "./principal.ts";
 import { canonicalAddress } from "../platform/ip.ts";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import type { CredentialRecord } from "./record.ts";
 import type { AccessRefusal } from "./refusal.ts";
 

@@ -1,5 +1,5 @@
 import type { ActorOrigin, TenantActor } from "../audit/event.ts";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 
 /** Who is calling, on whose behalf and with what: the same for an OAuth access token and an API key (R8). */
 export interface Principal {

@@ -1,4 +1,4 @@
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import type { Plan } from "../limits/plan.ts";
 import type { AddressRange } from "../platform/ip.ts";
 

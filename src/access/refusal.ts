@@ -1,4 +1,4 @@
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import type { Limit } from "../limits/bucket.ts";
 import type { Tier } from "../limits/plan.ts";
 import type { Quota } from "./record.ts";

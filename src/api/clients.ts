@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { actorOf, type Principal } from "../access/principal.ts";
 import type { ChangedBy } from "../audit/event.ts";
-import { GRANT_TYPES, type ClientSettings } from "../auth/client-settings.ts";
-import { AUTH_METHODS } from "../auth/managed-client.ts";
-import { findClient, listClients, type ManagedClient } from "../auth/managed-clients.ts";
-import { ALL_SCOPES } from "../auth/scopes.ts";
+import { GRANT_TYPES, type ClientSettings } from "../grants/clients/settings.ts";
+import { AUTH_METHODS } from "../grants/clients/managed-client.ts";
+import { findClient, listClients, type ManagedClient } from "../grants/clients/managed-clients.ts";
+import { ALL_SCOPES } from "../identity/scopes.ts";
 import {
   changeClient,
   deleteClient,
@@ -12,7 +12,7 @@ import {
   rotateClientSecret,
   type ClientChangeDeps,
   type ClientRefusal,
-} from "../grants/client-changes.ts";
+} from "../grants/clients/changes.ts";
 import { AppError } from "../platform/errors.ts";
 import type { RequestOrigin } from "../platform/http.ts";
 import { route, type ApiDeps } from "./deps.ts";

@@ -1,15 +1,15 @@
 import type { Principal } from "../access/principal.ts";
 import type { Journal } from "../audit/journal.ts";
-import type { SendMail } from "../auth/mail.ts";
+import type { SendMail } from "../platform/mail.ts";
 import type { GrantDeps } from "../grants/revocation.ts";
 import type { CallerDeps } from "../http/caller.ts";
 import { routesFor } from "../http/route.ts";
-import type { PublishChanges } from "../platform/changes.ts";
+import type { PublishChanges } from "../platform/outbox.ts";
 import type { Config } from "../platform/config.ts";
 import type { Databases } from "../platform/db.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import type { Redis } from "../platform/redis.ts";
-import type { RegistryMemory } from "../registry/answer-cache.ts";
+import type { RegistryMemory } from "../registry/reading/answer-cache.ts";
 
 /** What the management API runs on. */
 export interface ApiDeps extends CallerDeps {

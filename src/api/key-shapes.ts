@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { KEY_SCOPES } from "../auth/scopes.ts";
+import { KEY_SCOPES } from "../identity/scopes.ts";
 import type { KeyInfo } from "../keys/keys.ts";
 import { instant, maybeInstant } from "./shapes.ts";
 

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { checkKey } from "../access/key-check.ts";
-import { ALL_SCOPES, KEY_SCOPES } from "../auth/scopes.ts";
+import { checkKey } from "../access/verification/key-check.ts";
+import { ALL_SCOPES, KEY_SCOPES } from "../identity/scopes.ts";
 import { route } from "./deps.ts";
 import { maybeInstant } from "./shapes.ts";
 

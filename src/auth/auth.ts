@@ -5,19 +5,19 @@ import { betterAuth } from "better-auth/minimal";
 import { admin } from "better-auth/plugins/admin";
 import { organization } from "better-auth/plugins/organization";
 import { NEW_USER_STANDING } from "../identity/standing.ts";
-import { VERIFICATION_SECONDS } from "./account-mails.ts";
-import { runAuthRequest } from "./account-trail.ts";
-import { accountPlugins } from "./account-plugins.ts";
-import { accountRules } from "./account-rules.ts";
-import { sendVerification, sendVerificationAgain } from "./address-proof.ts";
-import { authorizationServer } from "./authorization-server.ts";
-import { database } from "./database.ts";
+import { VERIFICATION_SECONDS } from "../accounts/mails.ts";
+import { runAuthRequest } from "./account/trail.ts";
+import { accountPlugins } from "./account/plugins.ts";
+import { accountRules } from "./account/rules.ts";
+import { sendVerification, sendVerificationAgain } from "./account/address-proof.ts";
+import { authorizationServer } from "./authorization/authorization-server.ts";
+import { database } from "./storage/database.ts";
 import type { AuthDeps } from "./deps.ts";
 import { keyChangeHooks } from "./key-changes.ts";
-import { PASSWORD_LENGTH } from "./sign-up.ts";
-import { AUTH_PAGES } from "./pages.ts";
-import { oidcProvider, socialProviders } from "./providers.ts";
-import { withoutSessionFaults } from "./session-faults.ts";
+import { PASSWORD_LENGTH } from "../accounts/sign-up.ts";
+import { AUTH_PAGES } from "../identity/pages.ts";
+import { oidcProvider, socialProviders } from "./providers/providers.ts";
+import { withoutSessionFaults } from "./storage/session-faults.ts";
 
 /** The framework's own way to see, change and withdraw consents. */
 const CONSENT_PATHS = ["get-consents", "get-consent", "update-consent", "delete-consent"].map(

@@ -1,14 +1,14 @@
 import type { Journal } from "../audit/journal.ts";
-import type { PublishChanges } from "../platform/changes.ts";
+import type { PublishChanges } from "../platform/outbox.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import type { Redis } from "../platform/redis.ts";
-import type { OidcMetadata } from "./oidc.ts";
-import type { SendMail } from "./mail.ts";
-import type { SigningKeys } from "./signing-keys.ts";
-import type { authStorage } from "./storage.ts";
+import type { OidcMetadata } from "./providers/oidc.ts";
+import type { SendMail } from "../platform/mail.ts";
+import type { SigningKeys } from "../identity/signing-keys.ts";
+import type { authStorage } from "./storage/storage.ts";
 
 /** What the authentication framework runs on. Functions of other capabilities come in as arguments. */
 export interface AuthDeps {

@@ -1,7 +1,7 @@
 import { createAuthMiddleware } from "better-auth/api";
-import { accountEvent, personActor } from "./account-trail.ts";
+import { accountEvent, personActor } from "./account/trail.ts";
 import type { AuthDeps } from "./deps.ts";
-import { frameworkAct } from "./framework-acts.ts";
+import { frameworkAct } from "./account/framework-acts.ts";
 
 /** Changes of keys, and of who somebody is, that the framework makes at its own addresses. */
 const isChanging = (path: string | undefined) =>

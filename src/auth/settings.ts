@@ -1,5 +1,5 @@
 import type { Config, ConfigProblem } from "../platform/config.ts";
-import { isScope, MINIMAL_SCOPES } from "./scopes.ts";
+import { isScope, MINIMAL_SCOPES } from "../identity/scopes.ts";
 
 /** First segments of the addresses that the gateway has; the login page may have any other. */
 const TAKEN = new Set([

@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { AuditDetail, ChangedBy, KnownActor } from "../audit/event.ts";
-import { consentReference, REFERENCE_HASH, tenantOfReference } from "../auth/consent-reference.ts";
+import { consentReference, REFERENCE_HASH, tenantOfReference } from "./consent-reference.ts";
 import type { Db } from "../platform/db.ts";
 import type { Redis } from "../platform/redis.ts";
 import { stopGrants } from "./pause.ts";

@@ -1,8 +1,8 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { ChangedBy } from "../audit/event.ts";
-import { REFERENCE_HASH } from "../auth/consent-reference.ts";
-import { grantNote } from "../auth/consents.ts";
+import { REFERENCE_HASH } from "./consent-reference.ts";
+import { grantNote } from "./consents.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { redisKeys, type Redis } from "../platform/redis.ts";

@@ -1,13 +1,13 @@
 import type { Context } from "hono";
-import type { Admission, AdmissionRequest, Admitted } from "../access/admission.ts";
-import { authenticate, type AuthenticateDeps, type Claim } from "../access/authenticate.ts";
-import { readCredential } from "../access/credential.ts";
+import type { Admission, AdmissionRequest, Admitted } from "../access/admission/admission.ts";
+import { authenticate, type AuthenticateDeps, type Claim } from "../access/credential/authenticate.ts";
+import { readCredential } from "../access/credential/credential.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { isOverLimit, type AccessRefusal } from "../access/refusal.ts";
 import { happened } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
-import { resourceOf } from "../auth/resources.ts";
-import type { Scope } from "../auth/scopes.ts";
+import { resourceOf } from "../identity/resources.ts";
+import type { Scope } from "../identity/scopes.ts";
 import { isAdministrator } from "../identity/standing.ts";
 import type { Config } from "../platform/config.ts";
 import type { Databases } from "../platform/db.ts";

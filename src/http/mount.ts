@@ -1,5 +1,5 @@
 import type { Context, Hono } from "hono";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import { AppError } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import type { Route, Who } from "./route.ts";

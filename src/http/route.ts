@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type * as z from "zod";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import type { ErrorCode } from "../platform/errors.ts";
 import type { JsonRules } from "../platform/body.ts";
 import { BODY_RULES, type JsonText } from "./body.ts";

@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
-import { scopesToPermissions } from "../auth/scopes.ts";
+import { scopesToPermissions } from "../identity/scopes.ts";
 import { administersSql } from "../identity/standing.ts";
 import { textList, utc } from "../platform/sql.ts";
 import { keyOf, isManagedBy, selectKey } from "./keys.ts";

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
-import { scopesToPermissions } from "../auth/scopes.ts";
+import { scopesToPermissions } from "../identity/scopes.ts";
 import {
   activeSql,
   actsInSql,

@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import type { Actor } from "../audit/event.ts";
-import { permissionsToScopes, type Scope } from "../auth/scopes.ts";
+import { permissionsToScopes, type Scope } from "../identity/scopes.ts";
 import { managesSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 

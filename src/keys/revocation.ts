@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { Actor } from "../audit/event.ts";
-import { linkMail, type Mail, type SendMail } from "../auth/mail.ts";
+import { linkMail, type Mail, type SendMail } from "../platform/mail.ts";
 import { ownerRoleSql } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { instant, utc } from "../platform/sql.ts";

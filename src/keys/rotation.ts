@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
-import { KEY_SCOPES, scopesToPermissions } from "../auth/scopes.ts";
-import type { PublishChanges } from "../platform/changes.ts";
+import { KEY_SCOPES, scopesToPermissions } from "../identity/scopes.ts";
+import type { PublishChanges } from "../platform/outbox.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
 import { uuidv7 } from "../platform/ids.ts";

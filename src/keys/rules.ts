@@ -1,4 +1,4 @@
-import { KEY_SCOPES, type Scope } from "../auth/scopes.ts";
+import { KEY_SCOPES, type Scope } from "../identity/scopes.ts";
 import { addressRange } from "../platform/ip.ts";
 import type { KeyActor, KeyChange, KeyProblems, KeyQuota, KeyRate, KeyRefusal } from "./keys.ts";
 

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
-import { apikey, user } from "../auth/schema.ts";
+import { apikey, user } from "../identity/schema.ts";
 
 /** Legacy registry tokens with their original columns (R4). `token_hash` is lower-case hex SHA-256 of the whole token. */
 export const apiToken = pgTable("api_token", {

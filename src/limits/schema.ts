@@ -1,5 +1,5 @@
 import { integer, jsonb, pgTable, text, timestamp } from "drizzle-orm/pg-core";
-import { organization } from "../auth/schema.ts";
+import { organization } from "../identity/schema.ts";
 
 /** What a tenant has been given instead of the default plan. A change raises the tenant's epoch, by a trigger. */
 export const tenantPolicy = pgTable("tenant_policy", {

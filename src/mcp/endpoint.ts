@@ -1,14 +1,14 @@
 import { Hono, type Context } from "hono";
-import type { Admission, AdmissionRequest, Admitted } from "../access/admission.ts";
-import { authenticate, type AuthenticateDeps, type Claim } from "../access/authenticate.ts";
-import { readCredential } from "../access/credential.ts";
+import type { Admission, AdmissionRequest, Admitted } from "../access/admission/admission.ts";
+import { authenticate, type AuthenticateDeps, type Claim } from "../access/credential/authenticate.ts";
+import { readCredential } from "../access/credential/credential.ts";
 import { mayUseServer } from "../access/policy.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { isOverLimit } from "../access/refusal.ts";
 import { rowOf } from "../audit/entry.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
-import { isSlug, resourceOf } from "../auth/resources.ts";
+import { isSlug, resourceOf } from "../identity/resources.ts";
 import { reportFailure } from "../http/failure.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { uuidv7 } from "../platform/ids.ts";

@@ -1,4 +1,4 @@
-import type { Admitted } from "../access/admission.ts";
+import type { Admitted } from "../access/admission/admission.ts";
 import type { LimitState } from "../access/refusal.ts";
 import { windowSeconds, type Limit } from "../limits/bucket.ts";
 

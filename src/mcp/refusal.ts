@@ -1,6 +1,6 @@
 import { dpopChallenge, WRONG_SCHEME, type DpopError } from "../access/dpop-challenge.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
-import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+import { MINIMAL_SCOPES } from "../identity/scopes.ts";
 import type { BodyRefusal } from "../platform/body.ts";
 import { JSON_RPC } from "../platform/json-rpc.ts";
 import { refusalHeaders } from "./limits.ts";

@@ -1,5 +1,5 @@
 import type { Wanted } from "../access/policy.ts";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import { builtinToolNamed } from "../upstreams/catalog.ts";
 import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
 import type { Envelope } from "./envelope.ts";

@@ -1,6 +1,6 @@
-import { DPOP_ALGORITHMS } from "../auth/dpop.ts";
-import { resourceOf } from "../auth/resources.ts";
-import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+import { DPOP_ALGORITHMS } from "../grants/dpop.ts";
+import { resourceOf } from "../identity/resources.ts";
+import { MINIMAL_SCOPES } from "../identity/scopes.ts";
 
 /**
  * Protected resource metadata (RFC 9728 §2) of `/mcp` or `/mcp/{slug}`. `scopes_supported` is the minimal set, without

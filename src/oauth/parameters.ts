@@ -1,5 +1,5 @@
-import { canonicalResource } from "../auth/resources.ts";
-import { MINIMAL_SCOPES } from "../auth/scopes.ts";
+import { canonicalResource } from "../identity/resources.ts";
+import { MINIMAL_SCOPES } from "../identity/scopes.ts";
 
 /** What a client gets that names no scope (RFC 6749 §3.3): the least, and to stay connected. Better Auth would give all it may ask for. */
 const DEFAULT_SCOPES: readonly string[] = [...MINIMAL_SCOPES, "offline_access"];

@@ -1,4 +1,4 @@
-import { AUTH_PAGES } from "../auth/pages.ts";
+import { AUTH_PAGES } from "../identity/pages.ts";
 import { oauthError } from "./answers.ts";
 
 /** Refusals that Better Auth calls a bad request but RFC 6749 §5.2 and RFC 7636 §4.6 an invalid grant: the client must sign in again. */

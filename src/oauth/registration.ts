@@ -1,5 +1,5 @@
-import { DEVICE_GRANT } from "../auth/grant-claim.ts";
-import { EDITOR_REDIRECT } from "../auth/redirect-uris.ts";
+import { DEVICE_GRANT } from "../grants/claim.ts";
+import { EDITOR_REDIRECT } from "../grants/clients/redirect-uris.ts";
 import type { RegistrationPolicy } from "../platform/settings.ts";
 import { oauthError } from "./answers.ts";
 

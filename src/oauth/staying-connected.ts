@@ -1,4 +1,4 @@
-import { mayStayConnected } from "../auth/clients.ts";
+import { mayStayConnected } from "../grants/clients/clients.ts";
 import type { Db } from "../platform/db.ts";
 
 /**

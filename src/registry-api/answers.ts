@@ -2,8 +2,8 @@ import { answerWith, type RouteAnswer } from "../http/route.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError, isUnavailable } from "../platform/errors.ts";
 import { errorFields } from "../platform/log.ts";
-import { FRESH_MS, type KeptAnswer } from "../registry/answer-cache.ts";
-import type { Question, ViewScope } from "../registry/servers.ts";
+import { FRESH_MS, type KeptAnswer } from "../registry/reading/answer-cache.ts";
+import type { Question, ViewScope } from "../registry/reading/servers.ts";
 import type { RegistryApiDeps } from "./deps.ts";
 
 /** What a reader asks for: the key under which the answer is kept, and the question, whose answer is the body; null: there is none. */

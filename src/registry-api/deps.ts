@@ -3,7 +3,7 @@ import type { LocalBuckets } from "../limits/local.ts";
 import type { Config } from "../platform/config.ts";
 import type { Databases } from "../platform/db.ts";
 import type { Outbound } from "../platform/outbound.ts";
-import type { RegistryMemory } from "../registry/answer-cache.ts";
+import type { RegistryMemory } from "../registry/reading/answer-cache.ts";
 
 /** What the MCP Registry API runs on. */
 export interface RegistryApiDeps extends CallerDeps {

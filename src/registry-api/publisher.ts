@@ -1,26 +1,26 @@
 import type { Context } from "hono";
-import { readCredential } from "../access/credential.ts";
+import { readCredential } from "../access/credential/credential.ts";
 import { actorOf } from "../access/principal.ts";
 import { unauthenticated } from "../audit/event.ts";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import { principalOf } from "../http/caller.ts";
 import { toError } from "../http/refusal.ts";
 import { isActiveUser, personalTenantId } from "../identity/standing.ts";
-import { verifyLegacyToken } from "../keys/legacy.ts";
+import { verifyLegacyToken } from "../keys/legacy/legacy.ts";
 import { looksLikeApiKey } from "../keys/token.ts";
 import type { Limit } from "../limits/bucket.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
-import type { RegistryView } from "../registry/entry.ts";
+import type { RegistryView } from "../registry/reading/entry.ts";
 import { parseName } from "../registry/name.ts";
-import type { Publisher } from "../registry/publish.ts";
+import type { Publisher } from "../registry/publishing/publish.ts";
 import {
   grantFor,
   looksLikePublisherToken,
   patternsOf,
   readPublisherToken,
   type PublisherToken,
-} from "../registry/publisher-token.ts";
+} from "../registry/publishing/publisher-token.ts";
 import type { PlaneDeps } from "./deps.ts";
 
 /** Publishing with a credential that has no record in Redis: one of the retired registry, or a publisher token. */

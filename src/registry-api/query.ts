@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { AppError } from "../platform/errors.ts";
-import { decodeCursor, isSearchText, MAX_SEARCH_LENGTH } from "../registry/cursor.ts";
-import { notACursor, type ListInput } from "../registry/servers.ts";
+import { decodeCursor, isSearchText, MAX_SEARCH_LENGTH } from "../registry/reading/cursor.ts";
+import { notACursor, type ListInput } from "../registry/reading/servers.ts";
 import { MAX_VERSION_LENGTH } from "../registry/version.ts";
 
 const LIMIT = { usual: 30, most: 100 };

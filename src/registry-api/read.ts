@@ -1,9 +1,9 @@
 import * as z from "zod";
 import type { Who } from "../http/route.ts";
-import { listAnswerOf, answerOf } from "../registry/answer.ts";
-import { serverListShape, serverShape } from "../registry/answer-shape.ts";
+import { listAnswerOf, answerOf } from "../registry/reading/answer.ts";
+import { serverListShape, serverShape } from "../registry/reading/answer-shape.ts";
 import { MAX_NAME_LENGTH } from "../registry/name.ts";
-import { listQuestion, versionQuestion, versionsQuestion } from "../registry/servers.ts";
+import { listQuestion, versionQuestion, versionsQuestion } from "../registry/reading/servers.ts";
 import { MAX_VERSION_LENGTH } from "../registry/version.ts";
 import { answerFrom, notThere } from "./answers.ts";
 import { listInputOf, listQuery, serverQuery } from "./query.ts";

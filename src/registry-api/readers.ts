@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { Scope } from "../auth/scopes.ts";
+import type { Scope } from "../identity/scopes.ts";
 import { callerOf } from "../http/caller.ts";
 import { toError } from "../http/refusal.ts";
 import { localBuckets } from "../limits/local.ts";
@@ -7,9 +7,17 @@ import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
 import { visitorKey } from "../platform/ip.ts";
-import { rememberView, STALE_MS, type ViewAccess } from "../registry/answer-cache.ts";
-import type { EntryRow, RegistryView } from "../registry/entry.ts";
-import { accessOf, isViewSecret, noteUse, useMemory, viewQuery, viewRefusal, type ViewRow } from "../registry/views.ts";
+import { rememberView, STALE_MS, type ViewAccess } from "../registry/reading/answer-cache.ts";
+import type { EntryRow, RegistryView } from "../registry/reading/entry.ts";
+import {
+  accessOf,
+  isViewSecret,
+  noteUse,
+  useMemory,
+  viewQuery,
+  viewRefusal,
+  type ViewRow,
+} from "../registry/views/views.ts";
 import type { PlaneDeps } from "./deps.ts";
 import type { Reader, Whose } from "./answers.ts";
 import { tokenView } from "./publisher.ts";

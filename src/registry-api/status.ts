@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { AppError } from "../platform/errors.ts";
-import { answerOf } from "../registry/answer.ts";
-import { serverShape } from "../registry/answer-shape.ts";
-import type { RegistryEntry } from "../registry/entry.ts";
+import { answerOf } from "../registry/reading/answer.ts";
+import { serverShape } from "../registry/reading/answer-shape.ts";
+import type { RegistryEntry } from "../registry/reading/entry.ts";
 import { parseName } from "../registry/name.ts";
-import { MAX_STATUS_MESSAGE, setStatus, type StatusChange, type StatusChanged } from "../registry/status.ts";
+import { MAX_STATUS_MESSAGE, setStatus, type StatusChange, type StatusChanged } from "../registry/publishing/status.ts";
 import type { PlaneDeps } from "./deps.ts";
 import { notYours, type Author } from "./publisher.ts";
 import { route } from "./route.ts";

@@ -2,19 +2,19 @@ import * as z from "zod";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
 import { visitorKey } from "../platform/ip.ts";
-import { answerOf } from "../registry/answer.ts";
-import { definitionShape, serverShape } from "../registry/answer-shape.ts";
+import { answerOf } from "../registry/reading/answer.ts";
+import { definitionShape, serverShape } from "../registry/reading/answer-shape.ts";
 import { checkDefinition, type DefinitionCheck } from "../registry/definition/definition.ts";
-import type { RegistryEntry } from "../registry/entry.ts";
+import type { RegistryEntry } from "../registry/reading/entry.ts";
 import {
   beginRequest,
   forgetRequest,
   isIdempotencyKey,
   type Begun,
   type IdempotentRequest,
-} from "../registry/idempotency.ts";
+} from "../registry/publishing/idempotency.ts";
 import type { DefinitionProblem } from "../registry/definition/problem.ts";
-import { publish, type Published, type Publisher } from "../registry/publish.ts";
+import { publish, type Published, type Publisher } from "../registry/publishing/publish.ts";
 import type { PlaneDeps } from "./deps.ts";
 import { notYours, takeLocal } from "./publisher.ts";
 import { route } from "./route.ts";

@@ -13,7 +13,7 @@ import {
   uniqueIndex,
   uuid,
 } from "drizzle-orm/pg-core";
-import { organization } from "../auth/schema.ts";
+import { organization } from "../identity/schema.ts";
 
 /** A namespace (`com.example`) belongs to the tenant that has proved it: only that one publishes below it. */
 export const registryNamespace = pgTable(

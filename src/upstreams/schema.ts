@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { boolean, check, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
-import { organization } from "../auth/schema.ts";
+import { organization } from "../identity/schema.ts";
 
 /** The MCP servers that a tenant has put behind this gateway. */
 export const upstreamServer = pgTable(

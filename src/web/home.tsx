@@ -1,10 +1,10 @@
 import type { FC } from "hono/jsx";
-import type { PageContext, WebDeps } from "./deps.ts";
-import { Form } from "./fields.tsx";
-import { htmlPage } from "./layout.tsx";
-import { formToken } from "./protected-form.tsx";
-import { signedIn } from "./session.ts";
-import { untrustedText } from "./untrusted.ts";
+import type { PageContext, WebDeps } from "./frame/deps.ts";
+import { Form } from "./frame/fields.tsx";
+import { htmlPage } from "./frame/layout.tsx";
+import { formToken } from "./frame/protected-form.tsx";
+import { signedIn } from "./frame/session.ts";
+import { untrustedText } from "./frame/untrusted.ts";
 
 /** `GET /`: what this is, how to connect to it, and who is signed in. */
 export function home(deps: WebDeps) {

@@ -1,25 +1,31 @@
 import { Hono } from "hono";
 import type { HttpEnv } from "../platform/http.ts";
 import { reportFailure } from "../http/failure.ts";
-import { addAccountPages } from "./account-pages.ts";
-import { disconnectApp, DISCONNECT_PATH, showApps } from "./apps.tsx";
-import { decideConsent, showConsent } from "./consent.tsx";
-import type { PageEnv, WebDeps } from "./deps.ts";
-import { decideDevice, enterDeviceCode, showDevice } from "./device-grant.tsx";
-import { DECIDE_PATH, DEVICE_PATH } from "./device-pages.tsx";
-import { errorPage, failurePage } from "./error.tsx";
-import { pageHeaders } from "./headers.ts";
+import { addAccountPages } from "./account/pages.ts";
+import { disconnectApp, DISCONNECT_PATH, showApps } from "./account/apps.tsx";
+import { decideConsent, showConsent } from "./consent/consent.tsx";
+import type { PageEnv, WebDeps } from "./frame/deps.ts";
+import { decideDevice, enterDeviceCode, showDevice } from "./consent/device-grant.tsx";
+import { DECIDE_PATH, DEVICE_PATH } from "./consent/device-pages.tsx";
+import { errorPage, failurePage } from "./frame/error.tsx";
+import { pageHeaders } from "./frame/headers.ts";
 import { home } from "./home.tsx";
-import { addKeyPages } from "./keys-pages.ts";
-import { protectedForm } from "./protected-form.tsx";
-import { PROVIDER_PATH, signInWithProvider } from "./providers.tsx";
-import { addRegistryPages } from "./registry-pages.ts";
-import { revokeOtherSessions, revokeSession, REVOKE_OTHERS_PATH, REVOKE_PATH, showSessions } from "./sessions.tsx";
-import { showSignIn, signIn } from "./sign-in.tsx";
-import { signOut } from "./sign-out.ts";
-import { showSignUp, signUp } from "./sign-up.tsx";
-import { addTeamPages } from "./team-pages.ts";
-import { showVerifyEmail, verifyEmail } from "./verify-email.tsx";
+import { addKeyPages } from "./keys/pages.ts";
+import { protectedForm } from "./frame/protected-form.tsx";
+import { PROVIDER_PATH, signInWithProvider } from "./sign-in/providers.tsx";
+import { addRegistryPages } from "./registry/pages.ts";
+import {
+  revokeOtherSessions,
+  revokeSession,
+  REVOKE_OTHERS_PATH,
+  REVOKE_PATH,
+  showSessions,
+} from "./account/sessions.tsx";
+import { showSignIn, signIn } from "./sign-in/sign-in.tsx";
+import { signOut } from "./sign-in/sign-out.ts";
+import { showSignUp, signUp } from "./sign-in/sign-up.tsx";
+import { addTeamPages } from "./organizations/pages.ts";
+import { showVerifyEmail, verifyEmail } from "./sign-in/verify-email.tsx";
 
 /** The pages that people see. They are forms and links only: nothing here needs a script. */
 export function web(deps: WebDeps): Hono<HttpEnv> {

@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { admit, type AdmitDeps } from "../../src/access/admit.ts";
-import { auditShardOf, type Admission } from "../../src/access/admission.ts";
-import type { Claim } from "../../src/access/authenticate.ts";
-import { recordMemory } from "../../src/access/memory.ts";
-import type { Scope } from "../../src/auth/scopes.ts";
+import { admit, type AdmitDeps } from "../../src/access/admission/admit.ts";
+import { auditShardOf, type Admission } from "../../src/access/admission/admission.ts";
+import type { Claim } from "../../src/access/credential/authenticate.ts";
+import { recordMemory } from "../../src/access/credential/memory.ts";
+import type { Scope } from "../../src/identity/scopes.ts";
 import { UNITS, type Limit } from "../../src/limits/bucket.ts";
 import { localBuckets } from "../../src/limits/local.ts";
 import { GATEWAY_SHARDS, shardOf, TIERS, type Tier } from "../../src/limits/plan.ts";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sql } from "drizzle-orm";
 import { applyMigrations } from "../../commands/migrations.ts";
-import { adoptLegacyKey } from "../../src/keys/legacy-keys.ts";
+import { adoptLegacyKey } from "../../src/keys/legacy/adoption.ts";
 import { connectDatabases, type Db } from "../../src/platform/db.ts";
 import { keyWorks } from "../support/legacy-database.ts";
 import { NOW } from "../support/conflicted-state.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { developmentSettings } from "../../dev/settings.ts";
-import { keyTableChecklist } from "../../src/keys/checklist.ts";
+import { keyTableChecklist } from "../../src/keys/legacy/checklist.ts";
 import { contentsOf, startLegacyDatabases, type LegacyDatabases } from "../support/legacy-database.ts";
 import { startRedisServer, TOKEN, type RedisServer } from "./servers.ts";
 

@@ -3,8 +3,8 @@ import { applyMigrations } from "../../commands/migrations.ts";
 import { importLegacy } from "../../commands/legacy/import.ts";
 import type { ImportReport } from "../../commands/legacy/report.ts";
 import type { Sql } from "../../commands/legacy/state.ts";
-import { keyTableChecklist } from "../../src/keys/checklist.ts";
-import { adoptLegacyKey } from "../../src/keys/legacy-keys.ts";
+import { keyTableChecklist } from "../../src/keys/legacy/checklist.ts";
+import { adoptLegacyKey } from "../../src/keys/legacy/adoption.ts";
 import { NOW } from "../support/conflicted-state.ts";
 import {
   contentsOf,

@@ -1,13 +1,13 @@
 // What the stories about admission share: rules of keys and tenants changed as the product changes them, and a look into Redis.
 import { eq, sql } from "drizzle-orm";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { auditShardOf } from "../../src/access/admission.ts";
-import { apikey, jwks, user as userTable } from "../../src/auth/schema.ts";
-import { scopesToPermissions, type Scope } from "../../src/auth/scopes.ts";
+import { auditShardOf } from "../../src/access/admission/admission.ts";
+import { apikey, jwks, user as userTable } from "../../src/identity/schema.ts";
+import { scopesToPermissions, type Scope } from "../../src/identity/scopes.ts";
 import { apiKeyPolicy } from "../../src/keys/schema.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { tenantPolicy } from "../../src/limits/schema.ts";
-import { publishChanges } from "../../src/platform/changes.ts";
+import { publishChanges } from "../../src/platform/outbox.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import type { LimitSettings } from "../../src/platform/limit-settings.ts";
 import { redisKeys } from "../../src/platform/redis.ts";

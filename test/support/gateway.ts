@@ -2,11 +2,11 @@
 import { sql } from "drizzle-orm";
 import { env, exports } from "cloudflare:workers";
 import { vi } from "vitest";
-import { auditShardOf } from "../../src/access/admission.ts";
-import { user as userTable, apikey } from "../../src/auth/schema.ts";
+import { auditShardOf } from "../../src/access/admission/admission.ts";
+import { user as userTable, apikey } from "../../src/identity/schema.ts";
 import type * as mainModule from "../../src/index.ts";
-import { scopesToPermissions, type Scope } from "../../src/auth/scopes.ts";
-import { ensurePersonalTenant } from "../../src/auth/tenants.ts";
+import { scopesToPermissions, type Scope } from "../../src/identity/scopes.ts";
+import { ensurePersonalTenant } from "../../src/identity/tenants.ts";
 import { personalTenantId } from "../../src/identity/standing.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../../src/keys/token.ts";
 import { parseConfig } from "../../src/platform/config.ts";

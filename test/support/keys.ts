@@ -1,7 +1,7 @@
 // API keys as the management API makes them, and teams for them to belong to.
 import { sql } from "drizzle-orm";
 import { unauthenticated } from "../../src/audit/event.ts";
-import type { Scope } from "../../src/auth/scopes.ts";
+import type { Scope } from "../../src/identity/scopes.ts";
 import { db, newKey, newUser } from "./gateway.ts";
 import { managing, type Manage } from "./managed-clients.ts";
 

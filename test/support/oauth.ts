@@ -3,7 +3,7 @@ import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { hashPassword } from "better-auth/crypto";
 import { vi } from "vitest";
-import { account } from "../../src/auth/schema.ts";
+import { account } from "../../src/identity/schema.ts";
 import { createWorker } from "../../src/worker.ts";
 import { formBrowser, leftFor, newAddress, pageOf, type FormBrowser, type Send, type Visit } from "./browsing.ts";
 import { db, newUser, origin, request } from "./gateway.ts";

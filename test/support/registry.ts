@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { sha256 } from "../../src/platform/crypto.ts";
 import { CURRENT_SCHEMA } from "../../src/registry/definition/definition.ts";
 import { skeleton } from "../../src/registry/name.ts";
-import { generateViewSecret } from "../../src/registry/views.ts";
+import { generateViewSecret } from "../../src/registry/views/views.ts";
 import { db, newKey, newUser, request, stats } from "./gateway.ts";
 import type { serverList, serverResponse } from "./registry-shapes.ts";
 

@@ -1,6 +1,6 @@
 // Sources of a tenant's registry, and what was mirrored from them.
 import { sql } from "drizzle-orm";
-import { syncSource, type SyncBounds, type SyncDeps, type SyncOutcome } from "../../src/registry/sync.ts";
+import { syncSource, type SyncBounds, type SyncDeps, type SyncOutcome } from "../../src/registry/mirror/sync.ts";
 import { db } from "./gateway.ts";
 import { newManager, type Manager } from "./keys.ts";
 import type { OtherRegistry } from "./other-registry.ts";

@@ -38,6 +38,6 @@ describe("the folders at the root", () => {
     expect(forbidden("commands/migrate.ts", 'import { a } from "../dev/settings.ts";')).toHaveLength(1);
     expect(forbidden("dev/stack.ts", 'import { a } from "../test/support/command.ts";')).toHaveLength(1);
     expect(forbidden("dev/stack.ts", 'import { a } from "../commands/migrations.ts";')).toEqual([]);
-    expect(forbidden("commands/legacy/rows.ts", 'import { a } from "../../src/auth/scopes.ts";')).toEqual([]);
+    expect(forbidden("commands/legacy/rows.ts", 'import { a } from "../../src/identity/scopes.ts";')).toEqual([]);
   });
 });

@@ -5,7 +5,7 @@ import { getTableConfig } from "drizzle-orm/pg-core";
 import { describe, expect, it } from "vitest";
 import { freshAuthSchema } from "../../dev/auth-schema.ts";
 import { missingOptionalPackages, type LockPackage } from "../../dev/lockfile.ts";
-import { apikey } from "../../src/auth/schema.ts";
+import { apikey } from "../../src/identity/schema.ts";
 import { apiToken } from "../../src/keys/schema.ts";
 import { SCHEMA_VERSION, VERSION } from "../../src/platform/version.ts";
 
@@ -142,7 +142,7 @@ describe("the version", () => {
 describe("R4: the tables of keys", () => {
   it("R4: are Better Auth's own as its generator makes them", { timeout: 60_000 }, async () => {
     const words = (text: string) => text.replace(/\s+/g, " ").trim();
-    expect(words(read("src/auth/schema.ts"))).toBe(words(await freshAuthSchema()));
+    expect(words(read("src/identity/schema.ts"))).toBe(words(await freshAuthSchema()));
   });
 
   it("R4: map Better Auth's model to apikey, with what it needs", () => {

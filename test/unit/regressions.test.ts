@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { ProtocolError, type ServerContext } from "@modelcontextprotocol/server";
-import { ADMIT } from "../../src/access/admission-script.ts";
-import { admit, type AdmitDeps } from "../../src/access/admit.ts";
-import type { Claim } from "../../src/access/authenticate.ts";
-import { readCredential } from "../../src/access/credential.ts";
+import { ADMIT } from "../../src/access/admission/script.ts";
+import { admit, type AdmitDeps } from "../../src/access/admission/admit.ts";
+import type { Claim } from "../../src/access/credential/authenticate.ts";
+import { readCredential } from "../../src/access/credential/credential.ts";
 import { auditText } from "../../src/audit/event.ts";
-import { canonicalResource, isResource } from "../../src/auth/resources.ts";
+import { canonicalResource, isResource } from "../../src/identity/resources.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { forward } from "../../src/mcp/forward.ts";
 import { publicUrlProblem } from "../../src/platform/public-url.ts";

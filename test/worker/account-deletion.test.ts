@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { deleteAccount } from "../../src/auth/delete-account.ts";
+import { deleteAccount } from "../../src/accounts/deletion.ts";
 import { isSignedIn, postWithin, submitAccountForm } from "../support/account-forms.ts";
 import { changedBy, confirmAddress, newEmail, postJson, signIn, signUp, userOf } from "../support/accounts.ts";
 import { formBrowser, textOf, type FormBrowser } from "../support/browsing.ts";

@@ -1,7 +1,7 @@
 import { eq, sql, type SQL } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { user as userTable } from "../../src/auth/schema.ts";
-import type { Scope } from "../../src/auth/scopes.ts";
+import { user as userTable } from "../../src/identity/schema.ts";
+import type { Scope } from "../../src/identity/scopes.ts";
 import { endGrant } from "../../src/grants/revocation.ts";
 import { within } from "../../src/platform/deadline.ts";
 import { connectRedis, redisKeys } from "../../src/platform/redis.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { jsonRoutes } from "../../src/app.ts";
-import { KEY_SCOPES, type Scope } from "../../src/auth/scopes.ts";
+import { KEY_SCOPES, type Scope } from "../../src/identity/scopes.ts";
 import { scopesOf } from "../../src/http/mount.ts";
 import type { Declaration } from "../../src/http/route.ts";
 import { addUpstream, newKey, request, upstreams } from "../support/gateway.ts";

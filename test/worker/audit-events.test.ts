@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { personalTenantId } from "../../src/identity/standing.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { deleteAccount } from "../../src/auth/delete-account.ts";
+import { deleteAccount } from "../../src/accounts/deletion.ts";
 import { changedBy } from "../support/accounts.ts";
 import { entriesAbout, entriesOfTenant, type Entry } from "../support/audit-entries.ts";
 import { formBrowser, leftFor, pageOf } from "../support/browsing.ts";

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { member, organization } from "../../src/auth/schema.ts";
+import { member, organization } from "../../src/identity/schema.ts";
 import { personalTenantId } from "../../src/identity/standing.ts";
 import {
   formBrowser,

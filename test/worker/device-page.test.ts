@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { USER_CODE_TRIES } from "../../src/auth/user-code-tries.ts";
+import { USER_CODE_TRIES } from "../../src/grants/device/user-code-tries.ts";
 import { formBrowser, hiddenFields, pageOf, textOf } from "../support/browsing.ts";
 import { appsPage, browserOf, disconnect, whoami } from "../support/dashboard.ts";
 import {

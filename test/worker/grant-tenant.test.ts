@@ -1,6 +1,6 @@
 import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { member, organization } from "../../src/auth/schema.ts";
+import { member, organization } from "../../src/identity/schema.ts";
 import { formBrowser } from "../support/browsing.ts";
 import { callTool, db, origin } from "../support/gateway.ts";
 import {

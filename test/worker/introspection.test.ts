@@ -1,6 +1,6 @@
 import { eq, sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { member, organization } from "../../src/auth/schema.ts";
+import { member, organization } from "../../src/identity/schema.ts";
 import { formBrowser } from "../support/browsing.ts";
 import { db, origin, request, resetStats, stats, withFault } from "../support/gateway.ts";
 import {

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { KEY_SCOPES } from "../../src/auth/scopes.ts";
+import { KEY_SCOPES } from "../../src/identity/scopes.ts";
 import { updateKey } from "../../src/keys/changes.ts";
 import { createKey } from "../../src/keys/creation.ts";
 import type { KeyActor } from "../../src/keys/keys.ts";

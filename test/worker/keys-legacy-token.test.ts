@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createHash } from "node:crypto";
 import { apiToken } from "../../src/keys/schema.ts";
-import { verifyLegacyToken } from "../../src/keys/legacy.ts";
+import { verifyLegacyToken } from "../../src/keys/legacy/legacy.ts";
 import { db, newKey, newUser } from "../support/gateway.ts";
 
 const HOUR = 3_600_000;

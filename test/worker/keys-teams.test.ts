@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { createKey } from "../../src/keys/creation.ts";
 import { listKeys, type KeyActor } from "../../src/keys/keys.ts";
-import { KEY_SCOPES } from "../../src/auth/scopes.ts";
+import { KEY_SCOPES } from "../../src/identity/scopes.ts";
 import { db, newUser } from "../support/gateway.ts";
 import { KEYS, makeKey, newManager, NOBODY, rowsOf, teamOf, trailOf, type ShownKey } from "../support/keys.ts";
 import { json } from "../support/oauth.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ALL_SCOPES } from "../../src/auth/scopes.ts";
+import { ALL_SCOPES } from "../../src/identity/scopes.ts";
 import { origin, request, resetStats, stats } from "../support/gateway.ts";
 import { AUTH, gatewayWith, json, newClient, newPerson, tokensFor } from "../support/oauth.ts";
 

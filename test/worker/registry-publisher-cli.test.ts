@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { exportJWK, generateKeyPair, SignJWT, type JWK } from "jose";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { signPublisherToken } from "../../src/registry/publisher-token.ts";
+import { signPublisherToken } from "../../src/registry/publishing/publisher-token.ts";
 import { config, db, newKey, newUser, origin, rpc } from "../support/gateway.ts";
 import { gatewayWith } from "../support/oauth.ts";
 import { outside, type Host } from "../support/outside.ts";

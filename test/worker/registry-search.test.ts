@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { PUBLISHER_META } from "../../src/registry/definition/definition.ts";
-import { searchServers } from "../../src/registry/search.ts";
+import { searchServers } from "../../src/registry/reading/search.ts";
 import { db, request, resetStats, stats } from "../support/gateway.ts";
 import { addServer, namesIn, newRegistry, newWord, read, type ListAnswer } from "../support/registry.ts";
 import { serverResponse } from "../support/registry-shapes.ts";

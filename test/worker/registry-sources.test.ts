@@ -2,7 +2,7 @@ import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { afterAll, describe, expect, it } from "vitest";
-import { removeSource } from "../../src/registry/source.ts";
+import { removeSource } from "../../src/registry/mirror/source.ts";
 import { createWorker } from "../../src/worker.ts";
 import { db, newKey } from "../support/gateway.ts";
 import { NOBODY, teamOf } from "../support/keys.ts";

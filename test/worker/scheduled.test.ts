@@ -2,7 +2,7 @@ import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { session } from "../../src/auth/schema.ts";
+import { session } from "../../src/identity/schema.ts";
 import { createWorker } from "../../src/worker.ts";
 import { db, newUser } from "../support/gateway.ts";
 

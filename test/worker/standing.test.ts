@@ -1,7 +1,13 @@
 import { sql, type SQL } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { answerInvitation, cancelInvitation, findInvitation, invite, isInvited } from "../../src/auth/invitations.ts";
-import { changeRole, createTeam, findTeam, removeMember } from "../../src/auth/teams.ts";
+import {
+  answerInvitation,
+  cancelInvitation,
+  findInvitation,
+  invite,
+  isInvited,
+} from "../../src/organizations/invitations.ts";
+import { changeRole, createTeam, findTeam, removeMember } from "../../src/organizations/organizations.ts";
 import {
   activeSql,
   actsIn,
@@ -25,14 +31,14 @@ import {
   ROLES,
   roleSql,
 } from "../../src/identity/standing.ts";
-import { checkKey } from "../../src/access/key-check.ts";
+import { checkKey } from "../../src/access/verification/key-check.ts";
 import { createKey } from "../../src/keys/creation.ts";
 import { updateKey } from "../../src/keys/changes.ts";
 import { getKey } from "../../src/keys/keys.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { addSource, findSource, listSources } from "../../src/registry/source.ts";
-import { curationOf, setGateway, setVisibility } from "../../src/registry/visibility.ts";
-import { createView, viewsOf } from "../../src/registry/view-changes.ts";
+import { addSource, findSource, listSources } from "../../src/registry/mirror/source.ts";
+import { curationOf, setGateway, setVisibility } from "../../src/registry/publishing/visibility.ts";
+import { createView, viewsOf } from "../../src/registry/views/changes.ts";
 import { changedBy, signIn } from "../support/accounts.ts";
 import { formBrowser, pageOf } from "../support/browsing.ts";
 import { callTool, db, newKey, newUser, origin } from "../support/gateway.ts";

@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ChangedBy, KnownActor } from "../../src/audit/event.ts";
-import { deleteAccount } from "../../src/auth/delete-account.ts";
-import { changeRole, createTeam, removeMember } from "../../src/auth/teams.ts";
+import { deleteAccount } from "../../src/accounts/deletion.ts";
+import { changeRole, createTeam, removeMember } from "../../src/organizations/organizations.ts";
 import { changedBy } from "../support/accounts.ts";
 import { pageOf } from "../support/browsing.ts";
 import { db, eventually, origin } from "../support/gateway.ts";

@@ -2,8 +2,8 @@ import * as z from "zod";
 import { actorOf, type Principal } from "../../access/principal.ts";
 import { managesTenant } from "../../identity/standing.ts";
 import { AppError } from "../../platform/errors.ts";
-import { claimText, proofUrl } from "../../registry/challenge.ts";
-import { accountOf, githubIdOf, githubProof } from "../../registry/github.ts";
+import { claimText, proofUrl } from "../../registry/namespaces/challenge.ts";
+import { accountOf, githubIdOf, githubProof } from "../../registry/namespaces/github.ts";
 import { githubOwner, namespaceDomain } from "../../registry/name.ts";
 import {
   assignNamespace,
@@ -14,7 +14,7 @@ import {
   releaseNamespace,
   standingOf,
   type OwnedNamespace,
-} from "../../registry/namespaces.ts";
+} from "../../registry/namespaces/namespaces.ts";
 import { askOutside, githubOf } from "../../registry/outside.ts";
 import { route, type ApiDeps } from "../deps.ts";
 import { instant } from "../shapes.ts";

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { AppError } from "../../platform/errors.ts";
-import { findPolicyView } from "../../registry/policy-view.ts";
+import { findPolicyView } from "../../registry/views/policy-view.ts";
 import { route, type ApiDeps } from "../deps.ts";
 
 const who = { scopes: ["mcp-registry:read"] } as const;

@@ -8,10 +8,10 @@ import {
   readProof,
   signerOf,
   type ProofPlace,
-} from "../../registry/challenge.ts";
-import { accountOf, githubProof } from "../../registry/github.ts";
+} from "../../registry/namespaces/challenge.ts";
+import { accountOf, githubProof } from "../../registry/namespaces/github.ts";
 import { githubOwner, namespaceDomain } from "../../registry/name.ts";
-import { hasGithubAccount } from "../../registry/namespaces.ts";
+import { hasGithubAccount } from "../../registry/namespaces/namespaces.ts";
 import type { ApiDeps } from "../deps.ts";
 import { askOutside, githubOf } from "../../registry/outside.ts";
 

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { answerOf } from "../../registry/answer.ts";
-import { serverShape } from "../../registry/answer-shape.ts";
+import { answerOf } from "../../registry/reading/answer.ts";
+import { serverShape } from "../../registry/reading/answer-shape.ts";
 import { nextCursor } from "../shapes.ts";
-import { isSearchText, MAX_SEARCH_LENGTH } from "../../registry/cursor.ts";
-import { PACKAGE_TYPES, searchServers, TRANSPORTS } from "../../registry/search.ts";
+import { isSearchText, MAX_SEARCH_LENGTH } from "../../registry/reading/cursor.ts";
+import { PACKAGE_TYPES, searchServers, TRANSPORTS } from "../../registry/reading/search.ts";
 import { route } from "../deps.ts";
 
 const LIMIT = { usual: 30, most: 100 };

@@ -3,7 +3,7 @@ import { actorOf } from "../../access/principal.ts";
 import { answerWith } from "../../http/route.ts";
 import { AppError } from "../../platform/errors.ts";
 import { publicUrlProblem } from "../../platform/public-url.ts";
-import { isNamePattern } from "../../registry/name-rules.ts";
+import { isNamePattern } from "../../registry/mirror/name-rules.ts";
 import {
   addSource,
   changeSource,
@@ -13,8 +13,8 @@ import {
   removeSource,
   type Source,
   type SourceRefusal,
-} from "../../registry/source.ts";
-import { syncSource } from "../../registry/sync.ts";
+} from "../../registry/mirror/source.ts";
+import { syncSource } from "../../registry/mirror/sync.ts";
 import { route, type ApiDeps } from "../deps.ts";
 import { instant, maybeInstant } from "../shapes.ts";
 

@@ -4,7 +4,7 @@ import type { TenantActor } from "../../audit/event.ts";
 import { AppError } from "../../platform/errors.ts";
 import type { RequestOrigin } from "../../platform/http.ts";
 import { addressRange } from "../../platform/ip.ts";
-import { forgetViews } from "../../registry/answer-cache.ts";
+import { forgetViews } from "../../registry/reading/answer-cache.ts";
 import {
   createView as makeView,
   deleteView as endView,
@@ -13,7 +13,7 @@ import {
   viewsOf,
   type ViewInfo,
   type ViewRefusal,
-} from "../../registry/view-changes.ts";
+} from "../../registry/views/changes.ts";
 import { route } from "../deps.ts";
 import { instant, maybeInstant } from "../shapes.ts";
 

@@ -1,6 +1,6 @@
 import type { CallToolResult, Tool, ToolAnnotations } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
-import type { Scope } from "../../auth/scopes.ts";
+import type { Scope } from "../../identity/scopes.ts";
 import type { Db } from "../../platform/db.ts";
 
 /** Who calls a tool, in the terms that tools need. */

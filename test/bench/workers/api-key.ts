@@ -5,7 +5,7 @@ import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import { betterAuth } from "better-auth/minimal";
 import { drizzle } from "drizzle-orm/neon-http";
 import { pgTable, text, timestamp } from "drizzle-orm/pg-core";
-import * as tables from "../../../src/auth/schema.ts";
+import * as tables from "../../../src/identity/schema.ts";
 import { echo, refused } from "./echo.ts";
 import { limits, type RedisSettings, type WithinLimits } from "./limits.ts";
 

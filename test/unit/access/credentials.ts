@@ -1,4 +1,4 @@
-import type { Claim } from "../../../src/access/authenticate.ts";
+import type { Claim } from "../../../src/access/credential/authenticate.ts";
 import type { Wanted } from "../../../src/access/policy.ts";
 import type { CredentialRecord, VersionedRecord } from "../../../src/access/record.ts";
 import type { Principal } from "../../../src/access/principal.ts";

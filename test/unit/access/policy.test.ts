@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { principalOf } from "../../../src/access/authenticate.ts";
+import { principalOf } from "../../../src/access/credential/authenticate.ts";
 import { mayUseServer, mayUseTool, refusalOf, type Wanted } from "../../../src/access/policy.ts";
 import type { CredentialRecord } from "../../../src/access/record.ts";
 import type { AccessRefusal } from "../../../src/access/refusal.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { principalOf, withoutLostRole } from "../../../src/access/authenticate.ts";
+import { principalOf, withoutLostRole } from "../../../src/access/credential/authenticate.ts";
 import { missingScopes, type Principal } from "../../../src/access/principal.ts";
 import { grantOf, KEY, quota, record, TOKEN_PRINCIPAL, tokenClaim } from "./credentials.ts";
 

@@ -1,8 +1,8 @@
 import type { SQL } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
-import type { AdmitDeps } from "../../../src/access/admit.ts";
-import { ADMIT, LOCATE } from "../../../src/access/admission-script.ts";
-import { recordMemory } from "../../../src/access/memory.ts";
+import type { AdmitDeps } from "../../../src/access/admission/admit.ts";
+import { ADMIT, LOCATE } from "../../../src/access/admission/script.ts";
+import { recordMemory } from "../../../src/access/credential/memory.ts";
 import { localBuckets } from "../../../src/limits/local.ts";
 import type { Db } from "../../../src/platform/db.ts";
 import { DeadlineExceeded } from "../../../src/platform/deadline.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { unauthenticated } from "../../../src/audit/event.ts";
-import { consentReference } from "../../../src/auth/consent-reference.ts";
+import { consentReference } from "../../../src/grants/consent-reference.ts";
 import { connectedApps, disconnect, type DisconnectDeps } from "../../../src/grants/connected.ts";
 
 /** Stores that keep, in order, what they were asked to do; the last statement of a transaction answers with these grants. */

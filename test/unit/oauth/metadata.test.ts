@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isResource } from "../../../src/auth/resources.ts";
+import { isResource } from "../../../src/identity/resources.ts";
 import { correctedMetadata, protectedResource } from "../../../src/oauth/metadata.ts";
 
 const ORIGIN = "https://gateway.example.com";

@@ -2,7 +2,7 @@ import { NeonDbError } from "@neondatabase/serverless";
 import { errors as upstashErrors } from "@upstash/redis";
 import { DrizzleQueryError } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { AdmissionUnavailable } from "../../../src/access/degraded.ts";
+import { AdmissionUnavailable } from "../../../src/access/admission/degraded.ts";
 import { AppError, isUnavailable, Unavailable } from "../../../src/platform/errors.ts";
 import { RedisUnavailable } from "../../../src/platform/redis-script.ts";
 

@@ -1,10 +1,10 @@
 import { betterAuth } from "better-auth/minimal";
 import { memoryAdapter } from "better-auth/adapters/memory";
-import { runAuthRequest } from "../../../src/auth/account-trail.ts";
+import { runAuthRequest } from "../../../src/auth/account/trail.ts";
 import { authOptions } from "../../../src/auth/auth.ts";
 import type { AuthDeps } from "../../../src/auth/deps.ts";
-import type { Mail } from "../../../src/auth/mail.ts";
-import { ALL_SCOPES } from "../../../src/auth/scopes.ts";
+import type { Mail } from "../../../src/platform/mail.ts";
+import { ALL_SCOPES } from "../../../src/identity/scopes.ts";
 import { parseConfig } from "../../../src/platform/config.ts";
 import { web } from "../../../src/web/pages.tsx";
 import { noStores } from "./scripted.ts";

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { browser } from "./browser.ts";
-import type { WebDeps } from "../../../src/web/deps.ts";
+import type { WebDeps } from "../../../src/web/frame/deps.ts";
 import { web } from "../../../src/web/pages.tsx";
 
 export const ORIGIN = "https://gateway.example.com";

@@ -1,6 +1,6 @@
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
-import { ALL_SCOPES } from "../../../../src/auth/scopes.ts";
+import { ALL_SCOPES } from "../../../../src/identity/scopes.ts";
 import { echo } from "../../../../src/upstreams/builtin/echo.ts";
 import { getServer } from "../../../../src/upstreams/builtin/get-server.ts";
 import { searchServers } from "../../../../src/upstreams/builtin/search-servers.ts";

@@ -1,0 +1,142 @@
+import { sql } from "drizzle-orm";
+import { auditIntent } from "../../audit/schema.ts";
+import { quotaUse } from "../../keys/schema.ts";
+import type { LocalBuckets } from "../../limits/local.ts";
+import type { Limit } from "../../limits/bucket.ts";
+import { isUnavailable, Unavailable } from "../../platform/errors.ts";
+import type { Db } from "../../platform/db.ts";
+import type { Log } from "../../platform/log.ts";
+import { bucketsOf, limitStates, recordKeyOf, type Admission, type AdmissionRequest } from "./admission.ts";
+import { principalOf, withoutLostRole, type Claim } from "../credential/authenticate.ts";
+import { grantRecord, keyRecord, type FillDeps } from "../credential/fill.ts";
+import type { RecordMemory } from "../credential/memory.ts";
+import { refusalOf } from "../policy.ts";
+import type { VersionedRecord } from "../record.ts";
+import { usedUp, type AccessRefusal } from "../refusal.ts";
+
+export interface DegradedDeps extends FillDeps {
+  db: Pick<Db, "execute">;
+  memory: RecordMemory;
+  /** Counts in this isolate. */
+  local: LocalBuckets;
+  log: Log;
+}
+
+/** The part of each limit that one isolate lets through while it cannot count with the others: more than a few isolates would overshoot. */
+const LOCAL_PART = 8;
+/** How long a record that a store confirmed is good for harmless calls while no store answers. */
+const TRUSTED_MS = 30_000;
+
+/** Thrown where only both stores, or the one that is away, could tell: the caller's 503. */
+export class AdmissionUnavailable extends Unavailable {
+  override readonly name = "AdmissionUnavailable";
+}
+
+/**
+ * Admission without Redis: credential and lists from Postgres, limits from buckets of this isolate that hold an eighth, quota and audit
+ * entry in Postgres by one statement. Proofs of possession cannot be told from replays: closed. Without Postgres too, calls that change
+ * nothing and need no store go on for who was known half a minute ago. `now` is in milliseconds.
+ */
+export async function admitDegraded(
+  deps: DegradedDeps,
+  claim: Claim,
+  request: AdmissionRequest,
+  now: number,
+): Promise<Admission> {
+  if (claim.kind === "access_token" && claim.proof) throw new AdmissionUnavailable("proofs cannot be checked");
+  const held = await recordWithoutRedis(deps, claim, request, now);
+  if (!held) return { refusal: unknown(claim) };
+  const caller = principalOf(claim, held.record);
+  const refusal = refusalOf(held.record, caller, request.wanted, now);
+  const principal = withoutLostRole(caller, held.record);
+  if (refusal) return { refusal, principal };
+  const buckets = bucketsOf(held, request.wanted.tool);
+  const entry = request.entry?.(principal) ?? "";
+  for (const bucket of buckets) {
+    const wait = deps.local.waitFor(bucket.key, partOf(bucket.limit), now);
+    if (wait > 0) {
+      const limits = limitStates([bucket], [0]);
+      return { refusal: { kind: "rate_limited", tier: bucket.tier, retryMs: wait, limits }, principal };
+    }
+  }
+  // In one go with the look before: who calls at the same time finds it taken. Should the quota be used up, it is gone all the same.
+  const remaining = buckets.map(({ key, limit }) => {
+    const taken = deps.local.take(key, partOf(limit), now);
+    return taken.taken ? taken.remaining : 0;
+  });
+  const paid = await pay(deps, { held, entry, eventId: request.eventId, isHarmless: request.isHarmless }, now);
+  const { quota } = held.record;
+  if (paid === "used up" && quota) return { refusal: usedUp(quota, now), principal };
+  return {
+    admitted: {
+      principal,
+      limits: limitStates(buckets, remaining),
+      quotaLeft: undefined,
+      tenantEpoch: held.tenantEpoch,
+      entry: undefined,
+      used: held.record.kind === "api_key" ? { keyId: held.record.id, at: now } : undefined,
+      isDegraded: true,
+    },
+  };
+}
+
+async function recordWithoutRedis(
+  deps: DegradedDeps,
+  claim: Claim,
+  { isHarmless }: AdmissionRequest,
+  now: number,
+): Promise<VersionedRecord | null> {
+  const memoryKey = recordKeyOf(claim);
+  try {
+    const read = claim.kind === "api_key" ? await keyRecord(deps, claim.hash) : await grantRecord(deps, claim.grant);
+    if (read) deps.memory.set(memoryKey, read, now);
+    else deps.memory.forget(memoryKey);
+    return read;
+  } catch (error) {
+    const known = deps.memory.get(memoryKey);
+    const age = now - (deps.memory.confirmedAt(memoryKey) ?? 0);
+    if (!isUnavailable(error) || !known || !isHarmless || age > TRUSTED_MS) throw error;
+    return known;
+  }
+}
+
+/** Notes the call in Postgres: from its quota, and what the audit log must not miss. Nothing to note costs no statement. */
+async function pay(
+  { db, log }: DegradedDeps,
+  { held, entry, eventId, isHarmless }: { held: VersionedRecord; entry: string; eventId: string; isHarmless: boolean },
+  now: number,
+): Promise<"paid" | "used up"> {
+  const { quota, chainId } = held.record;
+  if (!quota && entry === "") return "paid";
+  const used = quota
+    ? sql`insert into ${quotaUse} as q (chain_id, period, used) select ${chainId}, ${quota.period}, ${quota.used + 1}::bigint
+        where ${quota.used}::bigint < ${quota.max}::bigint
+        on conflict (chain_id, period) do update set used = q.used + 1 where q.used < ${quota.max}::bigint returning used`
+    : sql`select 1 as used`;
+  const noted =
+    entry === ""
+      ? sql`select 1`
+      : sql`insert into ${auditIntent} (id, at, entry) select ${eventId}::uuid, ${new Date(now).toISOString()}::timestamptz, ${entry}::jsonb
+          where exists (select 1 from used) on conflict do nothing returning 1`;
+  try {
+    const { rows } = await db.execute(
+      sql`with used as (${used}), noted as (${noted}) select used from used where (select count(*) from noted) >= 0`,
+    );
+    return rows.length > 0 ? "paid" : "used up";
+  } catch (error) {
+    if (!isHarmless || quota || !isUnavailable(error)) throw error;
+    log("warn", "audit.unwritten", { eventId });
+    return "paid";
+  }
+}
+
+const partOf = ({ perMinute, burst }: Limit): Limit => ({
+  perMinute: Math.max(1, Math.floor(perMinute / LOCAL_PART)),
+  burst: Math.max(1, Math.floor(burst / LOCAL_PART)),
+});
+
+const unknown = ({ kind }: Claim): AccessRefusal => ({
+  kind: "invalid_credential",
+  presented: kind,
+  reason: "unknown to Postgres",
+});

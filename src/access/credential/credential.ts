@@ -1,0 +1,41 @@
+import { looksLikeApiKey } from "../../keys/token.ts";
+import type { PresentedProof } from "./dpop.ts";
+import type { AccessRefusal } from "../refusal.ts";
+
+/** The one credential of a request, before it is checked. */
+export type PresentedCredential =
+  /** With a proof when the scheme is DPoP (RFC 9449 §7.1). */
+  { kind: "access_token"; token: string; proof?: PresentedProof } | { kind: "api_key"; key: string };
+
+const MAX_LENGTH = 8_192;
+const URL_PARAMETERS = ["access_token", "api_key", "apikey", "x-api-key", "key", "token"];
+const TOKEN = /^(Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)$/i;
+
+/**
+ * Reads `Authorization: Bearer <access token or API key>`, `Authorization: DPoP <access token>` or `x-api-key: <API key>`, exactly one of
+ * them (RFC 6750 §2: never more than one method). A credential in the URL is refused even beside a good one: it has been logged somewhere already.
+ */
+export function readCredential(
+  headers: { authorization: string | undefined; apiKey: string | undefined; proof: PresentedProof },
+  query: URLSearchParams,
+): PresentedCredential | { refusal: AccessRefusal } {
+  const { authorization, apiKey, proof } = headers;
+  if ([...query.keys()].some((name) => URL_PARAMETERS.includes(name.toLowerCase())))
+    return { refusal: { kind: "credential_in_url" } };
+  if (authorization !== undefined && apiKey !== undefined) return { refusal: { kind: "several_credentials" } };
+  if (apiKey !== undefined) {
+    // Fetch joins repeated headers with a comma, which no key contains.
+    if (apiKey.includes(",")) return { refusal: { kind: "several_credentials" } };
+    return { kind: "api_key", key: apiKey };
+  }
+  if (authorization === undefined) return { refusal: { kind: "no_credential" } };
+  if (authorization.includes(",")) return { refusal: { kind: "several_credentials" } };
+  const [, scheme = "", token] = authorization.length <= MAX_LENGTH ? (TOKEN.exec(authorization) ?? []) : [];
+  if (token === undefined) {
+    return { refusal: { kind: "invalid_credential", reason: "not a bearer token", presented: "access_token" } };
+  }
+  if (scheme.toLowerCase() === "bearer")
+    return looksLikeApiKey(token) ? { kind: "api_key", key: token } : { kind: "access_token", token };
+  // No key is bound to anything: only a token can be good here.
+  return { kind: "access_token", token, proof };
+}

@@ -1,0 +1,147 @@
+import {
+  oauthDeviceAuthorization,
+  type OAuthProviderApi,
+  type OAuthProviderExtension,
+  type OAuthTokenIssueParams,
+} from "@better-auth/oauth-provider";
+import type { BetterAuthPlugin } from "better-auth";
+import { APIError, createAuthEndpoint } from "better-auth/api";
+import * as z from "zod";
+import { actsIn } from "../../identity/standing.ts";
+import { personActor } from "../account/trail.ts";
+import { consentReference } from "../../grants/consent-reference.ts";
+import type { AuthDeps } from "../deps.ts";
+import { approveDevice, denyDevice, waitingDevice } from "../storage/device-codes.ts";
+import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "./device-paths.ts";
+import { DEVICE_GRANT } from "../../grants/claim.ts";
+import { ownSession } from "../own-session.ts";
+import { AUTH_PAGES } from "../../identity/pages.ts";
+import { currentTokenRequest } from "../storage/token-request.ts";
+import { readUserCode, newUserCode } from "../../grants/device/user-code.ts";
+import { takeUserCodeTry } from "../../grants/device/user-code-tries.ts";
+
+const START_LIMIT = { window: 60, max: 60 };
+/** People type codes; an office of them shares one address. */
+const ENTER_LIMIT = { window: 60, max: 30 };
+
+/** What a consent to a device is kept under instead of a redirect URI: no client can register this as one. */
+const NO_REDIRECT = DEVICE_GRANT;
+
+/**
+ * The device authorization grant (RFC 8628). Better Auth makes codes and answers polls. Looking at a code and deciding are endpoints of ours in
+ * place of Better Auth's, which let a code be claimed by looking, decide in several steps and know no tenant. There are no sessions for devices.
+ */
+export function deviceAuthorization({
+  config,
+  db,
+  redis,
+  now,
+}: Pick<AuthDeps, "config" | "db" | "redis" | "now">): BetterAuthPlugin {
+  const plugin = oauthDeviceAuthorization({
+    expiresIn: "15m",
+    interval: "5s",
+    generateUserCode: newUserCode,
+    verificationUri: `${config.BASE_URL}${AUTH_PAGES.device}`,
+  });
+
+  /** The code that a person has typed, once a try was taken for it. */
+  async function enteredCode(userId: string, typed: string): Promise<string> {
+    const wait = await takeUserCodeTry({ redis, db }, userId);
+    if (wait > 0) throw tooManyCodes(wait);
+    const userCode = readUserCode(typed);
+    if (userCode === undefined) throw noSuchCode();
+    return userCode;
+  }
+
+  return {
+    ...plugin,
+    schema: {
+      deviceCode: {
+        ...plugin.schema.deviceCode,
+        fields: {
+          ...plugin.schema.deviceCode.fields,
+          referenceId: { type: "string", required: false },
+          redemption: { type: "string", required: false },
+          redeemedAt: { type: "date", required: false },
+        },
+      },
+    },
+    init: (ctx) => {
+      plugin.init(ctx);
+      const provider = ctx.getPlugin("oauth-provider");
+      if (provider) provider.options.extensions = (provider.options.extensions ?? []).map(withApprovals);
+    },
+    endpoints: {
+      deviceCode: plugin.endpoints.deviceCode,
+      waitingDevice: createAuthEndpoint(
+        WAITING_DEVICE_PATH,
+        { method: "POST", use: [ownSession], body: z.object({ userCode: z.string() }) },
+        async (ctx) => {
+          const { user } = ctx.context.session;
+          const device = await waitingDevice(db, await enteredCode(user.id, ctx.body.userCode));
+          if (!device) throw noSuchCode();
+          return ctx.json(device);
+        },
+      ),
+      decideDevice: createAuthEndpoint(
+        DECIDE_DEVICE_PATH,
+        {
+          method: "POST",
+          use: [ownSession],
+          body: z.object({ userCode: z.string(), accept: z.boolean(), tenantId: z.string().optional() }),
+        },
+        async (ctx) => {
+          const { user, session } = ctx.context.session;
+          const { accept, tenantId = "" } = ctx.body;
+          const userCode = await enteredCode(user.id, ctx.body.userCode);
+          if (accept && !(await actsIn(db, user.id, tenantId))) throw noMember();
+          const by = { actor: personActor(user.id, session.id), now: now() };
+          const reference = await consentReference(tenantId, NO_REDIRECT);
+          const decided = accept
+            ? await approveDevice(db, { userCode, tenantId, reference, ...by })
+            : await denyDevice(db, { userCode, ...by });
+          if (!decided) throw noSuchCode();
+          return ctx.json({ decided });
+        },
+      ),
+    },
+    rateLimit: [
+      { pathMatcher: (path) => path === "/device/code", ...START_LIMIT },
+      { pathMatcher: (path) => path === WAITING_DEVICE_PATH || path === DECIDE_DEVICE_PATH, ...ENTER_LIMIT },
+    ],
+  };
+}
+
+/** Has the tokens of devices belong to what was approved: tenant and grant, which Better Auth would leave out. */
+function withApprovals(extension: OAuthProviderExtension): OAuthProviderExtension {
+  const exchange = extension.grants?.[DEVICE_GRANT];
+  if (!exchange) return extension;
+  const approved: typeof exchange = (input) =>
+    exchange({
+      ...input,
+      provider: { ...input.provider, issueTokens: (issue) => issueApproved(input.provider, issue) },
+    });
+  return { ...extension, grants: { ...extension.grants, [DEVICE_GRANT]: approved } };
+}
+
+function issueApproved(provider: OAuthProviderApi, issue: OAuthTokenIssueParams) {
+  const approval = currentTokenRequest()?.approval;
+  if (!approval) throw new APIError("INTERNAL_SERVER_ERROR");
+  // The framework names grants by their authorization codes.
+  const issued = { ...issue, referenceId: approval.reference, authorizationCodeId: approval.grantId };
+  return provider.issueTokens(issued);
+}
+
+/** The same whether a code never was, is over, or was decided about: a guess learns nothing. */
+const noSuchCode = () =>
+  new APIError("BAD_REQUEST", { code: "INVALID_USER_CODE", message: "This code is mistyped, expired or used." });
+
+const noMember = () =>
+  new APIError("FORBIDDEN", { code: "NO_MEMBER", message: "You are no member of this organization." });
+
+const tooManyCodes = (seconds: number) =>
+  new APIError(
+    "TOO_MANY_REQUESTS",
+    { code: "TOO_MANY_TRIES", message: "Too many codes were entered. Wait, then start again on the device." },
+    { "X-Retry-After": String(seconds) },
+  );

@@ -1,0 +1,70 @@
+import type { SecondaryStorage } from "@better-auth/core/db";
+import { and, asc, eq, gt } from "drizzle-orm";
+import type { Db } from "../../platform/db.ts";
+import { redisKeys, type Redis } from "../../platform/redis.ts";
+import { session, user } from "../../identity/schema.ts";
+import { aboutSessions } from "./session-faults.ts";
+import { takenValue } from "./token-request.ts";
+import { countTry } from "../../limits/tries.ts";
+
+export interface StorageDeps {
+  redis: Pick<Redis, "get" | "set" | "del" | "getdel" | "eval">;
+  db: Pick<Db, "select" | "execute">;
+}
+
+/** Better Auth keeps a session under its token, and the tokens of a person under their id. */
+const SESSION = /^[A-Za-z0-9]{32}$/;
+const SESSIONS_OF = "active-sessions-";
+const MAX_SESSIONS = 100;
+
+const isOfSessions = (key: string) => SESSION.test(key) || key.startsWith(SESSIONS_OF);
+
+/**
+ * Better Auth's `secondaryStorage`. One-time codes are in Redis only: without it there are none. Counters of its rate limiter are in Redis,
+ * or in Postgres while that does not answer. Sessions are read from the rows that Better Auth writes itself: a copy could outlive a session
+ * whose end it has not heard of, and Better Auth calls a sign-out done when Redis did not take it. TTLs are seconds.
+ */
+export function authStorage({ redis, db }: StorageDeps): SecondaryStorage {
+  return {
+    get: (key) => {
+      if (SESSION.test(key)) return aboutSessions(() => sessionOf(db, key));
+      if (key.startsWith(SESSIONS_OF)) return aboutSessions(() => sessionsOf(db, key.slice(SESSIONS_OF.length)));
+      return redis.get<string>(redisKeys.auth(key));
+    },
+    set: async (key, value, ttl) => {
+      if (isOfSessions(key)) return;
+      await redis.set(redisKeys.auth(key), value, ttl !== undefined && ttl > 0 ? { ex: Math.ceil(ttl) } : undefined);
+    },
+    delete: async (key) => {
+      if (!isOfSessions(key)) await redis.del(redisKeys.auth(key));
+    },
+    getAndDelete: async (key) => takenValue(key) ?? redis.getdel<string>(redisKeys.auth(key)),
+    increment: async (key, ttl) => {
+      const { count } = await countTry({ redis, db }, redisKeys.auth(key), Math.max(1, Math.ceil(ttl)));
+      return count;
+    },
+  };
+}
+
+/** A session and its person in the form in which Better Auth would have stored them, or null. */
+async function sessionOf(db: Pick<Db, "select">, token: string): Promise<string | null> {
+  const [found] = await db
+    .select({ session, user })
+    .from(session)
+    .innerJoin(user, eq(user.id, session.userId))
+    .where(eq(session.token, token))
+    .limit(1);
+  return found ? JSON.stringify(found) : null;
+}
+
+/** The good sessions of a person, the one that ends first before the others. */
+async function sessionsOf(db: Pick<Db, "select">, userId: string): Promise<string | null> {
+  const found = await db
+    .select({ token: session.token, expiresAt: session.expiresAt })
+    .from(session)
+    .where(and(eq(session.userId, userId), gt(session.expiresAt, new Date())))
+    .orderBy(asc(session.expiresAt))
+    .limit(MAX_SESSIONS);
+  const list = found.map(({ token, expiresAt }) => ({ token, expiresAt: expiresAt.getTime() }));
+  return list.length > 0 ? JSON.stringify(list) : null;
+}

@@ -1,0 +1,33 @@
+import { parseObject } from "../../platform/json.ts";
+
+const MINUTE = 60;
+const HOUR = 3_600;
+const DAY = 86_400;
+const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?([/?]|$)/;
+
+/** For how many seconds a metadata document may be taken as read, by its cache headers (RFC 9111 §5.2): from a minute to a day, an hour without any. */
+export function freshSeconds(headers: Headers): number {
+  const directives = new Map(
+    (headers.get("cache-control") ?? "").split(",").map((part) => {
+      const [name = "", value = ""] = part.trim().toLowerCase().split("=");
+      return [name, value.replaceAll('"', "")];
+    }),
+  );
+  if (["no-store", "no-cache", "private"].some((name) => directives.has(name))) return MINUTE;
+  const age = directives.get("s-maxage") ?? directives.get("max-age");
+  if (age === undefined) return HOUR;
+  return /^\d{1,10}$/.test(age) ? Math.min(DAY, Math.max(MINUTE, Number(age))) : MINUTE;
+}
+
+/**
+ * A document in the form in which the framework takes it: one with loopback redirects is a native application's, also when it does not
+ * say so (RFC 8252 §7.3). Text that is no JSON object stays as it is, for the framework to refuse.
+ */
+export function compatibleDocument(text: string): string {
+  const document = parseObject(text);
+  if (document === undefined) return text;
+  const { application_type: type, redirect_uris: uris } = document;
+  const isNative =
+    type === undefined && Array.isArray(uris) && uris.some((uri) => typeof uri === "string" && LOOPBACK.test(uri));
+  return isNative ? JSON.stringify({ ...document, application_type: "native" }) : text;
+}

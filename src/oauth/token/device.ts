@@ -1,0 +1,40 @@
+import type { ChangedBy } from "../../audit/event.ts";
+import { grantOfRedeemedDevice, releaseDeviceCode } from "../../auth/storage/device-codes.ts";
+import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
+
+/** Asks the framework for the tokens of a device code; `redemption` names this request, should it redeem the code. */
+type Exchange = (redemption: string) => Promise<Response>;
+
+const MAX_CODE_LENGTH = 191;
+
+/**
+ * One poll of a device (RFC 8628 §3.4). An approved code gives tokens once: of concurrent polls one gets them, the others are told to slow down
+ * or refused, which touches nothing. A replay later on ends what the code gave out. A fault of ours gives the code back: the device polls on.
+ */
+export async function redeemDeviceCode(
+  grants: GrantDeps,
+  presented: string | null,
+  by: ChangedBy,
+  exchange: Exchange,
+): Promise<Response> {
+  const redemption = crypto.randomUUID();
+  if (presented === null || presented === "" || presented.length > MAX_CODE_LENGTH) return exchange(redemption);
+  let answer: Response | undefined;
+  try {
+    answer = await exchange(redemption);
+  } finally {
+    // When this fails, too, the code is gone and the person starts again on the device.
+    if (answer === undefined || answer.status >= 500) await releaseDeviceCode(grants.db, presented, redemption);
+  }
+  if (await isUnknownCode(answer)) {
+    const grantId = await grantOfRedeemedDevice(grants.db, presented);
+    if (grantId !== null)
+      await endGrant(grants, grantId, { event: "grant.ended", reason: "device_code_replayed", ...by });
+  }
+  return answer;
+}
+
+async function isUnknownCode(answer: Response): Promise<boolean> {
+  if (answer.status !== 400) return false;
+  return (await answer.clone().json<{ error?: string }>()).error === "invalid_grant";
+}

@@ -1,0 +1,46 @@
+import { introspectToken, type IntrospectionDeps } from "../../access/verification/introspection.ts";
+import type { AuthenticatedClient } from "../../grants/clients/authenticated-client.ts";
+import { oauthError } from "../answers.ts";
+import { hasRepeated } from "../parameters.ts";
+import { inOAuthTerms } from "../refusal.ts";
+
+/** Asks the framework which client a form comes from. */
+type Authenticate = (form: string) => Promise<Response>;
+
+const CREDENTIALS = ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
+
+/**
+ * Introspection (RFC 7662) for confidential clients: the one that a token was issued to, and those that serve its resource; API keys are for
+ * those of their tenant. Everybody else learns the same of every token: nothing. A parameter of ours, `address`, says where the token was
+ * presented from (RFC 7662 §2.1 has room for it). `now` is in milliseconds.
+ */
+export async function introspect(
+  deps: IntrospectionDeps,
+  { body, authorization, now }: { body: string; authorization: string | undefined; now: number },
+  authenticate: Authenticate,
+): Promise<Response> {
+  const form = new URLSearchParams(body);
+  if (hasRepeated(form) || form.getAll("resource").length > 1)
+    return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
+  const named = [...form].filter(([name]) => CREDENTIALS.includes(name));
+  if (authorization === undefined && named.length === 0) return unknownClient("Authenticate as a confidential client.");
+  const answer = await inOAuthTerms(await authenticate(new URLSearchParams(named).toString()));
+  if (!answer.ok) return challenged(answer);
+  const client = await answer.json<AuthenticatedClient>();
+  const token = form.get("token") ?? "";
+  if (token === "") return oauthError(400, "invalid_request", "Send the token to ask about as token (RFC 7662 §2.1).");
+  return Response.json(await introspectToken(deps, { token, address: form.get("address"), client, now }), {
+    headers: { "cache-control": "no-store" },
+  });
+}
+
+/** Bad credentials are a 401 here (RFC 7662 §2.3), whichever way they came; a 401 says how to do it (RFC 9110 §15.5.2). */
+async function challenged(answer: Response): Promise<Response> {
+  const { error, error_description: description = "" } = await answer
+    .clone()
+    .json<{ error?: string; error_description?: string }>();
+  return error === "invalid_client" ? unknownClient(description) : answer;
+}
+
+const unknownClient = (description: string) =>
+  oauthError(401, "invalid_client", description, { "www-authenticate": "Basic" });

@@ -1,0 +1,56 @@
+import type { ChangedBy } from "../../audit/event.ts";
+import { closeCode, giveBackCode, takeCode, type TakenCode } from "../../grants/codes.ts";
+import { endGrantOfCode, grantOfCode, type GrantDeps } from "../../grants/revocation.ts";
+import type { Redis } from "../../platform/redis.ts";
+import { oauthError } from "../answers.ts";
+
+export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds"> {
+  redis: GrantDeps["redis"] & Pick<Redis, "eval" | "del">;
+}
+
+/** Asks the framework for the tokens of a code that has been taken for this request. */
+type Exchange = (code?: TakenCode) => Promise<Response>;
+
+const CODE = /^[A-Za-z0-9]{32}$/;
+
+/**
+ * Redeems an authorization code at most once (RFC 6749 §4.1.2). Of concurrent requests one gets tokens and the others a refusal that
+ * touches nothing; a replay afterwards ends what the code gave out. A fault of ours gives the code back: the client tries again.
+ */
+export async function redeem(
+  deps: RedeemDeps,
+  presented: string | null,
+  by: ChangedBy,
+  exchange: Exchange,
+): Promise<Response> {
+  if (presented === null || !CODE.test(presented)) return exchange();
+  const claim = await takeCode(deps.redis, presented);
+  switch (claim.state) {
+    case "redeeming":
+      return oauthError(400, "invalid_grant", "This code is being redeemed by another request.");
+    case "unknown": {
+      // Asked before the framework deletes what the code has given out.
+      const begun = await grantOfCode(deps.db, presented);
+      const refused = await exchange();
+      if (refused.status === 400) await endGrantOfCode(deps, presented, begun, by);
+      return refused;
+    }
+    case "taken":
+      return redeemTaken(deps, claim.code, exchange);
+    default:
+      return claim satisfies never;
+  }
+}
+
+async function redeemTaken({ redis }: RedeemDeps, code: TakenCode, exchange: Exchange): Promise<Response> {
+  let answer: Response | undefined;
+  try {
+    answer = await exchange(code);
+  } finally {
+    // When this fails, too, the code is gone and the person signs in again.
+    if (answer === undefined || answer.status >= 500) await giveBackCode(redis, code, Date.now());
+  }
+  // A mark that stays lapses by itself; the tokens are out.
+  if (answer.ok) await closeCode(redis, code).catch(() => undefined);
+  return answer;
+}

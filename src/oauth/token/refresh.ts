@@ -1,0 +1,117 @@
+import type { ChangedBy } from "../../audit/event.ts";
+import {
+  claimRefresh,
+  discardSuccessor,
+  keepAnswer,
+  releaseClaim,
+  type RefreshClaim,
+  type RefreshRequest,
+} from "../../grants/rotation.ts";
+import { sha256 } from "../../platform/crypto.ts";
+import type { Db } from "../../platform/db.ts";
+import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
+import { oauthError, temporarilyUnavailable } from "../answers.ts";
+import { presentedClientId } from "./client-id.ts";
+
+interface PresentedRefresh {
+  form: URLSearchParams;
+  authorization: string | undefined;
+  /** Of the key whose possession the request has proved. */
+  thumbprint?: string;
+}
+
+/** Asks the framework for new tokens of this grant; null when the presented token names none. */
+type Rotate = (grantId: string | null) => Promise<Response>;
+
+/** Waits between the questions of a request that finds its token being rotated, in milliseconds: a second in all. */
+const WAITS = [40, 80, 140, 240, 500];
+const MAX_TOKEN_LENGTH = 512;
+
+/**
+ * Refresh token rotation (OAuth 2.1 §4.3.1) that survives what clients do: all concurrent requests with one token get one answer, for 30
+ * seconds; a token that comes back later ends its grant, and no other. `rotate` is asked at most once for a token.
+ */
+export async function refresh(
+  grants: GrantDeps,
+  presented: PresentedRefresh,
+  by: ChangedBy,
+  rotate: Rotate,
+): Promise<Response> {
+  const { db } = grants;
+  const request = await refreshRequest(presented);
+  if (request === undefined) return rotate(null);
+  const claim = await settledClaim(db, request, by);
+  switch (claim.state) {
+    case "unknown":
+      return rotate(null);
+    case "answered":
+      return tokenResponse(200, claim.answer);
+    case "replayed":
+      if (claim.grantId !== null) await endGrant(grants, claim.grantId);
+      return usedAlready();
+    case "mismatch":
+      return usedAlready();
+    case "pending":
+      return temporarilyUnavailable();
+    case "claimed":
+      return rotateOnce(db, request, claim, rotate);
+    default:
+      return claim satisfies never;
+  }
+}
+
+async function rotateOnce(
+  db: Pick<Db, "execute">,
+  { token }: RefreshRequest,
+  { claimId, grantId }: { claimId: string; grantId: string | null },
+  rotate: Rotate,
+): Promise<Response> {
+  const answer = await rotate(grantId);
+  if (!answer.ok) {
+    // A refusal rotated nothing. After a fault nobody knows: the claim lapses by itself and takes back what was half done.
+    if (answer.status < 500) await releaseClaim(db, token, claimId);
+    return answer;
+  }
+  const body = await answer.text();
+  if (await keepAnswer(db, token, claimId, body)) return tokenResponse(200, body);
+  const { refresh_token: successor } = JSON.parse(body) as { refresh_token?: string };
+  if (successor !== undefined) await discardSuccessor(db, successor);
+  return temporarilyUnavailable();
+}
+
+async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest, by: ChangedBy): Promise<RefreshClaim> {
+  let claim = await claimRefresh(db, request, by);
+  for (const wait of WAITS) {
+    if (claim.state !== "pending") break;
+    await new Promise((next) => setTimeout(next, wait));
+    claim = await claimRefresh(db, request, by);
+  }
+  return claim;
+}
+
+/** Undefined when the form holds no refresh token: refusing that is the framework's business. */
+async function refreshRequest({
+  form,
+  authorization,
+  thumbprint,
+}: PresentedRefresh): Promise<RefreshRequest | undefined> {
+  const token = form.get("refresh_token");
+  if (!token || token.length > MAX_TOKEN_LENGTH) return undefined;
+  const beside = [...form].filter(([name]) => name !== "refresh_token").map((field) => JSON.stringify(field));
+  return {
+    token,
+    clientId: presentedClientId(form, authorization),
+    // The client's secret is part of it: who has the token alone gets no kept answer of a confidential client. So is the key that the answer
+    // is bound to, and not the proof, which is another one each time.
+    fingerprint: await sha256(
+      JSON.stringify([authorization ?? null, beside.toSorted(), ...(thumbprint === undefined ? [] : [thumbprint])]),
+    ),
+  };
+}
+
+function tokenResponse(status: number, body: string): Response {
+  const headers = { "content-type": "application/json", "cache-control": "no-store", pragma: "no-cache" };
+  return new Response(body, { status, headers });
+}
+
+const usedAlready = () => oauthError(400, "invalid_grant", "This refresh token has been used already. Sign in again.");

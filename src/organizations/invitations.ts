@@ -1,0 +1,175 @@
+import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { ChangedBy, KnownActor } from "../audit/event.ts";
+import {
+  activeSql,
+  isPersonalTenantSql,
+  managesSql,
+  mayManageRoleSql,
+  roleSql,
+  type Role,
+} from "../identity/standing.ts";
+import { randomToken, sha256 } from "../platform/crypto.ts";
+import type { Db } from "../platform/db.ts";
+import { isOpen } from "./invitation-state.ts";
+import { linkMail, type Mail } from "../platform/mail.ts";
+import type { TeamChange } from "./organizations.ts";
+
+/** An invitation as the person who holds its link sees it. */
+export interface Invitation {
+  teamName: string;
+  inviterName: string;
+  role: Role;
+}
+
+const VALID_DAYS = 7;
+/** Invitations that a team may send in a day. */
+const A_DAY = 20;
+/** Mails about invitations to one address in a day, from all teams together. */
+const MAILS_A_DAY = 3;
+
+/**
+ * Invites an address (lower case) to a team, in place of an open invitation to it. The token is in the answer and in the mail only: the row is
+ * found by its hash. Null token: this address has had its mails for today. Then an open invitation keeps its link, with the new role and time.
+ * Invitations of one team, and those to one address, go one after the other, so that the bounds hold.
+ */
+export async function invite(
+  db: Pick<Db, "execute" | "batch">,
+  asked: { teamId: string; email: string; role: Role } & ChangedBy<KnownActor>,
+): Promise<{ state: "invited"; token: string | null } | { state: "unknown" | "not_allowed" | "too_many" }> {
+  const { actor, now, teamId, email, role } = asked;
+  const { userId } = actor;
+  const token = randomToken(32);
+  const expiry = sql`now() at time zone 'utc' + make_interval(days => ${VALID_DAYS})`;
+  const [, , { rows }] = await db.batch([
+    db.execute(sql`select 1 from organization where id = ${teamId} for no key update`),
+    db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`invitation:${email}`}, 0))`),
+    db.execute<InviteRow>(sql`
+      with team as (
+        select o.id, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${userId}
+          join "user" u on u.id = m.user_id and ${activeSql("u")}
+        where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
+      ), recent as (
+        select count(*) filter (where organization_id = ${teamId})::int as by_team,
+          count(*) filter (where email = ${email})::int as to_address
+        from invitation
+        where created_at > now() at time zone 'utc' - interval '1 day' and (organization_id = ${teamId} or email = ${email})
+      ), standing as (
+        select team.*, by_team, ${mayManageRoleSql(sql`team.role`, sql`${role}`)} as may,
+          to_address < ${MAILS_A_DAY} as mailed
+        from team, recent
+      ), earlier as (
+        update invitation i set status = case when mailed then 'canceled' else status end,
+          role = ${role}, expires_at = ${expiry}, inviter_id = ${userId}
+        from standing
+        where may and by_team < ${A_DAY} and organization_id = ${teamId} and email = ${email} and status = 'pending'
+          and (mailed or ${isOpen})
+        returning i.id
+      ), made as (
+        insert into invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
+        select ${await sha256(token)}, id, ${email}, ${role}, 'pending', ${expiry}, now() at time zone 'utc', ${userId}
+        from standing where may and by_team < ${A_DAY} and (mailed or not exists (select 1 from earlier))
+        returning id
+      ), entry as (${changeEntry({
+        event: "invitation.sent",
+        actor,
+        now,
+        from: sql`(select coalesce((select id from made), (select max(id) from earlier)) as id from standing
+          where exists (select 1 from made) or exists (select 1 from earlier))`,
+        tenant: sql`${teamId}::text`,
+        target: sql`id`,
+        detail: { role },
+      })})
+      select may, mailed, by_team from standing`),
+  ]);
+  const [row] = rows;
+  if (!row) return { state: "unknown" };
+  if (!row.may) return { state: "not_allowed" };
+  if (row.by_team >= A_DAY) return { state: "too_many" };
+  return { state: "invited", token: row.mailed ? token : null };
+}
+
+interface InviteRow extends Record<string, unknown> {
+  may: boolean;
+  mailed: boolean;
+  by_team: number;
+}
+
+/** Takes back an open invitation of a team. */
+export async function cancelInvitation(
+  db: Pick<Db, "execute">,
+  { actor, now, teamId, id }: { teamId: string; id: string } & ChangedBy<KnownActor>,
+): Promise<TeamChange> {
+  const { rows } = await db.execute(sql`
+    with withdrawn as (
+      update invitation i set status = 'canceled'
+      where i.id = ${id} and i.organization_id = ${teamId} and i.status = 'pending'
+        and ${managesSql({ tenantId: teamId, userId: actor.userId })} returning i.organization_id as tenant_id, i.id as target
+    ), entry as (${changeEntry({ event: "invitation.withdrawn", actor, now, from: sql`withdrawn` })})
+    select 1 from withdrawn`);
+  return rows.length > 0 ? "done" : "unknown";
+}
+
+/** What a link is an invitation to, if it is open. Whoever holds the link may know: it was sent to them. */
+export async function findInvitation(db: Pick<Db, "execute">, token: string): Promise<Invitation | null> {
+  const { rows } = await db.execute<Invitation & Record<string, unknown>>(sql`
+    select o.name as "teamName", u.name as "inviterName", ${roleSql(sql`i.role`)} as role
+    from invitation i join organization o on o.id = i.organization_id join "user" u on u.id = i.inviter_id
+    where i.id = ${await sha256(token)} and ${isOpen}`);
+  return rows[0] ?? null;
+}
+
+/**
+ * Answers an invitation for the person whose confirmed address was invited. One statement, so that a link is used once. Returns the team;
+ * null when there is no such open invitation, or it is somebody else's.
+ */
+export async function answerInvitation(
+  db: Pick<Db, "execute">,
+  { token, accept, actor, now }: { token: string; accept: boolean } & ChangedBy<KnownActor>,
+): Promise<{ teamId: string } | null> {
+  const { userId } = actor;
+  const { rows } = await db.execute<{ id: string }>(sql`
+    with answered as (
+      update invitation i set status = ${accept ? "accepted" : "rejected"} from "user" u
+      where i.id = ${await sha256(token)} and ${isOpen}
+        and u.id = ${userId} and u.email_verified and lower(u.email) = lower(i.email)
+      returning i.id, i.organization_id, ${roleSql(sql`i.role`)} as role
+    ), joined as (
+      insert into member (id, organization_id, user_id, role, created_at)
+      select organization_id || ':' || ${userId}, organization_id, ${userId}, role, now() at time zone 'utc' from answered
+      where ${accept}::boolean and not exists (
+        select 1 from member m where m.organization_id = answered.organization_id and m.user_id = ${userId})
+      on conflict do nothing
+    ), entry as (${changeEntry({
+      event: accept ? "invitation.accepted" : "invitation.declined",
+      actor,
+      now,
+      from: sql`answered`,
+      tenant: sql`organization_id`,
+      target: sql`id`,
+      detail: { sql: sql`jsonb_build_object('role', role)` },
+    })})
+    select organization_id as id from answered`);
+  const [row] = rows;
+  return row ? { teamId: row.id } : null;
+}
+
+/** Whether somebody has invited an address: then it may open an account where only the invited may. */
+export async function isInvited(db: Pick<Db, "execute">, email: string): Promise<boolean> {
+  const { rows } = await db.execute(
+    sql`select 1 from invitation i where lower(i.email) = ${email.toLowerCase()} and ${isOpen} limit 1`,
+  );
+  return rows.length > 0;
+}
+
+/** Names of teams and people are theirs to choose: they are on the page, not in the mail, which must not carry anybody's text. */
+export function invitationMail(origin: string, to: string, token: string): Mail {
+  return linkMail({
+    to,
+    subject: "You are invited to a team",
+    intro: "Somebody invites this address to a team at the MCP Registry Gateway. The page says who, and to which team.",
+    action: "See the invitation",
+    url: `${origin}/invite/${token}`,
+    outro: "The link is valid for seven days. If you expect no invitation, ignore this message.",
+  });
+}

@@ -1,0 +1,138 @@
+import { sql } from "drizzle-orm";
+import type { Db } from "../../platform/db.ts";
+import { errorFields, type Log } from "../../platform/log.ts";
+import type { Outbound } from "../../platform/outbound.ts";
+import { readEntries, type LeftOut } from "./mirror.ts";
+import { claimSource, excludeUnwanted, keepPage, releaseSource, type Claimed, type Release } from "./source-run.ts";
+import { askForPage } from "./source-page.ts";
+
+/** What mirroring runs on. `reachable` lists `host:port` that entries may lead to though they are not public (development). */
+export interface SyncDeps {
+  db: Pick<Db, "execute">;
+  outbound: Outbound;
+  reachable: readonly string[];
+  log: Log;
+  now: () => number;
+}
+
+/** How much one turn does before others have theirs; the next one goes on where it ended. Times in milliseconds. */
+export interface SyncBounds {
+  pages: number;
+  turnMs: number;
+  pageMs: number;
+}
+
+const BOUNDS: SyncBounds = { pages: 20, turnMs: 20_000, pageMs: 10_000 };
+/** Turns begin within this time of one cron run. */
+const DUE_MS = 20_000;
+const MAX_DUE = 20;
+/** What one source may bring, and what it may send in one run: nobody's registry fills our disks. */
+const MAX_SERVERS = 100_000;
+const MAX_READ = 1_000_000;
+const FULL = `It brought ${MAX_SERVERS} servers, and further ones are left out: narrow down what is mirrored.`;
+
+/**
+ * What became of a turn. `finished`: everything has been read; `unfinished`: the next turn goes on; `failed`: what is here stays as it is;
+ * `busy`: another turn is under way, or the source is disabled or gone.
+ */
+export interface SyncOutcome {
+  state: "finished" | "unfinished" | "failed" | "busy";
+  pages: number;
+  /** Versions that were read, changed here, and left out because they are no good. */
+  read: number;
+  changed: number;
+  leftOut: number;
+  problem: string | null;
+}
+
+/** A turn at mirroring one source. Turns of a source exclude each other. Rejects only when Postgres does. */
+export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds = BOUNDS): Promise<SyncOutcome> {
+  const outcome: SyncOutcome = { state: "busy", pages: 0, read: 0, changed: 0, leftOut: 0, problem: null };
+  const source = await claimSource(deps.db, id, deps.now());
+  if (!source) return outcome;
+  try {
+    const end = await readPages(deps, source, bounds, outcome);
+    if (end === "lost") return { ...outcome, state: "busy" };
+    if (end === "ended") return { ...outcome, state: "finished" };
+    await releaseSource(deps.db, source, end, deps.now());
+    return { ...outcome, state: end.problem === null ? "unfinished" : "failed" };
+  } catch (error) {
+    deps.log("error", "registry.sync_failed", { sourceId: id, ...errorFields(error) });
+    const release = { problem: "The gateway could not keep what it read.", startOver: false };
+    await releaseSource(deps.db, source, release, deps.now()).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Counts into `outcome`. A `Release`: the turn is over and the run is not. */
+async function readPages(
+  deps: SyncDeps,
+  source: Claimed,
+  bounds: SyncBounds,
+  outcome: SyncOutcome,
+): Promise<Release | "ended" | "lost"> {
+  const until = deps.now() + bounds.turnMs;
+  const fail = (problem: string, startOver: boolean): Release => {
+    outcome.problem = problem;
+    return { problem, startOver };
+  };
+  if (source.isFull && source.cursor === null) {
+    while (await excludeUnwanted(deps.db, source, deps.now()))
+      if (deps.now() >= until) return { problem: null, startOver: false };
+  }
+  const leftOut: LeftOut[] = [];
+  const mayAdd = source.servers < MAX_SERVERS;
+  const seen = new Set<string>();
+  let { cursor } = source;
+  while (outcome.pages < bounds.pages && deps.now() < until) {
+    if (cursor !== null) seen.add(cursor);
+    const asked = await askForPage(deps.outbound, { url: source.url, cursor, since: source.since }, bounds.pageMs);
+    // A cursor that is refused has had its time: what has been read stays, and the next run begins at the first page.
+    if ("fault" in asked) return fail(asked.fault.problem, asked.fault.isRefused && cursor !== null);
+    const { entries, nextCursor, at } = asked.page;
+    if (nextCursor !== null && seen.has(nextCursor)) return fail("Its pages lead back to one that was read.", true);
+    const rules = { allow: source.allow, deny: source.deny, reachable: deps.reachable };
+    const { rows, leftOut: bad } = readEntries(entries, rules, deps.now());
+    leftOut.push(...bad);
+    outcome.leftOut += bad.length;
+    const kept = await keepPage(
+      deps.db,
+      source,
+      { rows, mayAdd, read: Math.max(entries.length, 1), nextCursor, at, notice: mayAdd ? noticeOf(leftOut) : FULL },
+      deps.now(),
+    );
+    if (!kept) return "lost";
+    outcome.pages += 1;
+    outcome.read += entries.length;
+    outcome.changed += kept.changed;
+    if (nextCursor === null) return "ended";
+    if (kept.read >= MAX_READ) return fail(`It has no end: ${kept.read} entries were read.`, true);
+    cursor = nextCursor;
+  }
+  return { problem: null, startOver: false };
+}
+
+/** `3 entries were left out, such as com.example/x (too_long).` */
+function noticeOf(leftOut: readonly LeftOut[]): string | null {
+  const [first] = leftOut;
+  if (!first) return null;
+  const entries = leftOut.length === 1 ? "1 entry was" : `${leftOut.length} entries were`;
+  return `${entries} left out, such as ${first.name ?? "one without a proper name"} (${first.code}).`;
+}
+
+/** Gives the sources whose time has come a turn each, those that have waited longest first. One that fails keeps no other from its turn. */
+export async function syncDue(deps: SyncDeps, bounds: SyncBounds = BOUNDS): Promise<void> {
+  const began = deps.now();
+  const { rows } = await deps.db.execute<{ id: string }>(sql`
+    select id from registry_source
+    where enabled and next_run_at <= ${new Date(began).toISOString()}::timestamptz
+      and (lease_until is null or lease_until < now())
+    order by next_run_at limit ${MAX_DUE}`);
+  const failures: unknown[] = [];
+  for (const { id } of rows) {
+    if (deps.now() - began >= DUE_MS) break;
+    const outcome = await syncSource(deps, id, bounds).catch((error: unknown) => void failures.push(error));
+    if (outcome) deps.log("info", "registry.synced", { sourceId: id, ...outcome });
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} sources could not be mirrored`);
+}

@@ -1,0 +1,130 @@
+import { OutboundRefused, type Outbound } from "../../platform/outbound.ts";
+import { readText } from "../../platform/body.ts";
+import { ResolverUnavailable } from "../../platform/dns.ts";
+import { hasMark, mark } from "../../platform/signed.ts";
+
+/** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
+export interface DomainKey {
+  algorithm: "ed25519" | "ecdsap384";
+  /** Base64: 32 bytes, or a compressed point of 49. */
+  publicKey: string;
+}
+
+/** Where a domain says who answers for its namespace. */
+export type ProofPlace = "dns" | "http";
+
+/** What a domain publishes, line by line; or why nobody can tell. */
+export type Publication = { lines: string[] } | { problem: string };
+
+/** What looking into domains needs: TXT records by DNS over HTTPS, and requests to public hosts that follow no redirect. */
+export interface ProofDeps {
+  textRecords: (name: string) => Promise<string[]>;
+  outbound: Outbound;
+}
+
+const MAX_PROOF_BYTES = 4096;
+const TIMEOUT_MS = 5_000;
+const MAX_KEYS = 10;
+
+/** The address of a domain's proof file. */
+export const proofUrl = (domain: string): string => `https://${domain}/.well-known/mcp-registry-auth`;
+
+/** Reads what a domain publishes. Its answers are others' words: at most 4 KB, 5 s, no redirect. Throws when the resolver does not answer. */
+export async function readProof(deps: ProofDeps, place: ProofPlace, domain: string): Promise<Publication> {
+  if (place === "dns") return { lines: (await deps.textRecords(domain)).map((line) => line.trim()) };
+  try {
+    const response = await deps.outbound(proofUrl(domain), { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (!response.ok) {
+      await response.body?.cancel();
+      return { problem: `${proofUrl(domain)} answered ${response.status}.` };
+    }
+    const body = await readText(response, MAX_PROOF_BYTES);
+    if ("refusal" in body) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
+    return { lines: body.text.split(/\r?\n/).map((line) => line.trim()) };
+  } catch (error) {
+    if (error instanceof OutboundRefused) return { problem: `${proofUrl(domain)} may not be asked, or redirects.` };
+    if (error instanceof ResolverUnavailable) throw error;
+    return { problem: `${proofUrl(domain)} does not answer.` };
+  }
+}
+
+const RECORD = /^v=MCPv1;\s*k=(ed25519|ecdsap384);\s*p=([A-Za-z0-9+/]{43,68}={0,2})\s*(?:;.*)?$/;
+const KEY_BYTES = { ed25519: 32, ecdsap384: 49 } as const;
+
+/** The keys among a domain's lines; what is no key record is skipped. */
+export function domainKeys(lines: readonly string[]): DomainKey[] {
+  const keys = lines.flatMap((line): DomainKey[] => {
+    const [, algorithm, publicKey] = RECORD.exec(line) ?? [];
+    if ((algorithm !== "ed25519" && algorithm !== "ecdsap384") || publicKey === undefined) return [];
+    return bytesOfBase64(publicKey)?.length === KEY_BYTES[algorithm] ? [{ algorithm, publicKey }] : [];
+  });
+  return keys.slice(0, MAX_KEYS);
+}
+
+/** Keys as they are kept with a namespace. */
+export const keysAsProof = (keys: readonly DomainKey[]): string | null =>
+  keys.length === 0 ? null : keys.map(({ algorithm, publicKey }) => `k=${algorithm}; p=${publicKey}`).join("\n");
+
+/** The inverse of {@link keysAsProof}. */
+export const keysOfProof = (proof: string | null): DomainKey[] =>
+  domainKeys((proof ?? "").split("\n").map((line) => `v=MCPv1; ${line}`));
+
+const CLAIM = "mcp-gateway-claim=";
+
+/**
+ * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read it first could
+ * claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
+ */
+export const claimText = async (secrets: readonly string[], tenantId: string, namespace: string): Promise<string> =>
+  `${CLAIM}${await mark(secrets, "namespace", [tenantId, namespace])}`;
+
+/** Whether one of the lines is the claim of this tenant, by any of the secrets. */
+export async function hasClaim(
+  secrets: readonly string[],
+  lines: readonly string[],
+  { tenantId, namespace }: { tenantId: string; namespace: string },
+): Promise<boolean> {
+  const marks = lines.filter((line) => line.startsWith(CLAIM)).map((line) => line.slice(CLAIM.length));
+  return hasMark(secrets, "namespace", [tenantId, namespace], marks);
+}
+
+/** The first of the keys that has signed the message; `signature` is hexadecimal, as publishing tools send it. */
+export async function signerOf(
+  keys: readonly DomainKey[],
+  message: string,
+  signature: string,
+): Promise<DomainKey | undefined> {
+  const bytes = bytesOfHex(signature);
+  if (bytes === undefined) return undefined;
+  for (const key of keys) if (await verifies(key, new TextEncoder().encode(message), bytes)) return key;
+  return undefined;
+}
+
+async function verifies({ algorithm, publicKey }: DomainKey, message: Uint8Array, signature: Uint8Array) {
+  const raw = bytesOfBase64(publicKey);
+  if (raw?.length !== KEY_BYTES[algorithm]) return false;
+  try {
+    if (algorithm === "ed25519") {
+      const key = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
+      return await crypto.subtle.verify({ name: "Ed25519" }, key, signature, message);
+    }
+    // A compressed point (SEC 1 §2.3.3), which Web Crypto checks and expands.
+    const key = await crypto.subtle.importKey("raw", raw, { name: "ECDSA", namedCurve: "P-384" }, false, ["verify"]);
+    return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-384" }, key, signature, message);
+  } catch {
+    return false;
+  }
+}
+
+function bytesOfHex(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length > 1024 || text.length % 2 !== 0 || !/^[0-9a-f]+$/i.test(text)) return undefined;
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

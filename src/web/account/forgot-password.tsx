@@ -1,0 +1,97 @@
+import { requestAuth } from "../frame/auth-request.ts";
+import type { PageContext, WebDeps } from "../frame/deps.ts";
+import { errorPage } from "../frame/error.tsx";
+import { Field, Form } from "../frame/fields.tsx";
+import { htmlPage, Notice } from "../frame/layout.tsx";
+import { waitText } from "./new-password.tsx";
+import { readOAuthQuery, type OAuthQuery } from "../frame/oauth-query.ts";
+import { formToken } from "../frame/protected-form.tsx";
+import { untrustedText } from "../frame/untrusted.ts";
+
+const MAX_EMAIL = 254;
+
+/** `GET /forgot-password`: asks whose password is lost. A signed query of an authorization is kept for the way back. */
+export function showForgotPassword(deps: WebDeps) {
+  return async (c: PageContext) => {
+    const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
+    return query === "forged" ? errorPage(c, "invalid_signature") : forgotPage(c, deps, { query });
+  };
+}
+
+/** `POST /forgot-password`: sends the mail, if there is an account to send it for. The answer does not say whether there is. */
+export function forgotPassword(deps: WebDeps) {
+  return async (c: PageContext) => {
+    const form = c.get("form");
+    const email = (form.get("email") ?? "").trim();
+    const query = await readOAuthQuery(form.get("oauth_query") ?? "", deps.config.BETTER_AUTH_SECRETS, Date.now());
+    if (query === "forged") return errorPage(c, "invalid_signature");
+    const answer = await requestAuth(c, deps, "/request-password-reset", {
+      email,
+      ...(query && { redirectTo: `/sign-in?${query.raw}` }),
+    });
+    if (answer.status === 200) return sentPage(c, deps, email);
+    if (answer.status === 429) {
+      c.header("retry-after", String(answer.retryAfter));
+      return forgotPage(c, deps, { query, email, problem: waitText(answer), status: 429 });
+    }
+    const problem = "Enter an e-mail address such as name@example.com.";
+    return forgotPage(c, deps, { query, email, problem, status: 400 });
+  };
+}
+
+interface ForgotState {
+  query: OAuthQuery | undefined;
+  email?: string;
+  problem?: string;
+  status?: 200 | 400 | 429;
+}
+
+async function forgotPage(c: PageContext, deps: WebDeps, { query, email, problem, status = 200 }: ForgotState) {
+  return htmlPage(
+    c,
+    { title: "Forgot your password?", status },
+    <>
+      <p>Enter the e-mail address of your account. We send you a link with which you choose a new password.</p>
+      <div class="card">
+        <Form
+          action="/forgot-password"
+          token={await formToken(c, deps, "forgot-password")}
+          carry={{ oauth_query: query?.raw }}
+        >
+          <Field
+            name="email"
+            label="E-mail"
+            type="email"
+            autocomplete="username"
+            value={email}
+            problem={problem}
+            maxlength={MAX_EMAIL}
+          />
+          <button type="submit" class="primary">
+            Send the link
+          </button>
+        </Form>
+      </div>
+      <p>
+        <a href={query ? `${deps.config.LOGIN_PAGE}?${query.raw}` : deps.config.LOGIN_PAGE}>Back to sign in</a>
+      </p>
+    </>,
+  );
+}
+
+function sentPage(c: PageContext, deps: WebDeps, email: string) {
+  return htmlPage(
+    c,
+    { title: "Check your mail" },
+    <>
+      <Notice tone="success">
+        If there is an account for <bdi>{untrustedText(email, MAX_EMAIL)}</bdi>, we have sent a link to it.
+      </Notice>
+      <p>Open the link to choose a new password. Until then the old one works.</p>
+      <p class="muted">
+        The link is valid for 30 minutes and works once. No mail? Look in the spam folder; we send at most three of
+        these an hour. <a href={deps.config.LOGIN_PAGE}>Sign in</a>
+      </p>
+    </>,
+  );
+}

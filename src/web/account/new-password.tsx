@@ -1,0 +1,31 @@
+import type { FC } from "hono/jsx";
+import { PASSWORD_LENGTH } from "../../accounts/sign-up.ts";
+import type { AuthAnswer } from "../frame/auth-request.ts";
+import { Field } from "../frame/fields.tsx";
+import { inWords } from "../frame/wait.ts";
+
+const LENGTH_PROBLEM = `Choose a password of ${PASSWORD_LENGTH.min} to ${PASSWORD_LENGTH.max} characters.`;
+
+/** What Better Auth finds wrong with a new password, in words for the person, or undefined. */
+export const newPasswordProblem = ({ code }: Pick<AuthAnswer, "code">): string | undefined =>
+  code === "PASSWORD_TOO_SHORT" || code === "PASSWORD_TOO_LONG" || code === "PASSWORD_NEEDED"
+    ? LENGTH_PROBLEM
+    : undefined;
+
+/** What is told to somebody who has to wait before the next attempt. */
+export const waitText = ({ retryAfter }: Pick<AuthAnswer, "retryAfter">) =>
+  `Too many attempts. Wait ${inWords(retryAfter)}, then try again.`;
+
+/** The input for a password that the person chooses now. */
+export const NewPasswordField: FC<{ name: string; problem?: string | undefined }> = ({ name, problem }) => (
+  <Field
+    name={name}
+    label="New password"
+    type="password"
+    autocomplete="new-password"
+    hint={`At least ${PASSWORD_LENGTH.min} characters.`}
+    problem={problem}
+    minlength={PASSWORD_LENGTH.min}
+    maxlength={PASSWORD_LENGTH.max}
+  />
+);

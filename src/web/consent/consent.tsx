@@ -1,0 +1,160 @@
+import { happened, type AuditEvent } from "../../audit/event.ts";
+import { membershipsOf } from "../../identity/tenants.ts";
+import { claimDecision, releaseDecision } from "../../grants/consent-claim.ts";
+import { actsIn, personalTenantId } from "../../identity/standing.ts";
+import { errorFields } from "../../platform/log.ts";
+import { requestAuth, textOf, type AuthAnswer } from "../frame/auth-request.ts";
+import { consentPage } from "./page.tsx";
+import type { PageContext, WebDeps } from "../frame/deps.ts";
+import { errorPage } from "../frame/error.tsx";
+import { htmlPage } from "../frame/layout.tsx";
+import { readOAuthQuery, restartPath, type OAuthQuery } from "../frame/oauth-query.ts";
+import { formToken, refusedForm } from "../frame/protected-form.tsx";
+import { formActionSource } from "../frame/redirect.ts";
+import { changedBy, signedIn, type SignedIn } from "../frame/session.ts";
+import { continueTo } from "../sign-in/sign-in.tsx";
+import { inWords } from "../frame/wait.ts";
+
+/** Better Auth's code for a tenant that the person has just left. */
+const NO_MEMBER = "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION";
+
+/** A request to consent and the person it is put to. */
+interface Asked {
+  query: OAuthQuery;
+  person: SignedIn;
+}
+
+/** `GET /consent`: shows what an app asks for, once the request is known to be one that the authorization server has checked. */
+export function showConsent(deps: WebDeps) {
+  return async (c: PageContext) => {
+    const asked = await askedOf(c, deps, new URL(c.req.url).search.slice(1));
+    if (asked instanceof Response) return asked;
+    const { query, person } = asked;
+    const search = new URLSearchParams({ client_id: query.clientId });
+    const client = await requestAuth(c, deps, `/oauth2/public-client?${search.toString()}`);
+    if (client.status === 429) return tooManyPage(c, client.retryAfter);
+    if (client.status !== 200) return errorPage(c, "invalid_client");
+    c.set("formTarget", formActionSource(query.redirectUri));
+    return consentPage(c, {
+      query,
+      person,
+      memberships: await membershipsOf(deps.db, person.userId),
+      clientName: textOf(client.body, "client_name"),
+      consentToken: await formToken(c, deps, "consent"),
+      signOutToken: await formToken(c, deps, "sign-out"),
+    });
+  };
+}
+
+/** `POST /consent`: hands the decision to Better Auth, once, and the browser to where that leads. */
+export function decideConsent(deps: WebDeps) {
+  return async (c: PageContext) => {
+    const form = c.get("form");
+    const asked = await askedOf(c, deps, form.get("oauth_query") ?? "");
+    if (asked instanceof Response) return asked;
+    const { query, person } = asked;
+    // Somebody else has signed in since the page was shown: they have not seen it.
+    if (form.get("user") !== person.userId) return refusedForm(c, deps.config.BASE_URL, "expired");
+    const decision = form.get("decision");
+    if (decision !== "allow" && decision !== "deny") return errorPage(c, "invalid_request");
+    const tenant = decision === "allow" ? (form.get("tenant") ?? person.tenantId) : undefined;
+    if (tenant !== undefined && !(await actsIn(deps.db, person.userId, tenant))) return noMemberPage(c, query);
+    const answer = await onlyOnce(deps, query, () => decide(c, deps, asked, tenant));
+    if (answer === undefined) return decidedPage(c, query);
+    if (answer.status === 429) return tooManyPage(c, answer.retryAfter);
+    // The session has ended this moment, or could not be read: the page that asks looks at it again.
+    if (answer.status === 401) return c.redirect(`/consent?${query.raw}`, 303);
+    if (answer.code === "invalid_signature") return c.redirect(restartPath(query, []), 303);
+    if (answer.code === NO_MEMBER) return noMemberPage(c, query);
+    if (answer.status !== 200) return errorPage(c, answer.code);
+    deps.journal.record(decisionEvent(c, asked, tenant));
+    return continueTo(c, deps, answer, query);
+  };
+}
+
+/** What the audit log is told of a decision, which the framework has written down. Undefined tenant: it was denied. */
+function decisionEvent(c: PageContext, { query, person }: Asked, tenant: string | undefined): AuditEvent {
+  const { actor, now } = changedBy(c, person);
+  const about = { actor, target: query.clientId, detail: { scopes: query.scopes.join(" ") } };
+  return tenant === undefined
+    ? happened({ event: "consent.denied", tenantId: personalTenantId(person.userId), ...about }, now)
+    : happened({ event: "consent.given", tenantId: tenant, ...about }, now);
+}
+
+/** Lets a request be decided a single time: undefined when it has been. A decision that came to nothing does not count. */
+async function onlyOnce(
+  { grants: { redis }, log }: Pick<WebDeps, "grants" | "log">,
+  query: OAuthQuery,
+  act: () => Promise<AuthAnswer>,
+): Promise<AuthAnswer | undefined> {
+  const parameters = new URLSearchParams(query.raw);
+  const [signature, expiry] = [parameters.get("sig") ?? "", Number(parameters.get("exp"))];
+  if (!(await claimDecision(redis, { signature, expiry }, Date.now()))) return undefined;
+  let answer: AuthAnswer | undefined;
+  try {
+    answer = await act();
+    return answer;
+  } finally {
+    if (answer?.status !== 200)
+      await releaseDecision(redis, signature).catch((error: unknown) =>
+        log("warn", "web.decision_not_released", errorFields(error)),
+      );
+  }
+}
+
+/** Allows the request in a tenant, which becomes the session's active one; without a tenant, denies it. */
+async function decide(
+  c: PageContext,
+  deps: WebDeps,
+  { query, person }: Asked,
+  tenant: string | undefined,
+): Promise<AuthAnswer> {
+  if (tenant !== undefined && tenant !== person.tenantId) {
+    const switched = await requestAuth(c, deps, "/organization/set-active", { organizationId: tenant });
+    if (switched.status !== 200) return switched;
+  }
+  // Never a session as a cookie remembers it: its tenant may be another one.
+  const path = "/oauth2/consent?disableCookieCache=true";
+  return requestAuth(c, deps, path, { accept: tenant !== undefined, oauth_query: query.raw });
+}
+
+/** The request and the person it is put to, or the answer when one of them is missing. */
+async function askedOf(c: PageContext, deps: WebDeps, raw: string): Promise<Asked | Response> {
+  const query = await readOAuthQuery(raw, deps.config.BETTER_AUTH_SECRETS, Date.now());
+  if (query === undefined || query === "forged") return errorPage(c, "invalid_signature");
+  if (query.expired) return c.redirect(restartPath(query, []), 303);
+  const person = await signedIn(c, deps, { fresh: true });
+  return person ? { query, person } : c.redirect(`${deps.config.LOGIN_PAGE}?${query.raw}`, 303);
+}
+
+function tooManyPage(c: PageContext, retryAfter: number) {
+  c.header("retry-after", String(retryAfter));
+  return htmlPage(
+    c,
+    { title: "Too many requests", status: 429 },
+    <p>Wait {inWords(retryAfter)}, then reload this page.</p>,
+  );
+}
+
+/** A decision counts once. What was allowed is remembered, so that going on needs no second one. */
+const decidedPage = (c: PageContext, query: OAuthQuery) =>
+  htmlPage(
+    c,
+    { title: "You have answered this already", status: 400 },
+    <>
+      <p>Each request of an app is answered once, and nothing was changed now.</p>
+      <p>
+        If the app is still waiting, <a href={restartPath(query, [])}>go on to the app</a>, or start to connect it again
+        there.
+      </p>
+    </>,
+  );
+
+const noMemberPage = (c: PageContext, query: OAuthQuery) =>
+  htmlPage(
+    c,
+    { title: "You are not a member of this organization", status: 403 },
+    <p>
+      Nothing was granted. <a href={`/consent?${query.raw}`}>Choose another one</a>.
+    </p>,
+  );

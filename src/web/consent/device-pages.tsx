@@ -1,0 +1,168 @@
+import type { FC } from "hono/jsx";
+import { isScope, SCOPES } from "../../identity/scopes.ts";
+import type { Membership } from "../../identity/tenants.ts";
+import { Client, TenantChoice, TenantName } from "./page.tsx";
+import type { PageContext } from "../frame/deps.ts";
+import { Field, Form } from "../frame/fields.tsx";
+import { htmlPage, Notice } from "../frame/layout.tsx";
+import type { SignedIn } from "../frame/session.ts";
+import { untrustedText } from "../frame/untrusted.ts";
+
+export const DEVICE_PATH = "/device";
+export const DECIDE_PATH = "/device/decide";
+
+interface CodeForm {
+  person: SignedIn;
+  /** What the field holds: a link can fill it in, only the person can send it. */
+  code: string | undefined;
+  deviceToken: string;
+  signOutToken: string;
+  problem?: string;
+  status?: 200 | 400 | 429;
+}
+
+/** Asks for the code that a device shows. */
+export function codePage(c: PageContext, { status = 200, ...form }: CodeForm): Response | Promise<Response> {
+  return htmlPage(
+    c,
+    { title: "Connect a device", status },
+    <>
+      <p>Enter the code that the device or the app shows. You see who asks for what before you decide.</p>
+      <div class="card">
+        <Form action={DEVICE_PATH} token={form.deviceToken}>
+          <Field
+            name="user_code"
+            label="Code"
+            type="text"
+            autocomplete="off"
+            value={form.code}
+            hint="Eight letters, such as BCDF-GHJK"
+            problem={form.problem}
+            maxlength={40}
+          />
+          <button type="submit" class="primary">
+            Continue
+          </button>
+        </Form>
+      </div>
+      <SignedInAs person={form.person} signOutToken={form.signOutToken} />
+    </>,
+  );
+}
+
+interface DeviceRequest {
+  person: SignedIn;
+  memberships: readonly Membership[];
+  userCode: string;
+  clientId: string;
+  clientName: string | undefined;
+  scopes: readonly string[];
+  resources: readonly string[];
+  decideToken: string;
+  signOutToken: string;
+}
+
+/**
+ * What a device asks for (RFC 8628 §3.3). Nobody knows where the device is: who sends others a code of their own device gets in as them, hence
+ * the warning (§5.4).
+ */
+export function deviceRequestPage(c: PageContext, request: DeviceRequest): Response | Promise<Response> {
+  const { person, memberships, userCode } = request;
+  const active = memberships.find(({ tenantId }) => tenantId === person.tenantId) ?? memberships[0];
+  const only = memberships.length === 1 ? active : undefined;
+  return htmlPage(
+    c,
+    { title: "Allow this device to use your account?" },
+    <>
+      <p>
+        <strong>
+          <bdi>{untrustedText(request.clientName ?? "") || "an app without a name"}</bdi>
+        </strong>{" "}
+        asks to:
+      </p>
+      <ul class="list">
+        {request.scopes.map((scope) => (
+          <li>{isScope(scope) ? SCOPES[scope] : `Use the permission “${untrustedText(scope)}”`}</li>
+        ))}
+      </ul>
+      <dl class="card facts">
+        <Client clientId={request.clientId} />
+        <dt>Code</dt>
+        <dd>
+          <code>{userCode}</code>
+        </dd>
+        {request.resources.map((resource) => (
+          <>
+            <dt>For</dt>
+            <dd>{untrustedText(resource, 200)}</dd>
+          </>
+        ))}
+        <dt>Signed in as</dt>
+        <dd>
+          <bdi>{untrustedText(person.name)}</bdi> (<bdi>{untrustedText(person.email, 254)}</bdi>)
+        </dd>
+        {only && (
+          <>
+            <dt>Acts in</dt>
+            <dd>
+              <TenantName of={only} />
+            </dd>
+          </>
+        )}
+      </dl>
+      <Notice tone="warning">
+        <p>
+          <strong>Approve only if you started this on your own device</strong>, and it shows this code. If somebody sent
+          you the code or a link, deny it: you would let them in as you.
+        </p>
+        <p>Nobody has verified this app. Its name was chosen by whoever registered it.</p>
+      </Notice>
+      <Form
+        action={DECIDE_PATH}
+        token={request.decideToken}
+        carry={{ user_code: userCode, user: person.userId, tenant: only?.tenantId }}
+      >
+        {!only && <TenantChoice memberships={memberships} active={active?.tenantId} />}
+        <div class="buttons">
+          <button type="submit" name="decision" value="approve" class="primary">
+            Approve
+          </button>
+          <button type="submit" name="decision" value="deny">
+            Deny
+          </button>
+        </div>
+      </Form>
+      <SignedInAs person={person} signOutToken={request.signOutToken} />
+    </>,
+  );
+}
+
+/** Whose account it is about, and the way out: somebody else opens the address again after signing in. */
+const SignedInAs: FC<{ person: SignedIn; signOutToken: string }> = ({ person, signOutToken }) => (
+  <Form action="/sign-out" token={signOutToken}>
+    <p class="muted small">
+      Signed in as <bdi>{untrustedText(person.name)}</bdi>.{" "}
+      <button type="submit" class="link">
+        Sign out
+      </button>
+    </p>
+  </Form>
+);
+
+/** The end, for this browser; the device goes on by itself. */
+export function decidedPage(c: PageContext, approved: boolean): Response | Promise<Response> {
+  return htmlPage(
+    c,
+    { title: approved ? "The device is connected" : "The device was turned away" },
+    approved ? (
+      <>
+        <p>Go back to it: it goes on within a few seconds. You can close this page.</p>
+        <p>
+          To end its access, disconnect it under <a href="/dashboard/apps">connected apps</a>.
+        </p>
+      </>
+    ) : (
+      <p>Nothing was shared. You can close this page.</p>
+    ),
+  );
+}

@@ -1,0 +1,168 @@
+import type { FC } from "hono/jsx";
+import { isScope, SCOPES } from "../../identity/scopes.ts";
+import type { Membership } from "../../identity/tenants.ts";
+import type { PageContext } from "../frame/deps.ts";
+import { Form } from "../frame/fields.tsx";
+import { htmlPage, Notice } from "../frame/layout.tsx";
+import type { OAuthQuery } from "../frame/oauth-query.ts";
+import { redirectReceiver, type RedirectReceiver } from "../frame/redirect.ts";
+import type { SignedIn } from "../frame/session.ts";
+import { untrustedText } from "../frame/untrusted.ts";
+
+interface ConsentRequest {
+  query: OAuthQuery;
+  person: SignedIn;
+  /** The tenants that the person may let the app act in. */
+  memberships: readonly Membership[];
+  /** As the app registered it: anybody can choose any name. */
+  clientName: string | undefined;
+  consentToken: string;
+  signOutToken: string;
+}
+
+/** What an app asks for and who it is, as far as anybody knows (MCP 2026-07-28, security best practices, confused deputy). */
+export function consentPage(c: PageContext, request: ConsentRequest): Response | Promise<Response> {
+  const { query, person, memberships, consentToken, signOutToken } = request;
+  const name = untrustedText(request.clientName ?? "") || "an app without a name";
+  const receiver = redirectReceiver(query.redirectUri);
+  const active = memberships.find(({ tenantId }) => tenantId === person.tenantId) ?? memberships[0];
+  const only = memberships.length === 1 ? active : undefined;
+  return htmlPage(
+    c,
+    { title: "Allow this app to use your account?" },
+    <>
+      <p>
+        <strong>
+          <bdi>{name}</bdi>
+        </strong>{" "}
+        asks to:
+      </p>
+      <ul class="list">
+        {query.scopes.map((scope) => (
+          <li>{isScope(scope) ? SCOPES[scope] : `Use the permission “${untrustedText(scope)}”`}</li>
+        ))}
+      </ul>
+      <dl class="card facts">
+        <Client clientId={query.clientId} />
+        {receiver && <Receiver receiver={receiver} />}
+        {query.resources.map((resource) => (
+          <>
+            <dt>For</dt>
+            <dd>{untrustedText(resource, 200)}</dd>
+          </>
+        ))}
+        <dt>Signed in as</dt>
+        <dd>
+          <bdi>{untrustedText(person.name)}</bdi> (<bdi>{untrustedText(person.email, 254)}</bdi>)
+        </dd>
+        {only && (
+          <>
+            <dt>Acts in</dt>
+            <dd>
+              <TenantName of={only} />
+            </dd>
+          </>
+        )}
+      </dl>
+      <Warnings receiver={receiver} />
+      <Form
+        action="/consent"
+        token={consentToken}
+        carry={{ oauth_query: query.raw, user: person.userId, tenant: only?.tenantId }}
+      >
+        {!only && <TenantChoice memberships={memberships} active={active?.tenantId} />}
+        <div class="buttons">
+          <button type="submit" name="decision" value="allow" class="primary">
+            Allow
+          </button>
+          <button type="submit" name="decision" value="deny">
+            Deny
+          </button>
+        </div>
+      </Form>
+      <Form action="/sign-out" token={signOutToken} carry={{ oauth_query: query.raw }}>
+        <p>
+          Not you?{" "}
+          <button type="submit" class="link">
+            Sign out
+          </button>
+        </p>
+      </Form>
+    </>,
+  );
+}
+
+export const TenantName: FC<{ of: Membership }> = ({ of: { name, personal } }) => {
+  const shown = untrustedText(name) || "an organization without a name";
+  return personal ? <>Your personal organization</> : <bdi>{shown}</bdi>;
+};
+
+/** Where the app will act: a grant is for one tenant. */
+export const TenantChoice: FC<{ memberships: readonly Membership[]; active: string | undefined }> = ({
+  memberships,
+  active,
+}) => (
+  <fieldset class="choices">
+    <legend>Acts in</legend>
+    {memberships.map((membership) => (
+      <label>
+        <input
+          type="radio"
+          name="tenant"
+          value={membership.tenantId}
+          checked={membership.tenantId === active}
+          required
+        />
+        <TenantName of={membership} />
+      </label>
+    ))}
+  </fieldset>
+);
+
+/** An id that is a URL was fetched from there, so its host is known; any other id was given out to whoever asked. */
+export const Client: FC<{ clientId: string }> = ({ clientId }) => {
+  const url = URL.parse(clientId);
+  return url?.protocol === "https:" ? (
+    <>
+      <dt>Published by</dt>
+      <dd>{url.host}</dd>
+    </>
+  ) : (
+    <>
+      <dt>App id</dt>
+      <dd>
+        <code>{untrustedText(clientId, 120)}</code>
+      </dd>
+    </>
+  );
+};
+
+const Receiver: FC<{ receiver: RedirectReceiver }> = ({ receiver }) => (
+  <>
+    <dt>Sends you to</dt>
+    <dd>
+      <strong>{receiver.kind === "app" ? `the app for ${receiver.scheme} links` : receiver.host}</strong>
+    </dd>
+  </>
+);
+
+const Warnings: FC<{ receiver: RedirectReceiver | undefined }> = ({ receiver }) => (
+  <Notice tone="warning">
+    <p>
+      <strong>Nobody has verified this app.</strong> Its name was chosen by whoever registered it. Allow it only if you
+      have just started to connect it yourself.
+    </p>
+    {receiver?.kind === "loopback" && (
+      <p>
+        It receives the access at <strong>{receiver.host}</strong>, which is this computer: whatever program listens
+        there gets it.
+      </p>
+    )}
+    {receiver?.kind === "app" && (
+      <p>
+        It receives the access through <strong>{receiver.scheme}</strong> links: whatever program on this device opens
+        them gets it.
+      </p>
+    )}
+  </Notice>
+);

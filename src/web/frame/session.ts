@@ -1,0 +1,70 @@
+import { isActive, personalTenantId } from "../../identity/standing.ts";
+import type { Actor, ChangedBy, KnownActor } from "../../audit/event.ts";
+import { AppError } from "../../platform/errors.ts";
+import { originOf } from "../../platform/http.ts";
+import { requestAuth, textOf } from "./auth-request.ts";
+import type { PageContext, WebDeps } from "./deps.ts";
+
+/** The person that the browser is signed in as. */
+export interface SignedIn {
+  userId: string;
+  name: string;
+  email: string;
+  /** Of this browser. */
+  sessionId: string;
+  /** The tenant that is active in the session: what is granted now acts there. */
+  tenantId: string;
+}
+
+/** For requests that Better Auth's limiter refused; `retryAfter` is in seconds. */
+export const tooManyRequests = (retryAfter: number) =>
+  new AppError("unavailable", "Too many requests come from your network. Wait a moment, then reload this page.", {
+    headers: { "retry-after": String(retryAfter) },
+  });
+
+/**
+ * Who is signed in, if anybody. Better Auth trusts a session for up to a minute without looking it up; `fresh` makes it look, so
+ * that a session revoked elsewhere grants nothing. A session of somebody who has been suspended since is none.
+ */
+export async function signedIn(
+  c: PageContext,
+  deps: Pick<WebDeps, "config" | "auth">,
+  { fresh = false }: { fresh?: boolean } = {},
+): Promise<SignedIn | undefined> {
+  if (!c.req.header("cookie")?.includes("mrg.session_token=")) return undefined;
+  const { status, body, retryAfter } = await requestAuth(
+    c,
+    deps,
+    `/get-session${fresh ? "?disableCookieCache=true" : ""}`,
+  );
+  if (status === 429) throw tooManyRequests(retryAfter);
+  const user: unknown = body["user"];
+  if (typeof user !== "object" || user === null) return undefined;
+  const record = { ...user };
+  const session = { ...(body["session"] as object | null | undefined) };
+  const userId = textOf(record, "id");
+  if (userId === undefined || !isActive(record, Date.now())) return undefined;
+  return {
+    userId,
+    name: textOf(record, "name") ?? "",
+    email: textOf(record, "email") ?? "",
+    sessionId: textOf(session, "id") ?? "",
+    tenantId: textOf(session, "activeOrganizationId") ?? personalTenantId(userId),
+  };
+}
+
+/** The person in this browser as verbs and the audit log know them. A session acts in all organizations of its person. */
+export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedIn, "userId" | "sessionId">) =>
+  ({
+    userId,
+    tenantId: null,
+    credential: { kind: "session" as const, id: sessionId },
+    clientId: null,
+    ...originOf(c.get("requestId"), c.req.raw.headers),
+  }) satisfies Actor;
+
+/** The same as the one who makes a change now. */
+export const changedBy = (c: PageContext, person: Pick<SignedIn, "userId" | "sessionId">): ChangedBy<KnownActor> => ({
+  actor: sessionActor(c, person),
+  now: Date.now(),
+});

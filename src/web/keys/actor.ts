@@ -1,0 +1,29 @@
+import { KEY_SCOPES, type Scope } from "../../identity/scopes.ts";
+import { isAdministrator } from "../../identity/standing.ts";
+import type { KeyActor, KeyCommandDeps } from "../../keys/keys.ts";
+import { AppError } from "../../platform/errors.ts";
+import type { PageContext, WebDeps } from "../frame/deps.ts";
+import { sessionActor, type SignedIn } from "../frame/session.ts";
+
+/** What the commands on keys run on. */
+export const keyDeps = ({ grants, publish }: Pick<WebDeps, "grants" | "publish">): KeyCommandDeps => ({
+  db: grants.db,
+  publish,
+});
+
+/** A person who is signed in, as somebody who manages keys: with every scope that a key can hold, `admin` only for administrators. */
+export async function keyActor(c: PageContext, deps: WebDeps, person: SignedIn): Promise<KeyActor> {
+  const administers = await isAdministrator(deps.db, person.userId);
+  const scopes: ReadonlySet<Scope> = new Set(KEY_SCOPES.filter((scope) => administers || scope !== "admin"));
+  return { ...sessionActor(c, person), scopes };
+}
+
+/** What became of a command; `pending` when the change is made and Redis has not heard of it yet. */
+export async function orPending<T>(command: Promise<T>): Promise<T | { state: "pending" }> {
+  try {
+    return await command;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "revocation_pending") return { state: "pending" };
+    throw error;
+  }
+}

@@ -1,0 +1,244 @@
+import { findTeam } from "../../organizations/organizations.ts";
+import { membershipsOf, type Membership } from "../../identity/tenants.ts";
+import type { Scope } from "../../identity/scopes.ts";
+import { claimDecision, releaseDecision } from "../../grants/consent-claim.ts";
+import { isManagerRole, personalTenantId } from "../../identity/standing.ts";
+import { createKey } from "../../keys/creation.ts";
+import type { KeyActor, KeyMade, KeyRefusal, NewKey } from "../../keys/keys.ts";
+import { randomToken } from "../../platform/crypto.ts";
+import { errorFields } from "../../platform/log.ts";
+import { TenantName } from "../consent/page.tsx";
+import { dashboardPage, forPerson } from "../frame/dashboard.tsx";
+import type { PageContext, WebDeps } from "../frame/deps.ts";
+import { Field, Form } from "../frame/fields.tsx";
+import { LimitFields, Radios, ScopeChoice, Select } from "./fields.tsx";
+import { keyShownPage } from "./shown.tsx";
+import { keyActor, keyDeps } from "./actor.ts";
+import {
+  atInputs,
+  EXPIRIES,
+  expiryOf,
+  inOrder,
+  inputProblems,
+  keyEntries,
+  NOTHING_ENTERED,
+  readTerms,
+  type InputProblems,
+  type KeyEntries,
+} from "./form.ts";
+import { KEYS_PATH, NEW_KEY_PATH } from "./keys.tsx";
+import { Notice } from "../frame/layout.tsx";
+import { formToken, refusedForm } from "../frame/protected-form.tsx";
+import type { SignedIn } from "../frame/session.ts";
+
+/** As long as a form can be sent. */
+const FORM_SECONDS = 3600;
+const LIMITS = ["servers", "tools", "addresses", "per_minute", "burst", "quota", "period"] as const;
+
+/** `GET /dashboard/keys/new`. */
+export function showNewKey(deps: WebDeps) {
+  return forPerson(deps, KEYS_PATH, async (c, person) => {
+    const [actor, memberships] = await Promise.all([keyActor(c, deps, person), membershipsOf(deps.db, person.userId)]);
+    const active = memberships.some(({ tenantId }) => tenantId === person.tenantId);
+    const tenant = active ? person.tenantId : personalTenantId(person.userId);
+    const asked = { person, memberships, offered: inOrder(actor.scopes) };
+    return newKeyPage(c, deps, asked, { entries: { ...NOTHING_ENTERED, tenant } });
+  });
+}
+
+/** `POST /dashboard/keys/new`: makes the key and answers with the page that shows it. A form makes one key, however often it is sent. */
+export function makeKey(deps: WebDeps) {
+  return forPerson(deps, KEYS_PATH, async (c, person) => {
+    const once = c.get("form").get("once") ?? "";
+    if (once === "") return refusedForm(c, deps.config.BASE_URL, "expired");
+    const [actor, memberships] = await Promise.all([keyActor(c, deps, person), membershipsOf(deps.db, person.userId)]);
+    const asked = { person, memberships, offered: inOrder(actor.scopes) };
+    const entries = keyEntries(c.get("form"));
+    const read = await readNewKey(deps, asked, entries);
+    if ("problems" in read) return newKeyPage(c, deps, asked, { entries, problems: read.problems, status: 400 });
+    const made = await onlyOnce(deps, `${person.userId} ${once}`, () => make(deps, actor, read.input));
+    switch (made?.state) {
+      case "done":
+        return keyShownPage(c, deps, person, made);
+      case undefined:
+        return madeAlreadyPage(c, deps, person);
+      case "unknown":
+        return newKeyPage(c, deps, asked, { entries, problems: { tenant: NO_MEMBER }, status: 400 });
+      case "refused":
+        return newKeyPage(c, deps, asked, { entries, problems: atInputs(made.problems), status: 400 });
+      case "forbidden":
+        return newKeyPage(c, deps, asked, { entries, refusal: made.problem, status: 403 });
+      case "conflict":
+        return newKeyPage(c, deps, asked, { entries, refusal: made.problem, status: 409 });
+      default:
+        return made satisfies never;
+    }
+  });
+}
+
+const NO_MEMBER = "You are not a member of this organization. Choose another one.";
+const NO_CHOICE = "Choose one of these.";
+
+const make = (deps: WebDeps, actor: KeyActor, input: NewKey) => createKey(keyDeps(deps), actor, input, Date.now());
+
+interface Asked {
+  person: SignedIn;
+  memberships: readonly Membership[];
+  /** What the person can give a key. */
+  offered: readonly Scope[];
+}
+
+async function readNewKey(
+  deps: WebDeps,
+  { person, memberships }: Asked,
+  entries: KeyEntries,
+): Promise<{ input: NewKey } | { problems: InputProblems }> {
+  const now = Date.now();
+  const expiresAt = expiryOf(entries.expiry, now);
+  const fields = { ...readTerms(entries), name: entries.name, expiresAt: expiresAt ?? null };
+  const tenant = memberships.some(({ tenantId }) => tenantId === entries.tenant) ? undefined : NO_MEMBER;
+  const owner = await ownerProblem(deps, person, entries);
+  const problems: InputProblems = {
+    ...inputProblems(fields, now),
+    ...(tenant !== undefined && { tenant }),
+    ...(owner !== undefined && { owner }),
+    ...(expiresAt === undefined && { expiry: NO_CHOICE }),
+  };
+  if (Object.keys(problems).length > 0) return { problems };
+  const ownedBy = entries.owner === "organization" ? "organization" : "user";
+  return { input: { ...fields, tenantId: entries.tenant, owner: ownedBy } };
+}
+
+async function ownerProblem(
+  deps: WebDeps,
+  person: SignedIn,
+  { owner, tenant }: KeyEntries,
+): Promise<string | undefined> {
+  if (owner === "user") return undefined;
+  if (owner !== "organization") return NO_CHOICE;
+  if (tenant === personalTenantId(person.userId))
+    return "Keys of your personal organization are yours. Choose yourself, or a team above.";
+  const team = await findTeam(deps.db, person.userId, tenant);
+  const manages = team !== null && isManagerRole(team.role);
+  return manages
+    ? undefined
+    : "Only owners and administrators of a team make keys for it. Choose yourself, or ask one.";
+}
+
+/** Lets a form make a single key: undefined when it has. An attempt that made none does not count. */
+async function onlyOnce(
+  { grants: { redis }, log }: Pick<WebDeps, "grants" | "log">,
+  form: string,
+  act: () => Promise<KeyMade | KeyRefusal>,
+): Promise<KeyMade | KeyRefusal | undefined> {
+  const signature = `key ${form}`;
+  const now = Date.now();
+  if (!(await claimDecision(redis, { signature, expiry: now / 1000 + FORM_SECONDS }, now))) return undefined;
+  let made: KeyMade | KeyRefusal | undefined;
+  try {
+    made = await act();
+    return made;
+  } finally {
+    if (made?.state !== "done")
+      await releaseDecision(redis, signature).catch((error: unknown) =>
+        log("warn", "web.decision_not_released", errorFields(error)),
+      );
+  }
+}
+
+interface NewKeyState {
+  entries: KeyEntries;
+  problems?: InputProblems;
+  /** Why no key was made, where that concerns no field by itself. */
+  refusal?: string;
+  status?: 200 | 400 | 403 | 409;
+}
+
+async function newKeyPage(
+  c: PageContext,
+  deps: WebDeps,
+  { person, memberships, offered }: Asked,
+  { entries, problems = {}, refusal, status = 200 }: NewKeyState,
+): Promise<Response> {
+  const token = await formToken(c, deps, "key-new");
+  const [wrong] = Object.keys(problems);
+  return dashboardPage(
+    c,
+    deps,
+    { title: "New API key", current: KEYS_PATH, person, status },
+    <>
+      {refusal !== undefined && <Notice tone="danger">{refusal}</Notice>}
+      {wrong !== undefined && (
+        <Notice tone="danger">
+          No key was made. <a href={`#${wrong}`}>See what is wrong</a>
+        </Notice>
+      )}
+      <Form action={NEW_KEY_PATH} token={token} carry={{ once: randomToken(16) }}>
+        <Field
+          name="name"
+          label="Name"
+          type="text"
+          autocomplete="off"
+          hint="What the key is for: you see it in the list, and in the audit log."
+          value={entries.name}
+          problem={problems.name}
+          maxlength={100}
+        />
+        <Radios
+          name="tenant"
+          legend="Acts in"
+          value={entries.tenant}
+          options={memberships.map((one) => [one.tenantId, <TenantName of={one} />] as const)}
+          problem={problems.tenant}
+        />
+        {memberships.length === 1 ? (
+          <input type="hidden" name="owner" value="user" />
+        ) : (
+          <Radios
+            name="owner"
+            legend="Belongs to"
+            value={entries.owner}
+            options={[
+              ["user", "You"],
+              ["organization", "The team it acts in: its owners and administrators manage it, also when you have left"],
+            ]}
+            problem={problems.owner}
+          />
+        )}
+        <ScopeChoice offered={offered} chosen={entries.scopes} problem={problems.scope} />
+        <Select
+          name="expiry"
+          label="Expires"
+          value={entries.expiry}
+          options={EXPIRIES.map(({ value, label }) => [value, label] as const)}
+          problem={problems.expiry}
+        />
+        <details open={LIMITS.some((name) => entries[name] !== NOTHING_ENTERED[name])}>
+          <summary>Limits</summary>
+          <div class="stack">
+            <LimitFields entries={entries} problems={problems} />
+          </div>
+        </details>
+        <div>
+          <button type="submit" class="primary">
+            Make key
+          </button>
+        </div>
+      </Form>
+    </>,
+  );
+}
+
+const madeAlreadyPage = (c: PageContext, deps: WebDeps, person: SignedIn) =>
+  dashboardPage(
+    c,
+    deps,
+    { title: "This key is made already", current: KEYS_PATH, person, status: 409 },
+    <>
+      <p>A key is shown once, right after it is made. Nothing was changed now.</p>
+      <p>
+        If you have not copied it, revoke it in the <a href={KEYS_PATH}>list of keys</a> and{" "}
+        <a href={NEW_KEY_PATH}>make another one</a>.
+      </p>
+    </>,
+  );

@@ -1,0 +1,140 @@
+import type { Argument } from "../../registry/definition/argument.ts";
+import type { Input, NamedInput, TemplateInput } from "../../registry/definition/input.ts";
+import type { Package } from "../../registry/definition/package.ts";
+import type { Remote } from "../../registry/definition/transport.ts";
+import type { ServerAnswer } from "../../registry/reading/answer.ts";
+import { untrustedText } from "../frame/untrusted.ts";
+
+/** A value that whoever installs a server has to give. `id` is unique within the server, and has letters, digits, `_` and `-` only. */
+export interface Asked {
+  id: string;
+  name: string;
+  description: string | undefined;
+  isSecret: boolean;
+}
+
+/** Text with gaps for {@link Asked} values. */
+export type Template = readonly (string | Asked)[];
+
+/** How a client reaches a server: at an address, or by starting a program. */
+export type Launch =
+  | { kind: "http" | "sse"; url: Template; headers: readonly (readonly [name: string, value: Template])[] }
+  | {
+      kind: "stdio";
+      command: string;
+      args: readonly Template[];
+      env: readonly (readonly [name: string, value: Template])[];
+    };
+
+type Definition = ServerAnswer["server"];
+
+/** How to reach a server, the simplest way first: by address, then by a package. Undefined when no common client could. */
+export function launchOf({ remotes = [], packages = [] }: Definition): Launch | undefined {
+  const remote = remotes.find(({ type }) => type === "streamable-http") ?? remotes[0];
+  if (remote !== undefined) return remoteLaunch(remote);
+  for (const one of packages) {
+    const launch = packageLaunch(one);
+    if (launch !== undefined) return launch;
+  }
+  return undefined;
+}
+
+function remoteLaunch({ type, url, headers = [], variables }: Remote): Launch {
+  return {
+    kind: type === "sse" ? "sse" : "http",
+    url: fill(url, variables, "url"),
+    headers: headers.filter(isGiven).map((header) => [header.name, valueOf(header, header.name)] as const),
+  };
+}
+
+/** The program that runs a package of each ecosystem, and how it is asked for a version. Without one: no program runs it unpacked. */
+const RUNNERS: Partial<Record<Package["registryType"], (one: Package) => [command: string, ...before: string[]]>> = {
+  npm: () => ["npx", "-y"],
+  pypi: () => ["uvx"],
+  oci: ({ environmentVariables = [] }) => [
+    "docker",
+    "run",
+    "-i",
+    "--rm",
+    ...environmentVariables.filter(isGiven).flatMap(({ name }) => ["-e", name]),
+  ],
+  nuget: () => ["dnx"],
+};
+
+function packageLaunch(one: Package): Launch | undefined {
+  if (one.transport.type !== "stdio") return undefined;
+  const { registryType, runtimeArguments = [], packageArguments = [], environmentVariables = [] } = one;
+  const [command, ...before] = RUNNERS[registryType]?.(one) ?? [];
+  if (command === undefined) return undefined;
+  const yes = registryType === "nuget" ? [["--yes"]] : [];
+  const own = runtimeArguments.filter((argument) => !before.includes(argument.name ?? argument.value ?? ""));
+  return {
+    kind: "stdio",
+    command,
+    args: [
+      ...before.map((text) => [text]),
+      ...own.flatMap(argumentsOf),
+      [identifierOf(one)],
+      ...yes,
+      ...packageArguments.flatMap(argumentsOf),
+    ],
+    env: environmentVariables.filter(isGiven).map((input) => [input.name, valueOf(input, input.name)] as const),
+  };
+}
+
+function identifierOf({ registryType, identifier, version }: Package): string {
+  if (version === undefined) return identifier;
+  return registryType === "oci" ? `${identifier}:${version}` : `${identifier}@${version}`;
+}
+
+/** Whether a value is part of what is installed: it is fixed, or cannot be left out. */
+const isGiven = ({ isRequired, value }: NamedInput | Argument) => isRequired === true || value !== undefined;
+
+function argumentsOf(argument: Argument): Template[] {
+  if (!isGiven(argument) && argument.default === undefined) return [];
+  const { type, name, valueHint } = argument;
+  const value = valueOf(argument, name ?? valueHint ?? "argument");
+  if (type === "positional" || name === undefined) return [value];
+  const isFlag = argument.format === "boolean" && argument.value === undefined;
+  return isFlag || isEmpty(value) ? [[name]] : [[name], value];
+}
+
+const isEmpty = (template: Template) => template.every((part) => part === "");
+
+/** The value of an input: fixed, else its default, else asked for. */
+function valueOf(input: TemplateInput, name: string): Template {
+  if (input.value !== undefined) return fill(input.value, input.variables, name);
+  if (input.default !== undefined && input.isSecret !== true) return [input.default];
+  return [asked(name, input)];
+}
+
+/** A text with `{name}` for variables, with the values that the variables have and gaps for the others. */
+function fill(text: string, variables: Readonly<Record<string, Input>> | undefined, within: string): Template {
+  if (variables === undefined) return [text];
+  const parts = text.split(/\{([A-Za-z_][\w.-]*)\}/);
+  return parts
+    .map((part, index): string | Asked => {
+      if (index % 2 === 0) return part;
+      const variable = Object.hasOwn(variables, part) ? variables[part] : undefined;
+      if (variable === undefined) return `{${part}}`;
+      return (
+        variable.value ?? (variable.isSecret === true ? undefined : variable.default) ?? asked(part, variable, within)
+      );
+    })
+    .filter((part) => part !== "");
+}
+
+const asked = (name: string, { description, isSecret }: Input, within = ""): Asked => ({
+  id: `${within === "" ? "" : `${within}_`}${name}`.replaceAll(/[^\w-]+/g, "_").slice(0, 64),
+  name,
+  description: description === undefined ? undefined : untrustedText(description, 300),
+  isSecret: isSecret === true,
+});
+
+/** The values that somebody has to give before the server runs, each once. */
+export function askedOf(launch: Launch): Asked[] {
+  const pairs = launch.kind === "stdio" ? launch.env : launch.headers;
+  const templates = [...(launch.kind === "stdio" ? launch.args : [launch.url]), ...pairs.map(([, value]) => value)];
+  const gaps = templates.flat().filter((part): part is Asked => typeof part !== "string");
+  return [...new Map(gaps.map((gap) => [gap.id, gap])).values()];
+}
