@@ -118,15 +118,14 @@ describe("a throttle", () => {
 
 /** Maps and sets that grow entry by entry, and why each of them ends. All others are made of what is there, or are bounded maps. */
 const GROWING: Readonly<Record<string, string>> = {
-  "audit/tally.ts": "ends the oldest window, with its entry, at its own bound",
-  "auth/token-request.ts": "lives for one token request",
+  "auth/storage/token-request.ts": "lives for one token request",
   "keys/rules.ts": "local to one check of a list of addresses",
   "platform/bounded-map.ts": "is the bounded map",
   "platform/db.ts": "local to one call, which connects three databases",
   "platform/settings.ts": "local to one estimate of a secret",
   "registry/definition/place.ts": "local to one check of a list",
-  "registry/mirror.ts": "local to one page of a source",
-  "registry/sync.ts": "local to one run, which visits a bounded number of sources",
+  "registry/mirror/mirror.ts": "local to one page of a source",
+  "registry/mirror/sync.ts": "local to one run, which visits a bounded number of sources",
 };
 
 describe("the memory of an isolate", () => {

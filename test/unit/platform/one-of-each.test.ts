@@ -19,12 +19,12 @@ describe("what platform/ does for everybody", () => {
       ["auth/cookie-rotation.ts", "platform/crypto.ts", "platform/signed.ts"],
     ],
     // RFC 7617 and the proofs of domains use standard base64.
-    ["base64 that is decoded", /\batob\(/, ["oauth/client-id.ts", "registry/challenge.ts"]],
+    ["base64 that is decoded", /\batob\(/, ["oauth/token/client-id.ts", "registry/namespaces/challenge.ts"]],
     // Better Auth's signature of a query is taken in both alphabets.
     [
       "base64url by replacing characters",
       /replaceAll\(["']-["'], ["']\+["']\)|replaceAll\(["']\+["'], ["']-["']\)/,
-      ["web/oauth-query.ts"],
+      ["web/frame/oauth-query.ts"],
     ],
     ["a reader of bodies", /\.getReader\(|\bof \w+\.body\b/, ["platform/body.ts"]],
     ["a code of JSON-RPC", /-32[0-9]{3}\b/, ["platform/json-rpc.ts"]],
