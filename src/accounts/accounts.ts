@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
-import type { Actor } from "../audit/event.ts";
+import type { ChangedBy } from "../audit/event.ts";
 import { personalTenantId, systemRole } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import type { Scope } from "../identity/scopes.ts";
@@ -15,12 +15,6 @@ export interface Account {
 }
 
 const NOW = sql`now() at time zone 'utc'`;
-
-/** Who changes an account, and when (epoch milliseconds), for the audit entry that the statement of the change writes. */
-export interface ChangedBy {
-  actor: Actor;
-  now: number;
-}
 
 /** The account with an id or an address (lower case). One statement. */
 export async function findAccount(

@@ -1,8 +1,9 @@
 import { sql } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
-import { ownerRoleSql, personalTenantId } from "../identity/standing.ts";
+import type { ChangedBy } from "../audit/event.ts";
+import { isPersonalTenantSql, ownerRoleSql, personalTenantId } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
-import { listOf, liveGrants, type ChangedBy } from "./accounts.ts";
+import { listOf, liveGrants } from "./accounts.ts";
 
 /** What an account holds that outlives its row, in this or another store. */
 export interface AccountHoldings {
@@ -51,7 +52,15 @@ export async function deleteAccount(
     ), keys as (
       delete from apikey where reference_id in (select id from ending) and config_id = 'default' returning key
     ), tenants as (
-      delete from organization where id in (select id from alone)
+      delete from organization where id in (select id from alone) returning id
+    ), dissolved as (
+      ${changeEntry({
+        event: "organization.deleted",
+        ...by,
+        from: sql`(select id from tenants where not ${isPersonalTenantSql(sql`id`)})`,
+        tenant: sql`id`,
+        target: sql`id`,
+      })}
     ), deleted as (
       delete from "user" where id in (select id from ending) returning id
     ), recorded as (

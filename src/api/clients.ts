@@ -1,5 +1,6 @@
 import * as z from "zod";
-import type { Principal } from "../access/principal.ts";
+import { actorOf, type Principal } from "../access/principal.ts";
+import type { ChangedBy } from "../audit/event.ts";
 import { GRANT_TYPES, type ClientSettings } from "../grants/clients/settings.ts";
 import { AUTH_METHODS } from "../grants/clients/managed-client.ts";
 import { findClient, listClients, type ManagedClient } from "../grants/clients/managed-clients.ts";
@@ -13,6 +14,7 @@ import {
   type ClientRefusal,
 } from "../grants/clients/changes.ts";
 import { AppError } from "../platform/errors.ts";
+import type { RequestOrigin } from "../platform/http.ts";
 import { route, type ApiDeps } from "./deps.ts";
 import { instant, nextCursor, paged } from "./shapes.ts";
 
@@ -87,10 +89,10 @@ export const createManagedClient = route({
   in: { body: creation },
   out: withSecret,
   status: 201,
-  handle: async ({ deps, caller, input: { body } }) => {
+  handle: async ({ deps, caller, input: { body }, from }) => {
     expectWhole(caller);
     const settings = { ...body, grantTypes: body.grantTypes ?? impliedGrantTypes(body), disabled: false };
-    const made = settled(await makeClient(changeDeps(deps), settings, deps.now()));
+    const made = settled(await makeClient(changeDeps(deps), settings, changedBy(deps, caller, from)));
     deps.log("info", "clients.made", { clientId: made.client.clientId, by: caller.userId });
     return { ...shown(made.client), clientSecret: made.clientSecret };
   },
@@ -143,10 +145,10 @@ export const changeManagedClient = route({
   in: { params, body: z.strictObject(fields).omit({ authMethod: true }).partial() },
   out: client,
   refusals: ["not_found", "conflict"],
-  handle: async ({ deps, caller, input: { params: at, body } }) => {
+  handle: async ({ deps, caller, input: { params: at, body }, from }) => {
     expectWhole(caller);
     const change = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
-    const changed = settled(await changeClient(changeDeps(deps), at.clientId, change));
+    const changed = settled(await changeClient(changeDeps(deps), at.clientId, change, changedBy(deps, caller, from)));
     deps.log("info", "clients.changed", { ...at, by: caller.userId, fields: Object.keys(change).join(" ") });
     return shown(changed.client);
   },
@@ -162,8 +164,8 @@ export const deleteManagedClient = route({
   in: { params },
   out: z.object({ deleted: z.literal(true).describe("It is gone.") }),
   refusals: ["not_found", "conflict"],
-  handle: async ({ deps, caller, input: { params: at } }) => {
-    settled(await deleteClient(changeDeps(deps), at.clientId));
+  handle: async ({ deps, caller, input: { params: at }, from }) => {
+    settled(await deleteClient(changeDeps(deps), at.clientId, changedBy(deps, caller, from)));
     deps.log("info", "clients.deleted", { ...at, by: caller.userId });
     return { deleted: true as const };
   },
@@ -179,9 +181,9 @@ export const rotateManagedClientSecret = route({
   in: { params },
   out: withSecret,
   refusals: ["not_found", "conflict"],
-  handle: async ({ deps, caller, input: { params: at } }) => {
+  handle: async ({ deps, caller, input: { params: at }, from }) => {
     expectWhole(caller);
-    const rotated = settled(await rotateClientSecret(changeDeps(deps), at.clientId));
+    const rotated = settled(await rotateClientSecret(changeDeps(deps), at.clientId, changedBy(deps, caller, from)));
     deps.log("info", "clients.secret_rotated", { ...at, by: caller.userId });
     return { ...shown(rotated.client), clientSecret: rotated.clientSecret };
   },
@@ -202,6 +204,11 @@ function impliedGrantTypes(body: z.infer<typeof creation>): ClientSettings["gran
     ...(body.clientCredentialsScopes.length > 0 ? (["client_credentials"] as const) : []),
   ];
 }
+
+const changedBy = ({ now }: ApiDeps, caller: Principal, from: RequestOrigin): ChangedBy => ({
+  actor: actorOf(caller, from),
+  now: now(),
+});
 
 function changeDeps({ config, databases, grants }: ApiDeps): ClientChangeDeps {
   return {

@@ -1,7 +1,14 @@
 import { sql, type SQL } from "drizzle-orm";
 import { uuidv7 } from "../platform/ids.ts";
 import { instant } from "../platform/sql.ts";
-import { auditText, type Actor, type AuditDetail, type AuditEvent, type AuditEventName } from "./event.ts";
+import {
+  auditText,
+  type Actor,
+  type AuditDetail,
+  type AuditEvent,
+  type AuditEventName,
+  type ChangedBy,
+} from "./event.ts";
 import { auditLog } from "./schema.ts";
 
 const COLUMNS = sql.raw(
@@ -47,11 +54,8 @@ export const insertRows = (rows: SQL): SQL =>
   insertInto(sql`select ${COLUMNS} from jsonb_to_recordset(${rows}) as event(${TYPES})`);
 
 /** The entry of a change that is made in the same statement. */
-export interface ChangeEntry {
+export interface ChangeEntry extends ChangedBy {
   event: AuditEventName;
-  actor: Actor;
-  /** Epoch milliseconds. */
-  now: number;
   /** Name of an earlier part of the statement, or a query in parentheses. One entry for each of its rows; none when the change is not made. */
   from: SQL;
   /** An expression over `from`: the organization that the entry belongs to. By default its column `tenant_id`. */

@@ -30,6 +30,39 @@ export const AUDIT_EVENTS = {
   "registry.source_added": "A registry to mirror was added.",
   "registry.source_changed": "The settings of a mirrored registry were changed.",
   "registry.source_removed": "A mirrored registry was removed.",
+  // client
+  "client.registered": "An OAuth client registered itself.",
+  "client.discovered": "An OAuth client was seen for the first time, by its metadata document.",
+  "client.created": "An administrator created an OAuth client.",
+  "client.changed": "An administrator changed an OAuth client.",
+  "client.disabled": "An administrator disabled an OAuth client.",
+  "client.enabled": "An administrator enabled an OAuth client.",
+  "client.secret_rotated": "An administrator replaced the secret of an OAuth client.",
+  "client.deleted": "An administrator deleted an OAuth client.",
+  // consent, app, grant, token
+  "consent.given": "A person allowed an app or a device to act for them.",
+  "consent.denied": "A person did not allow an app or a device to act for them.",
+  "app.disconnected": "What a person had allowed an app was withdrawn.",
+  "grant.ended": "A grant was ended because its code or refresh token was used again.",
+  "token.revoked": "An app revoked its refresh token, which ended the grant.",
+  // organization, invitation, member
+  "organization.created": "An organization was created.",
+  "organization.deleted": "An organization was deleted with the account of its last member.",
+  "invitation.sent": "A person was invited to an organization.",
+  "invitation.withdrawn": "An invitation was withdrawn.",
+  "invitation.accepted": "An invitation was accepted.",
+  "invitation.declined": "An invitation was declined.",
+  "member.removed": "A member was removed from an organization.",
+  "member.left": "A member left an organization.",
+  "member.role_changed": "A member of an organization was given another role.",
+  // user: acts of an administrator
+  "user.banned": "An administrator banned a person.",
+  "user.unbanned": "An administrator lifted the ban of a person.",
+  "user.role_changed": "An administrator changed the role of a person on this gateway.",
+  "user.changed": "An administrator changed the details of a person.",
+  "user.password_set": "An administrator set the password of a person.",
+  "user.impersonated": "An administrator began to act as a person.",
+  "user.sessions_ended": "An administrator ended all sessions of a person.",
   // account, session
   "account.created": "An account was opened.",
   "account.email_verified": "The email address of an account was confirmed.",
@@ -70,9 +103,13 @@ export interface Actor {
   userAgent: string | null;
 }
 
-/** Somebody, a person or a client, who acts in an organization. */
-export interface TenantActor extends Actor {
+/** Somebody, a person or a client, whose credential says who they are. */
+export interface KnownActor extends Actor {
   userId: string;
+}
+
+/** Somebody who acts in an organization. */
+export interface TenantActor extends KnownActor {
   tenantId: string;
 }
 
@@ -89,6 +126,12 @@ export const unauthenticated = ({ requestId, ip, userAgent }: ActorOrigin): Acto
   ip,
   userAgent,
 });
+
+/** Who makes a change, and when (epoch milliseconds), for the audit entry that the statement of the change writes. */
+export interface ChangedBy<Who extends Actor = Actor> {
+  actor: Who;
+  now: number;
+}
 
 /** What an entry says beside its columns. It carries no arguments, results or secrets. */
 export type AuditDetail = Readonly<Record<string, string | number | boolean>>;

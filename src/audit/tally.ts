@@ -1,3 +1,4 @@
+import { boundedMap } from "../platform/bounded-map.ts";
 import { visitorKey } from "../platform/ip.ts";
 import type { Actor, AuditEvent } from "./event.ts";
 
@@ -35,7 +36,7 @@ const MINUTE_MS = 60_000;
 /** A tally of one isolate. Holds at most `maxKeys` events. */
 export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally {
   // All windows are equally long: the first one in the map ends first.
-  const windows = new Map<string, Window>();
+  const windows = boundedMap<Window>(maxKeys);
   let minute = { startsAt: -Infinity, rows: 0 };
   let lost = 0;
 
@@ -59,7 +60,7 @@ export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally 
 
   function due(now: number): AuditEvent[] {
     const entries: AuditEvent[] = [];
-    for (const [key, window] of windows) {
+    for (const [key, window] of windows.entries()) {
       if (window.endsAt > now) break;
       entries.push(...end(key, window, now));
     }
@@ -80,7 +81,7 @@ export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally 
         window.last = event;
         return entries;
       }
-      const [oldest] = windows;
+      const [oldest] = windows.entries();
       if (windows.size >= maxKeys && oldest) entries.push(...end(...oldest, now));
       const isRecorded = takeRow(now);
       windows.set(key, { endsAt: now + windowMs, waiting: isRecorded ? 0 : 1, last: event });

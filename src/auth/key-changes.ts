@@ -1,15 +1,26 @@
 import { createAuthMiddleware } from "better-auth/api";
-import type { PublishChanges } from "../platform/outbox.ts";
+import { accountEvent, personActor } from "./account/trail.ts";
+import type { AuthDeps } from "./deps.ts";
+import { frameworkAct } from "./account/framework-acts.ts";
 
 /** Changes of keys, and of who somebody is, that the framework makes at its own addresses. */
 const isChanging = (path: string | undefined) =>
   path === "/api-key/update" || path === "/api-key/delete" || path?.startsWith("/admin/") === true;
 
-/** A hook that brings such a change to Redis before it is confirmed. */
-export function keyChangeHooks({ publish }: { publish: PublishChanges }) {
+/** A hook that brings such a change to Redis before it is confirmed, and records it right after the framework has made it. */
+export function keyChangeHooks({ publish, journal, now }: Pick<AuthDeps, "publish" | "journal" | "now">) {
   return {
     after: createAuthMiddleware(async (ctx) => {
-      if (isChanging(ctx.path) && !(ctx.context.returned instanceof Error)) await publish();
+      const { returned, session } = ctx.context;
+      if (returned instanceof Error) return;
+      const act = session && frameworkAct(ctx.path, { body: ctx.body, returned, userId: session.user.id });
+      if (act) {
+        const { ownerId, ...what } = act;
+        journal.record(
+          accountEvent(ownerId, { ...what, actor: personActor(session.user.id, session.session.id) }, now()),
+        );
+      }
+      if (isChanging(ctx.path)) await publish();
     }),
   };
 }

@@ -1,4 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { AuditDetail, ChangedBy, KnownActor } from "../audit/event.ts";
 import { consentReference, REFERENCE_HASH, tenantOfReference } from "./consent-reference.ts";
 import type { Db } from "../platform/db.ts";
 import type { Redis } from "../platform/redis.ts";
@@ -93,9 +95,8 @@ export interface DisconnectDeps {
   accessTokenSeconds: number;
 }
 
-/** What to disconnect: everything that a client may do for a person, or what one consent lets it do. */
+/** What to disconnect: everything that a client may do for the actor, or what one consent lets it do. */
 export interface Connection {
-  userId: string;
   clientId: string;
   reference?: string;
 }
@@ -105,28 +106,42 @@ export interface Connection {
  * Redis. Nothing of it works when this resolves. When Postgres fails nothing has changed. When Redis fails the grants stay noted as ended, and
  * the same call marks them again. What is being issued meanwhile is caught: a code needs the consent, a refresh a grant that has not ended.
  */
-export function disconnect(deps: DisconnectDeps, { userId, clientId, reference }: Connection): Promise<void> {
+export function disconnect(
+  deps: DisconnectDeps,
+  { clientId, reference }: Connection,
+  by: ChangedBy<KnownActor>,
+): Promise<void> {
+  const { userId } = by.actor;
   const one = reference === undefined ? sql`true` : sql`reference_id = ${reference}`;
-  return endWhere(deps, sql`user_id = ${userId} and client_id = ${clientId} and ${one}`);
+  return endWhere(deps, sql`user_id = ${userId} and client_id = ${clientId} and ${one}`, { ...by, detail: {} });
 }
 
 /** Takes back what a person has let apps do in a tenant, in the same way: they have left it. */
 export function leaveTenant(
   deps: DisconnectDeps,
   { userId, tenantId }: { userId: string; tenantId: string },
+  by: ChangedBy,
 ): Promise<void> {
   const inTenant = sql`regexp_replace(reference_id, ${REFERENCE_HASH}, '') = ${tenantId}`;
-  return endWhere(deps, sql`user_id = ${userId} and ${inTenant}`);
+  return endWhere(deps, sql`user_id = ${userId} and ${inTenant}`, { ...by, detail: { reason: "left", user: userId } });
 }
 
-async function endWhere({ db, redis, accessTokenSeconds }: DisconnectDeps, theirs: SQL): Promise<void> {
+async function endWhere(
+  { db, redis, accessTokenSeconds }: DisconnectDeps,
+  theirs: SQL,
+  by: ChangedBy & { detail: AuditDetail },
+): Promise<void> {
   const good = sql`authorization_code_id is not null and expires_at > now() at time zone 'utc'`;
   const grants = sql`
     select authorization_code_id from oauth_refresh_token where ${theirs} and ${good}
     union select authorization_code_id from oauth_access_token where ${theirs} and ${good}`;
   // One transaction. The first statement waits for codes that are being redeemed under these consents; the second sees their grants.
   const [, , , { rows }] = await db.batch([
-    db.execute(sql`delete from oauth_consent where ${theirs}`),
+    db.execute(sql`
+      with consents as (
+        delete from oauth_consent where ${theirs}
+        returning client_id, regexp_replace(reference_id, ${REFERENCE_HASH}, '') as tenant_id
+      ) ${changeEntry({ event: "app.disconnected", ...by, from: sql`(select distinct client_id as target, tenant_id from consents)` })}`),
     db.execute(sql`insert into ${endedGrant} (grant_id, ended_at)
       select authorization_code_id, now() from (${grants}) as theirs order by 1 on conflict do nothing`),
     db.execute(sql`

@@ -18,6 +18,9 @@ export interface BeginningGrant {
   seconds: number;
 }
 
+/** The id under which the first access token of a grant is noted: the token itself is a JWT and kept nowhere. */
+export const grantNote = (grantId: string): string => `grant:${grantId}`;
+
 /** Longer than the access token lives, for verifiers whose clocks are behind. */
 const CLOCK_SECONDS = 60;
 
@@ -31,7 +34,7 @@ export type GrantProblem = "no_consent" | "no_member" | null;
 export async function beginGrant(db: Pick<Db, "execute">, grant: BeginningGrant): Promise<GrantProblem> {
   const { grantId, userId, clientId, reference, scopes, trusted, seconds } = grant;
   const tenant = tenantOfReference(reference);
-  const note = `grant:${grantId}`;
+  const note = grantNote(grantId);
   const { rows } = await db.execute<{ consented: boolean; member: boolean }>(sql`
     with consent as materialized (
       select id from oauth_consent

@@ -1,7 +1,12 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { ChangedBy } from "../audit/event.ts";
+import { REFERENCE_HASH } from "./consent-reference.ts";
+import { grantNote } from "./consents.ts";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { redisKeys, type Redis } from "../platform/redis.ts";
+import { endedGrant } from "./schema.ts";
 
 /** A grant is what one consent gave one client: the unit of revocation. Its id is the hash of the authorization code it began with. */
 export interface GrantDeps {
@@ -13,11 +18,46 @@ export interface GrantDeps {
 
 const CLOCK_SECONDS = 60;
 
-/** Ends a grant: its refresh tokens in Postgres, and by a mark in Redis its access tokens. Both are done when this resolves. */
-export async function endGrant({ db, redis, accessTokenSeconds }: GrantDeps, grantId: string): Promise<void> {
-  await db.execute(sql`select end_grant(${grantId})`);
+/** Why a grant ends before its time, for the audit log. */
+export interface GrantEnd extends ChangedBy {
+  event: "grant.ended" | "token.revoked";
+  reason: "device_code_replayed" | "refresh_token_replayed" | "revoked_by_client";
+}
+
+/**
+ * Ends a grant: its refresh tokens in Postgres, and by a mark in Redis its access tokens. Both are done when this resolves. With `end` its
+ * entry in the audit log is written in the same statement, unless the grant had ended before.
+ */
+export async function endGrant(
+  { db, redis, accessTokenSeconds }: GrantDeps,
+  grantId: string,
+  end?: GrantEnd,
+): Promise<void> {
+  await db.execute(
+    end
+      ? sql`with entry as (${endEntry(end, sql`(select ${grantId}::text as id)`)}) select end_grant(${grantId})`
+      : sql`select end_grant(${grantId})`,
+  );
   await stopAccessTokens({ redis, accessTokenSeconds }, grantId);
 }
+
+/** The audit entry of the end of a grant: `grant` is a query in parentheses with its `id`. None when it had ended before this statement. */
+export const endEntry = ({ event, reason, actor, now }: GrantEnd, grant: SQL): SQL =>
+  changeEntry({
+    event,
+    actor,
+    now,
+    from: sql`(
+      select t.client_id as target, regexp_replace(t.reference_id, ${REFERENCE_HASH}, '') as tenant_id, t.user_id, g.id
+      from ${grant} as g join (
+        select authorization_code_id, client_id, reference_id, user_id from oauth_refresh_token
+        union all select authorization_code_id, client_id, reference_id, user_id from oauth_access_token
+      ) t on t.authorization_code_id = g.id
+      where not exists (select 1 from ${endedGrant} e where e.grant_id = g.id) limit 1)`,
+    detail: {
+      sql: sql`jsonb_strip_nulls(jsonb_build_object('reason', ${reason}::text, 'grant', id, 'user', user_id))`,
+    },
+  });
 
 /** Refuses the access tokens of a grant from now on. */
 async function stopAccessTokens(
@@ -27,15 +67,46 @@ async function stopAccessTokens(
   await redis.set(redisKeys.endedGrant(grantId), "1", { ex: accessTokenSeconds + CLOCK_SECONDS });
 }
 
+/** A grant that a code has begun, as far as an audit entry names it. */
+export interface BegunGrant {
+  grantId: string;
+  clientId: string;
+  userId: string | null;
+  tenantId: string | null;
+}
+
+/** The grant that a code has begun, by the note of its first access token; null for a code that was never redeemed. One statement. */
+export async function grantOfCode(db: Pick<Db, "execute">, code: string): Promise<BegunGrant | null> {
+  const grantId = await sha256(code);
+  const { rows } = await db.execute<{ client_id: string; user_id: string | null; tenant_id: string | null }>(sql`
+    select client_id, user_id, regexp_replace(reference_id, ${REFERENCE_HASH}, '') as tenant_id
+    from oauth_access_token where id = ${grantNote(grantId)}`);
+  const [row] = rows;
+  return row ? { grantId, clientId: row.client_id, userId: row.user_id, tenantId: row.tenant_id } : null;
+}
+
 /**
  * An authorization code was refused: if it has been redeemed before, somebody else has it, and what it gave out ends (RFC 6749 §4.1.2).
- * Refresh tokens are the framework's to delete; nobody can tell a used code from an invented one, so that a guess costs a mark, too.
+ * Refresh tokens are the framework's to delete, which it has done. Redis cannot tell a used code from an invented one, so that a guess costs a
+ * mark, too. `begun` is what {@link grantOfCode} found before: then the end is recorded.
  */
 export async function endGrantOfCode(
-  deps: Pick<GrantDeps, "redis" | "accessTokenSeconds">,
+  { db, redis, accessTokenSeconds }: Pick<GrantDeps, "db" | "redis" | "accessTokenSeconds">,
   code: string,
+  begun: BegunGrant | null,
+  by: ChangedBy,
 ): Promise<void> {
-  await stopAccessTokens(deps, await sha256(code));
+  await stopAccessTokens({ redis, accessTokenSeconds }, await sha256(code));
+  if (!begun) return;
+  const { grantId, clientId, userId, tenantId } = begun;
+  await db.execute(
+    changeEntry({
+      event: "grant.ended",
+      ...by,
+      from: sql`(select ${tenantId}::text as tenant_id, ${clientId}::text as target)`,
+      detail: { reason: "code_replayed", grant: grantId, ...(userId !== null && { user: userId }) },
+    }),
+  );
 }
 
 /** Whether the grant of an access token has ended. One Redis request; an error of Redis is the caller's 503, never a pass. */

@@ -1,7 +1,9 @@
 import { sql } from "drizzle-orm";
+import type { ChangedBy } from "../audit/event.ts";
 import { base64url } from "jose";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
+import { endEntry, type GrantEnd } from "./revocation.ts";
 import { endedGrant, refreshClaim } from "./schema.ts";
 
 /** What the presenter of a refresh token gets; see `migrations/0003_refresh_functions.sql`. */
@@ -20,12 +22,23 @@ export interface RefreshRequest {
   fingerprint: string;
 }
 
-/** Claims the rotation of a refresh token, or says why this request may not rotate it. One statement, one winner. */
-export async function claimRefresh(db: Pick<Db, "execute">, request: RefreshRequest): Promise<RefreshClaim> {
+/**
+ * Claims the rotation of a refresh token, or says why this request may not rotate it. One statement, one winner. A replay that ends its grant
+ * has its audit entry in the same statement.
+ */
+export async function claimRefresh(
+  db: Pick<Db, "execute">,
+  request: RefreshRequest,
+  by: ChangedBy,
+): Promise<RefreshClaim> {
   const claimId = crypto.randomUUID();
+  const end: GrantEnd = { event: "grant.ended", reason: "refresh_token_replayed", ...by };
   const { rows } = await db.execute<ClaimRow>(sql`
-    select state, answer, grant_id from claim_refresh_token(
-      ${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)`);
+    with claim as materialized (
+      select state, answer, grant_id from claim_refresh_token(
+        ${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)
+    ), entry as (${endEntry(end, sql`(select grant_id as id from claim where state = 'replayed')`)})
+    select state, answer, grant_id from claim`);
   const [row] = rows;
   if (!row) return { state: "unknown" };
   switch (row.state) {

@@ -2,6 +2,8 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { decodeJwt } from "jose";
 import type { VerifyAccessToken } from "../access/credential/access-token.ts";
+import { happened, unauthenticated, type ChangedBy } from "../audit/event.ts";
+import type { Journal } from "../audit/journal.ts";
 import type { Auth } from "../auth/auth.ts";
 import { AUTHENTICATE_CLIENT_PATH } from "../grants/clients/authenticated-client.ts";
 import { mayRegister, setRedirectUris } from "../grants/clients/clients.ts";
@@ -17,7 +19,7 @@ import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
-import type { HttpEnv } from "../platform/http.ts";
+import { originOf, type HttpEnv } from "../platform/http.ts";
 import { reportFailure } from "../http/failure.ts";
 import { parseObject } from "../platform/json.ts";
 import type { Log } from "../platform/log.ts";
@@ -43,6 +45,7 @@ export interface OAuthDeps {
   grants: GrantDeps & RedeemDeps;
   verifyAccessToken: VerifyAccessToken;
   acceptsLegacyKeys: boolean;
+  journal: Pick<Journal, "record">;
   now: () => number;
   log: Log;
 }
@@ -89,6 +92,11 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     maxAge: 600,
   });
   for (const path of OPEN_PATHS) app.use(path, open);
+
+  const by = (c: Context<HttpEnv>): ChangedBy => ({
+    actor: unauthenticated(originOf(c.get("requestId"), c.req.raw.headers)),
+    now: deps.now(),
+  });
 
   const resource = (slug?: string) => cacheable(protectedResource(origin, slug));
   app.get("/.well-known/oauth-protected-resource", () => resource());
@@ -141,11 +149,11 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
       case "client_credentials":
         return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
       case "authorization_code":
-        return redeem(deps.grants, form.get("code"), (code) => exchange({ code }));
+        return redeem(deps.grants, form.get("code"), by(c), (code) => exchange({ code }));
       case DEVICE_GRANT:
-        return redeemDeviceCode(deps.grants, form.get("device_code"), (redemption) => exchange({ redemption }));
+        return redeemDeviceCode(deps.grants, form.get("device_code"), by(c), (redemption) => exchange({ redemption }));
       case "refresh_token":
-        return refresh(deps.grants, { form, authorization, ...proof }, (grantId) =>
+        return refresh(deps.grants, { form, authorization, ...proof }, by(c), (grantId) =>
           exchange({}, grantId === null ? {} : { headers: { [GRANT_HEADER]: grantId } }),
         );
       default:
@@ -163,7 +171,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   async function revoke(c: Context<HttpEnv>) {
     const body = await textOf(c);
     const authorization = c.req.header("authorization");
-    return revokeToken(deps.grants, { body, authorization }, (shown) =>
+    return revokeToken(deps.grants, { body, authorization, ...by(c) }, (shown) =>
       ask(c, `${AUTH}/oauth2/revoke`, { body: shown }),
     );
   }
@@ -194,8 +202,13 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const body = JSON.stringify(compatible.body);
     const answer = await inOAuthTerms(await ask(c, `${AUTH}/oauth2/register`, { body, headers: REGISTRATION }));
     const { redirectUris } = compatible;
-    if (!answer.ok || redirectUris === undefined) return answer;
-    const registered = await answer.json<{ client_id: string }>();
+    if (!answer.ok) return answer;
+    const registered = await answer.clone().json<{ client_id: string }>();
+    // The framework makes the change: the entry comes right after it.
+    const { actor, now } = by(c);
+    const what = { event: "client.registered", actor, tenantId: null, target: registered.client_id } as const;
+    deps.journal.record(happened(what, now));
+    if (redirectUris === undefined) return answer;
     await setRedirectUris(deps.db, registered.client_id, redirectUris);
     const headers = { "cache-control": "no-store" };
     return Response.json({ ...registered, redirect_uris: redirectUris }, { status: answer.status, headers });

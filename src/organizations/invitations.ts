@@ -1,4 +1,6 @@
 import { sql } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { ChangedBy, KnownActor } from "../audit/event.ts";
 import {
   activeSql,
   isPersonalTenantSql,
@@ -33,9 +35,10 @@ const MAILS_A_DAY = 3;
  */
 export async function invite(
   db: Pick<Db, "execute" | "batch">,
-  asked: { actorId: string; teamId: string; email: string; role: Role },
+  asked: { teamId: string; email: string; role: Role } & ChangedBy<KnownActor>,
 ): Promise<{ state: "invited"; token: string | null } | { state: "unknown" | "not_allowed" | "too_many" }> {
-  const { actorId, teamId, email, role } = asked;
+  const { actor, now, teamId, email, role } = asked;
+  const { userId } = actor;
   const token = randomToken(32);
   const expiry = sql`now() at time zone 'utc' + make_interval(days => ${VALID_DAYS})`;
   const [, , { rows }] = await db.batch([
@@ -43,7 +46,7 @@ export async function invite(
     db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`invitation:${email}`}, 0))`),
     db.execute<InviteRow>(sql`
       with team as (
-        select o.id, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${actorId}
+        select o.id, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${userId}
           join "user" u on u.id = m.user_id and ${activeSql("u")}
         where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
       ), recent as (
@@ -57,16 +60,26 @@ export async function invite(
         from team, recent
       ), earlier as (
         update invitation i set status = case when mailed then 'canceled' else status end,
-          role = ${role}, expires_at = ${expiry}, inviter_id = ${actorId}
+          role = ${role}, expires_at = ${expiry}, inviter_id = ${userId}
         from standing
         where may and by_team < ${A_DAY} and organization_id = ${teamId} and email = ${email} and status = 'pending'
           and (mailed or ${isOpen})
-        returning 1
+        returning i.id
       ), made as (
         insert into invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
-        select ${await sha256(token)}, id, ${email}, ${role}, 'pending', ${expiry}, now() at time zone 'utc', ${actorId}
+        select ${await sha256(token)}, id, ${email}, ${role}, 'pending', ${expiry}, now() at time zone 'utc', ${userId}
         from standing where may and by_team < ${A_DAY} and (mailed or not exists (select 1 from earlier))
-      )
+        returning id
+      ), entry as (${changeEntry({
+        event: "invitation.sent",
+        actor,
+        now,
+        from: sql`(select coalesce((select id from made), (select max(id) from earlier)) as id from standing
+          where exists (select 1 from made) or exists (select 1 from earlier))`,
+        tenant: sql`${teamId}::text`,
+        target: sql`id`,
+        detail: { role },
+      })})
       select may, mailed, by_team from standing`),
   ]);
   const [row] = rows;
@@ -85,12 +98,15 @@ interface InviteRow extends Record<string, unknown> {
 /** Takes back an open invitation of a team. */
 export async function cancelInvitation(
   db: Pick<Db, "execute">,
-  { actorId, teamId, id }: { actorId: string; teamId: string; id: string },
+  { actor, now, teamId, id }: { teamId: string; id: string } & ChangedBy<KnownActor>,
 ): Promise<TeamChange> {
   const { rows } = await db.execute(sql`
-    update invitation i set status = 'canceled'
-    where i.id = ${id} and i.organization_id = ${teamId} and i.status = 'pending'
-      and ${managesSql({ tenantId: teamId, userId: actorId })} returning 1`);
+    with withdrawn as (
+      update invitation i set status = 'canceled'
+      where i.id = ${id} and i.organization_id = ${teamId} and i.status = 'pending'
+        and ${managesSql({ tenantId: teamId, userId: actor.userId })} returning i.organization_id as tenant_id, i.id as target
+    ), entry as (${changeEntry({ event: "invitation.withdrawn", actor, now, from: sql`withdrawn` })})
+    select 1 from withdrawn`);
   return rows.length > 0 ? "done" : "unknown";
 }
 
@@ -109,21 +125,30 @@ export async function findInvitation(db: Pick<Db, "execute">, token: string): Pr
  */
 export async function answerInvitation(
   db: Pick<Db, "execute">,
-  { token, userId, accept }: { token: string; userId: string; accept: boolean },
+  { token, accept, actor, now }: { token: string; accept: boolean } & ChangedBy<KnownActor>,
 ): Promise<{ teamId: string } | null> {
+  const { userId } = actor;
   const { rows } = await db.execute<{ id: string }>(sql`
     with answered as (
       update invitation i set status = ${accept ? "accepted" : "rejected"} from "user" u
       where i.id = ${await sha256(token)} and ${isOpen}
         and u.id = ${userId} and u.email_verified and lower(u.email) = lower(i.email)
-      returning i.organization_id, ${roleSql(sql`i.role`)} as role
+      returning i.id, i.organization_id, ${roleSql(sql`i.role`)} as role
     ), joined as (
       insert into member (id, organization_id, user_id, role, created_at)
       select organization_id || ':' || ${userId}, organization_id, ${userId}, role, now() at time zone 'utc' from answered
       where ${accept}::boolean and not exists (
         select 1 from member m where m.organization_id = answered.organization_id and m.user_id = ${userId})
       on conflict do nothing
-    )
+    ), entry as (${changeEntry({
+      event: accept ? "invitation.accepted" : "invitation.declined",
+      actor,
+      now,
+      from: sql`answered`,
+      tenant: sql`organization_id`,
+      target: sql`id`,
+      detail: { sql: sql`jsonb_build_object('role', role)` },
+    })})
     select organization_id as id from answered`);
   const [row] = rows;
   return row ? { teamId: row.id } : null;

@@ -1,4 +1,6 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../audit/entry.ts";
+import type { AuditDetail, AuditEventName, ChangedBy, KnownActor } from "../audit/event.ts";
 import {
   activeSql,
   isOwnerRole,
@@ -56,8 +58,9 @@ export const teamNameProblem = (name: string): string | undefined =>
 /** Makes a team with one owner. Undefined when the person owns twenty already, also when they are made at the same moment. */
 export async function createTeam(
   db: Pick<Db, "execute" | "batch">,
-  { userId, name }: { userId: string; name: string },
+  { actor, name, now }: { name: string } & ChangedBy<KnownActor>,
 ): Promise<string | undefined> {
+  const { userId } = actor;
   const id = `team-${crypto.randomUUID()}`;
   const [, { rows }] = await db.batch([
     db.execute(sql`select 1 from "user" where id = ${userId} for no key update`),
@@ -68,7 +71,7 @@ export async function createTeam(
     ), team as (
       insert into organization (id, name, slug, created_at)
       select ${id}, ${name}, ${id}, now() at time zone 'utc' from owned where teams < ${MAX_TEAMS} returning id
-    )
+    ), entry as (${changeEntry({ event: "organization.created", actor, now, from: sql`team`, tenant: sql`id`, target: sql`id` })})
     insert into member (id, organization_id, user_id, role, created_at)
     select ${memberId(id, userId)}, id, ${userId}, ${OWNER}, now() at time zone 'utc' from team returning organization_id as id`),
   ]);
@@ -103,6 +106,12 @@ export async function findTeam(db: Pick<Db, "execute">, userId: string, teamId: 
   return { id: teamId, name: row.name, role: row.role, members: row.members, invitations };
 }
 
+/** What happens to a member, and who does it. */
+interface MemberChange extends ChangedBy<KnownActor> {
+  teamId: string;
+  userId: string;
+}
+
 interface ChangeRow extends Record<string, unknown> {
   actor: Role | null;
   target: Role | null;
@@ -116,12 +125,13 @@ interface ChangeRow extends Record<string, unknown> {
  */
 export function changeRole(
   db: Pick<Db, "execute" | "batch">,
-  change: { actorId: string; teamId: string; userId: string; role: Role },
+  change: MemberChange & { role: Role },
 ): Promise<TeamChange> {
   const { role } = change;
   return settle(
     db,
     change,
+    { event: "member.role_changed", detail: { role }, isChange: sql`target <> ${role}` },
     sql`update member set role = ${role} from standing s
       where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
         and not (${ownerRoleSql(sql`s.target`)} and ${!isOwnerRole(role)}::boolean and s.owners = 1)
@@ -134,13 +144,12 @@ export function changeRole(
  * Takes a member out of a team, and back what invites them to it; anybody may leave. The last owner may not: somebody has to be able to let
  * others in.
  */
-export function removeMember(
-  db: Pick<Db, "execute" | "batch">,
-  change: { actorId: string; teamId: string; userId: string },
-): Promise<TeamChange> {
+export function removeMember(db: Pick<Db, "execute" | "batch">, change: MemberChange): Promise<TeamChange> {
+  const isOwn = change.actor.userId === change.userId;
   return settle(
     db,
     change,
+    { event: isOwn ? "member.left" : "member.removed", detail: {}, isChange: sql`true` },
     sql`delete from member using standing s
       where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
         and not (${ownerRoleSql(sql`s.target`)} and s.owners = 1)
@@ -149,15 +158,16 @@ export function removeMember(
         update invitation i set status = 'canceled' from "user" u
         where u.id = ${change.userId} and i.organization_id = ${change.teamId} and lower(i.email) = lower(u.email)
           and i.status = 'pending' and exists (select 1 from written)`,
-    sql`${change.actorId === change.userId}::boolean or ${mayManageRoleSql(sql`actor`, sql`target`)}`,
+    sql`${isOwn}::boolean or ${mayManageRoleSql(sql`actor`, sql`target`)}`,
   );
 }
 
 async function settle(
   db: Pick<Db, "execute" | "batch">,
-  { actorId, teamId, userId }: { actorId: string; teamId: string; userId: string },
-  write: ReturnType<typeof sql>,
-  may: ReturnType<typeof sql>,
+  { actor, now, teamId, userId }: MemberChange,
+  { isChange, ...what }: { event: AuditEventName; detail: AuditDetail; isChange: SQL },
+  write: SQL,
+  may: SQL,
 ): Promise<TeamChange> {
   // The lock is a statement of its own, so that the next one sees what the one before it has left. It is on the members, in the order in
   // which the end of an account takes them: an owner whose account ends at this moment counts no more.
@@ -167,13 +177,21 @@ async function settle(
     db.execute<ChangeRow>(sql`
       with roles as (
         select (select ${roleSql(sql`m.role`)} from member m join "user" u on u.id = m.user_id and ${activeSql("u")}
-            where m.organization_id = o.id and m.user_id = ${actorId}) as actor,
+            where m.organization_id = o.id and m.user_id = ${actor.userId}) as actor,
           (select ${roleSql(sql`m.role`)} from member m where m.organization_id = o.id and m.user_id = ${userId}) as target,
           (select count(*)::int from member m where m.organization_id = o.id and ${ownerRoleSql(sql`m.role`)}) as owners
         from organization o where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
       ), standing as (
         select actor, target, owners, actor is not null and target is not null and (${may}) as may from roles
-      ), written as (${write})
+      ), written as (${write}
+      ), entry as (${changeEntry({
+        ...what,
+        actor,
+        now,
+        from: sql`(select 1 from standing where ${isChange} and exists (select 1 from written))`,
+        tenant: sql`${teamId}::text`,
+        target: sql`${userId}::text`,
+      })})
       select actor, target, owners, exists (select 1 from written) as done from standing`),
   ]);
   const [row] = rows;

@@ -1,7 +1,7 @@
 // Accounts as people open and use them: the pages of the login, the mailbox, and what is stored.
 import { sql } from "drizzle-orm";
 import { unauthenticated } from "../../src/audit/event.ts";
-import type { ChangedBy } from "../../src/accounts/accounts.ts";
+import type { ChangedBy, KnownActor } from "../../src/audit/event.ts";
 import { pageOf, type FormBrowser, type Page, type Send } from "./browsing.ts";
 import { db, eventually, mailsTo, origin, request } from "./gateway.ts";
 import { AUTH, PASSWORD } from "./oauth.ts";
@@ -13,7 +13,7 @@ export const userOf = async (email: string): Promise<Record<string, unknown> | u
   (await db.execute(sql`select * from "user" where email = ${email}`)).rows[0];
 
 /** A person who changes their account now, for statements that are called without a request. */
-export const changedBy = (userId: string): ChangedBy => ({
+export const changedBy = (userId: string): ChangedBy<KnownActor> => ({
   actor: { ...unauthenticated({ requestId: "request-1", ip: null, userAgent: null }), userId },
   now: Date.now(),
 });

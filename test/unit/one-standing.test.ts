@@ -22,6 +22,11 @@ const OTHERS: readonly (readonly [file: string, text: string])[] = [
   // What Better Auth calls the refusal, and what the audit log does.
   ["auth/account/sign-in-outcome.ts", 'BANNED_USER: "banned"'],
   ["auth/account/sign-in-outcome.ts", 'banned_user: "banned"'],
+  // Events of the audit log, and Better Auth's routes that cause them.
+  ["audit/event.ts", '"user.banned": "An administrator banned a person."'],
+  ["auth/account/framework-acts.ts", '"user.banned"'],
+  ["auth/account/framework-acts.ts", "role !== undefined"],
+  ["grants/revocation.ts", "'user', user_id"],
   // GitHub's role in one of its organizations.
   ["registry/namespaces/github.ts", 'one["role"] === "admin"'],
 ];

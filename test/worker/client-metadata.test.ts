@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
+import { entriesAbout } from "../support/audit-entries.ts";
 import { formBrowser, leftFor, pageOf } from "../support/browsing.ts";
 import { callTool, db, withFault } from "../support/gateway.ts";
 import {
@@ -64,6 +65,11 @@ describe("a client whose id is the address of its metadata document", () => {
       const { status } = await callTool("whoami", {}, { token: String(renewed["access_token"]) });
       expect(status).toBe(200);
       expect(asked).toEqual([id]);
+      const entries = await entriesAbout(id, 2);
+      expect(entries.map(({ event, user_id: user }) => [event, user])).toEqual([
+        ["client.discovered", null],
+        ["consent.given", person.id],
+      ]);
     });
   });
 

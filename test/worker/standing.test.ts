@@ -39,7 +39,7 @@ import { sha256 } from "../../src/platform/crypto.ts";
 import { addSource, findSource, listSources } from "../../src/registry/mirror/source.ts";
 import { curationOf, setGateway, setVisibility } from "../../src/registry/publishing/visibility.ts";
 import { createView, viewsOf } from "../../src/registry/views/changes.ts";
-import { signIn } from "../support/accounts.ts";
+import { changedBy, signIn } from "../support/accounts.ts";
 import { formBrowser, pageOf } from "../support/browsing.ts";
 import { callTool, db, newKey, newUser, origin } from "../support/gateway.ts";
 import { NOBODY, teamOf } from "../support/keys.ts";
@@ -172,7 +172,7 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
   it("O04: changes a team and its invitations only if that ban is over", async () => {
     const { owner, admin, member, id: teamId } = await teamOf("owner", "admin", "member");
     const guest = await newUser();
-    const wanted = { actorId: owner, teamId, email: guest.email, role: "member" } as const;
+    const wanted = { ...changedBy(owner), teamId, email: guest.email, role: "member" } as const;
     const invited = await invite(db, wanted);
     if (invited.state !== "invited" || invited.token === null) throw new Error(invited.state);
     for (const userId of [owner, admin]) await ban(userId, end);
@@ -180,16 +180,16 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
     expect(await isInvited(db, guest.email)).toBe(expected);
     expect((await findInvitation(db, invited.token)) !== null).toBe(expected);
     expect((await findTeam(db, member, teamId))?.members).toHaveLength(3);
-    const joined = await answerInvitation(db, { token: invited.token, userId: guest.id, accept: true });
+    const joined = await answerInvitation(db, { token: invited.token, accept: true, ...changedBy(guest.id) });
     expect(joined).toEqual(expected ? { teamId } : null);
-    const again = await invite(db, { ...wanted, actorId: admin, email: `again-${guest.email}` });
+    const again = await invite(db, { ...wanted, ...changedBy(admin), email: `again-${guest.email}` });
     expect(again.state).toBe(expected ? "invited" : "unknown");
     const { rows } = await db.execute<{ id: string }>(
       sql`select id from invitation where organization_id = ${teamId} and status = 'pending'`,
     );
-    expect(await cancelInvitation(db, { actorId: owner, teamId, id: rows[0]?.id ?? "" })).toBe(done);
-    expect(await changeRole(db, { actorId: owner, teamId, userId: member, role: "admin" })).toBe(done);
-    expect(await removeMember(db, { actorId: admin, teamId, userId: member })).toBe(done);
+    expect(await cancelInvitation(db, { ...changedBy(owner), teamId, id: rows[0]?.id ?? "" })).toBe(done);
+    expect(await changeRole(db, { ...changedBy(owner), teamId, userId: member, role: "admin" })).toBe(done);
+    expect(await removeMember(db, { ...changedBy(admin), teamId, userId: member })).toBe(done);
   });
 });
 
@@ -298,18 +298,18 @@ describe("a member with several roles", () => {
       [member]: "admin",
     });
     const guest = await newUser();
-    const asking = { actorId: member, teamId, email: guest.email };
+    const asking = { ...changedBy(member), teamId, email: guest.email };
     expect((await invite(db, { ...asking, role: "owner" })).state).toBe("not_allowed");
     expect((await invite(db, { ...asking, role: "member" })).state).toBe("invited");
-    expect(await removeMember(db, { actorId: member, teamId, userId: owner })).toBe("not_allowed");
-    expect(await removeMember(db, { actorId: owner, teamId, userId: owner })).toBe("last_owner");
+    expect(await removeMember(db, { ...changedBy(member), teamId, userId: owner })).toBe("not_allowed");
+    expect(await removeMember(db, { ...changedBy(owner), teamId, userId: owner })).toBe("last_owner");
   });
 
   it("uses up what an owner may own", async () => {
     const { id: userId } = await newUser();
-    for (let made = 0; made < 20; made++) await createTeam(db, { userId, name: "Example team" });
+    for (let made = 0; made < 20; made++) await createTeam(db, { ...changedBy(userId), name: "Example team" });
     await db.execute(sql`
       update member set role = 'member,owner' where user_id = ${userId} and organization_id <> ${personalTenantId(userId)}`);
-    expect(await createTeam(db, { userId, name: "One more" })).toBeUndefined();
+    expect(await createTeam(db, { ...changedBy(userId), name: "One more" })).toBeUndefined();
   });
 });

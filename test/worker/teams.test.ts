@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
+import type { ChangedBy, KnownActor } from "../../src/audit/event.ts";
 import { deleteAccount } from "../../src/accounts/deletion.ts";
 import { changeRole, createTeam, removeMember } from "../../src/organizations/organizations.ts";
 import { changedBy } from "../support/accounts.ts";
@@ -74,7 +75,7 @@ describe("roles in a team", () => {
       const [one, two] = [owner.person.id, (await added(owner, team, "owner")).person.id];
       for (let round = 0; round < 20; round++) {
         const outcomes = await Promise.all(
-          [one, two].map((userId) => removeMember(db, { actorId: userId, teamId: team, userId })),
+          [one, two].map((userId) => removeMember(db, { ...changedBy(userId), teamId: team, userId })),
         );
         expect(outcomes.toSorted()).toEqual(["done", "last_owner"]);
         expect(Object.values(await rolesIn(team))).toEqual(["owner"]);
@@ -109,7 +110,7 @@ describe("roles in a team", () => {
     await eventually(async () => ((await waitsFor("PgSleep")) || free ? true : undefined));
     const end = deleteAccount(db, ending.id, changedBy(ending.id));
     await eventually(async () => ((await waitsFor("transactionid")) || free ? true : undefined));
-    const outcome = change({ actorId: other.id, teamId: shared, userId: other.id });
+    const outcome = change({ ...changedBy(other.id), teamId: shared, userId: other.id });
     await Promise.all([freed, end, outcome]);
     expect(Object.values(await rolesIn(shared))).toContain("owner");
   });
@@ -152,13 +153,14 @@ describe("a team", () => {
 
   it("is one of at most twenty that somebody owns, also when they make them at the same moment", async () => {
     const userId = (await newPerson()).id;
-    const made = await Promise.all(Array.from({ length: 25 }, () => createTeam(db, { userId, name: "One of many" })));
+    const made = await Promise.all(
+      Array.from({ length: 25 }, () => createTeam(db, { ...changedBy(userId), name: "One of many" })),
+    );
     expect(made.filter((id) => id !== undefined)).toHaveLength(20);
   });
 });
 
-interface Change {
-  actorId: string;
+interface Change extends ChangedBy<KnownActor> {
   teamId: string;
   userId: string;
 }

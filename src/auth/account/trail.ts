@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { happened, unauthenticated, type Actor, type AuditEvent, type Happened } from "../../audit/event.ts";
+import {
+  happened,
+  unauthenticated,
+  type Actor,
+  type AuditEvent,
+  type Happened,
+  type KnownActor,
+} from "../../audit/event.ts";
 import { personalTenantId } from "../../identity/standing.ts";
 import { originOf, type RequestOrigin } from "../../platform/http.ts";
 
@@ -27,7 +34,7 @@ function authRequest(): AuthRequest {
 export const unknownActor = (): Actor => unauthenticated(authRequest().origin);
 
 /** A person as the caller of this request, by a session once there is one. */
-export const personActor = (userId: string, sessionId: string | null = null): Actor => ({
+export const personActor = (userId: string, sessionId: string | null = null): KnownActor => ({
   ...unknownActor(),
   userId,
   credential: sessionId === null ? null : { kind: "session", id: sessionId },

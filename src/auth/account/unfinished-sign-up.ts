@@ -1,10 +1,10 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthMiddleware } from "better-auth/api";
 import { sql } from "drizzle-orm";
+import type { ChangedBy } from "../../audit/event.ts";
 import { changeEntry } from "../../audit/entry.ts";
 import { personalTenantSql } from "../../identity/standing.ts";
 import { unknownActor } from "./trail.ts";
-import type { ChangedBy } from "../../accounts/accounts.ts";
 import type { AuthDeps } from "../deps.ts";
 
 const SIGN_UP = "/sign-up/email";

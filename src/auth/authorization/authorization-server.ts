@@ -30,6 +30,8 @@ export function authorizationServer({
   redis,
   outbound,
   log,
+  journal,
+  now,
 }: AuthDeps): BetterAuthPlugin[] {
   const plugin = oauthProvider({
     loginPage: config.LOGIN_PAGE,
@@ -61,7 +63,7 @@ export function authorizationServer({
       },
       ...(config.CLIENT_REGISTRATION.kind === "off"
         ? []
-        : [{ clientDiscovery: clientMetadata({ config, redis, outbound, log }) }]),
+        : [{ clientDiscovery: clientMetadata({ config, redis, outbound, journal, now, log }) }]),
     ],
     customAccessTokenClaims: ({ user, referenceId, scopes: granted }) => {
       // Banning ends sessions; codes and refresh tokens that are out already end here.
@@ -97,7 +99,7 @@ export function authorizationServer({
     plugin as unknown as BetterAuthPlugin,
     clientAuthentication(INTROSPECT_LIMIT),
     tokenBinding({ redis }),
-    deviceAuthorization({ config, db, redis }),
+    deviceAuthorization({ config, db, redis, now }),
   ];
 }
 

@@ -1,6 +1,8 @@
 import { createCimdClientDiscovery, isCimdClientIdUrlCandidate, validateClientIdUrl } from "@better-auth/cimd";
 import type { ClientDiscovery } from "@better-auth/oauth-provider";
 import { APIError, isAPIError } from "better-auth/api";
+import { happened } from "../../audit/event.ts";
+import type { Journal } from "../../audit/journal.ts";
 import { readText } from "../../platform/body.ts";
 import { expiringMap } from "../../platform/bounded-map.ts";
 import type { Config } from "../../platform/config.ts";
@@ -9,6 +11,7 @@ import { errorFields, type Log } from "../../platform/log.ts";
 import type { Outbound } from "../../platform/outbound.ts";
 import { publicUrlProblem } from "../../platform/public-url.ts";
 import type { Redis } from "../../platform/redis.ts";
+import { unknownActor } from "../account/trail.ts";
 import { compatibleDocument, freshSeconds } from "../../grants/clients/metadata-document.ts";
 import { beginFetch, endFetch } from "../../grants/clients/metadata-state.ts";
 
@@ -17,6 +20,8 @@ export interface ClientMetadataDeps {
   redis: Pick<Redis, "eval" | "set">;
   /** Asks public hosts only, over https, and follows no redirect. */
   outbound: Outbound;
+  journal: Pick<Journal, "tried">;
+  now: () => number;
   log: Log;
 }
 
@@ -74,6 +79,9 @@ export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
     try {
       const client = await discovery.resolve(ctx, clientId, existing);
       await endFetch(redis, clientId, transport.fresh());
+      // Whoever starts an authorization can bring up ever new documents.
+      const what = { event: "client.discovered", actor: unknownActor(), tenantId: null, target: clientId } as const;
+      if (!existing) deps.journal.tried(happened(what, deps.now()), clientId);
       return client;
     } catch (error) {
       const failure = transport.failure();

@@ -8,6 +8,7 @@ import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import * as z from "zod";
 import { actsIn } from "../../identity/standing.ts";
+import { personActor } from "../account/trail.ts";
 import { consentReference } from "../../grants/consent-reference.ts";
 import type { AuthDeps } from "../deps.ts";
 import { approveDevice, denyDevice, waitingDevice } from "../storage/device-codes.ts";
@@ -34,7 +35,8 @@ export function deviceAuthorization({
   config,
   db,
   redis,
-}: Pick<AuthDeps, "config" | "db" | "redis">): BetterAuthPlugin {
+  now,
+}: Pick<AuthDeps, "config" | "db" | "redis" | "now">): BetterAuthPlugin {
   const plugin = oauthDeviceAuthorization({
     expiresIn: "15m",
     interval: "5s",
@@ -89,17 +91,15 @@ export function deviceAuthorization({
           body: z.object({ userCode: z.string(), accept: z.boolean(), tenantId: z.string().optional() }),
         },
         async (ctx) => {
-          const { user } = ctx.context.session;
+          const { user, session } = ctx.context.session;
           const { accept, tenantId = "" } = ctx.body;
           const userCode = await enteredCode(user.id, ctx.body.userCode);
           if (accept && !(await actsIn(db, user.id, tenantId))) throw noMember();
+          const by = { actor: personActor(user.id, session.id), now: now() };
+          const reference = await consentReference(tenantId, NO_REDIRECT);
           const decided = accept
-            ? await approveDevice(db, {
-                userCode,
-                userId: user.id,
-                reference: await consentReference(tenantId, NO_REDIRECT),
-              })
-            : await denyDevice(db, { userCode, userId: user.id });
+            ? await approveDevice(db, { userCode, tenantId, reference, ...by })
+            : await denyDevice(db, { userCode, ...by });
           if (!decided) throw noSuchCode();
           return ctx.json({ decided });
         },

@@ -1,4 +1,7 @@
 import { and, eq, isNotNull, ne, sql } from "drizzle-orm";
+import { changeEntry } from "../../audit/entry.ts";
+import type { ChangedBy, KnownActor } from "../../audit/event.ts";
+import { personalTenantId } from "../../identity/standing.ts";
 import type { Db } from "../../platform/db.ts";
 import { sha256 } from "../../platform/crypto.ts";
 import * as schema from "../../identity/schema.ts";
@@ -40,8 +43,15 @@ export async function waitingDevice(db: Pick<Db, "execute">, userCode: string): 
  */
 export async function approveDevice(
   db: Pick<Db, "execute">,
-  { userCode, userId, reference }: { userCode: string; userId: string; reference: string },
+  {
+    userCode,
+    tenantId,
+    reference,
+    actor,
+    now,
+  }: { userCode: string; tenantId: string; reference: string } & ChangedBy<KnownActor>,
 ): Promise<boolean> {
+  const { userId } = actor;
   const { rows } = await db.execute(sql`
     with approved as (
       update device_code d set status = 'approved', user_id = ${userId}, reference_id = ${reference}
@@ -58,7 +68,15 @@ export async function approveDevice(
       select ${crypto.randomUUID()}, client_id, ${userId}, ${reference}, resources, scopes,
         now() at time zone 'utc', now() at time zone 'utc'
       from approved where not exists (select 1 from again)
-    )
+    ), entry as (${changeEntry({
+      event: "consent.given",
+      actor,
+      now,
+      from: sql`approved`,
+      tenant: sql`${tenantId}::text`,
+      target: sql`client_id`,
+      detail: { sql: sql`jsonb_build_object('device', true, 'scopes', array_to_string(scopes, ' '))` },
+    })})
     select 1 from approved`);
   return rows.length > 0;
 }
@@ -66,10 +84,22 @@ export async function approveDevice(
 /** Turns a device away; false when somebody has decided before or the code has expired. */
 export async function denyDevice(
   db: Pick<Db, "execute">,
-  { userCode, userId }: { userCode: string; userId: string },
+  { userCode, actor, now }: { userCode: string } & ChangedBy<KnownActor>,
 ): Promise<boolean> {
   const { rows } = await db.execute(sql`
-    update device_code d set status = 'denied', user_id = ${userId} where d.user_code = ${userCode} and ${WAITS} returning 1`);
+    with denied as (
+      update device_code d set status = 'denied', user_id = ${actor.userId} where d.user_code = ${userCode} and ${WAITS}
+      returning d.oauth_client_id as client_id
+    ), entry as (${changeEntry({
+      event: "consent.denied",
+      actor,
+      now,
+      from: sql`denied`,
+      tenant: sql`${personalTenantId(actor.userId)}::text`,
+      target: sql`client_id`,
+      detail: { device: true },
+    })})
+    select 1 from denied`);
   return rows.length > 0;
 }
 

@@ -1,3 +1,4 @@
+import type { ChangedBy } from "../../audit/event.ts";
 import { endsTokens, settingsProblem, type ClientSettings } from "./settings.ts";
 import {
   createClient,
@@ -14,7 +15,7 @@ import type { Db } from "../../platform/db.ts";
 import { endGrant, type GrantDeps } from "../revocation.ts";
 
 export interface ClientChangeDeps {
-  db: Pick<Db, "select" | "insert" | "delete" | "execute">;
+  db: Pick<Db, "select" | "insert" | "execute" | "batch">;
   grants: GrantDeps;
   origin: string;
   /** Scopes of this deployment. */
@@ -31,15 +32,15 @@ export type ClientRefusal =
 
 const ATTEMPTS = 3;
 
-/** Makes a client; its secret, if it has one, is shown in this answer only. `now` is in milliseconds. */
+/** Makes a client; its secret, if it has one, is shown in this answer only. */
 export async function makeClient(
   deps: ClientChangeDeps,
   settings: ClientSettings,
-  now: number,
+  by: ChangedBy,
 ): Promise<{ state: "done"; client: ManagedClient; clientSecret: string | null } | ClientRefusal> {
   const problem = await problemOf(deps, settings);
   if (problem !== undefined) return { state: "refused", problem };
-  return { state: "done", ...(await createClient(deps.db, settings, { requirePkce: deps.requirePkce, now })) };
+  return { state: "done", ...(await createClient(deps.db, settings, { requirePkce: deps.requirePkce, ...by })) };
 }
 
 /**
@@ -50,14 +51,20 @@ export function changeClient(
   deps: ClientChangeDeps,
   clientId: string,
   change: Partial<Omit<ClientSettings, "authMethod">>,
+  by: ChangedBy,
 ): Promise<{ state: "done"; client: ManagedClient } | ClientRefusal> {
-  return rewrite(deps, clientId, async (client) => {
+  return rewrite(deps, clientId, by, async (client) => {
     const settings = { ...client, ...change };
     const problem = await problemOf(deps, settings);
     if (problem !== undefined) return { state: "refused", problem };
     const ends = endsTokens(client, settings);
     const grantId = ends ? newClientGrant() : client.grantId;
-    return { settings, grantId, endRefreshTokens: ends && settings.disabled };
+    return {
+      settings,
+      grantId,
+      endRefreshTokens: ends && settings.disabled,
+      fields: Object.keys(change).toSorted((a, b) => a.localeCompare(b)),
+    };
   });
 }
 
@@ -65,11 +72,12 @@ export function changeClient(
 export async function rotateClientSecret(
   deps: ClientChangeDeps,
   clientId: string,
+  by: ChangedBy,
 ): Promise<{ state: "done"; client: ManagedClient; clientSecret: string } | ClientRefusal> {
   const clientSecret = newClientSecret();
-  const rewritten = await rewrite(deps, clientId, async (client) =>
+  const rewritten = await rewrite(deps, clientId, by, async (client) =>
     hasSecret(client.authMethod)
-      ? { settings: client, grantId: newClientGrant(), secret: clientSecret, endRefreshTokens: false }
+      ? { settings: client, grantId: newClientGrant(), secret: clientSecret, endRefreshTokens: false, fields: [] }
       : { state: "refused", problem: `authMethod: a client of the method ${client.authMethod} has no secret` },
   );
   return rewritten.state === "done" ? { ...rewritten, clientSecret } : rewritten;
@@ -79,11 +87,12 @@ export async function rotateClientSecret(
 export async function deleteClient(
   { db, grants }: Pick<ClientChangeDeps, "db" | "grants">,
   clientId: string,
+  by: ChangedBy,
 ): Promise<{ state: "done" } | ClientRefusal> {
   const client = await findClient(db, clientId);
   if (!client) return { state: "unknown" };
   await endGrant(grants, client.grantId);
-  await removeClient(db, clientId);
+  await removeClient(db, clientId, by);
   return { state: "done" };
 }
 
@@ -94,6 +103,7 @@ export async function deleteClient(
 async function rewrite(
   { db, grants }: ClientChangeDeps,
   clientId: string,
+  by: ChangedBy,
   decide: (client: ManagedClient) => Promise<ClientWrite | ClientRefusal>,
 ): Promise<{ state: "done"; client: ManagedClient } | ClientRefusal> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -102,7 +112,7 @@ async function rewrite(
     const write = await decide(client);
     if ("state" in write) return write;
     if (write.grantId !== client.grantId) await endGrant(grants, client.grantId);
-    if (await writeClient(db, client, write)) {
+    if (await writeClient(db, client, write, by)) {
       const written = await findClient(db, clientId);
       return written ? { state: "done", client: written } : { state: "unknown" };
     }

@@ -1,4 +1,6 @@
 import { and, desc, eq, isNull, lt, sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../../audit/entry.ts";
+import { auditText, type ChangedBy } from "../../audit/event.ts";
 import { randomToken, sha256 } from "../../platform/crypto.ts";
 import type { Db } from "../../platform/db.ts";
 import { uuidv7 } from "../../platform/ids.ts";
@@ -27,6 +29,8 @@ export interface ClientWrite {
   secret?: string;
   /** Ends what people have granted it, too. */
   endRefreshTokens: boolean;
+  /** Names of the settings that change, for the audit log. */
+  fields: readonly string[];
 }
 
 const isManaged = and(isNull(oauthClient.clientDiscoveryId), sql`${oauthClient.metadata} ? 'managed'`);
@@ -36,9 +40,9 @@ export const newClientSecret = (): string => randomToken(32);
 
 /** Makes a client. The secret, for methods that have one, is in this answer and nowhere else. */
 export async function createClient(
-  db: Pick<Db, "insert">,
+  db: Pick<Db, "insert" | "execute" | "batch">,
   settings: ClientSettings,
-  options: { requirePkce: boolean; now: number },
+  options: { requirePkce: boolean } & ChangedBy,
 ): Promise<{ client: ManagedClient; clientSecret: string | null }> {
   const clientSecret = hasSecret(settings.authMethod) ? newClientSecret() : null;
   const now = new Date(options.now);
@@ -54,7 +58,13 @@ export async function createClient(
     createdAt: now,
     updatedAt: now,
   };
-  const [made] = await db.insert(oauthClient).values(row).returning();
+  const entry = changeEntry({
+    event: "client.created",
+    ...options,
+    from: sql`(select ${settings.tenantId}::text as tenant_id, ${row.clientId}::text as target)`,
+    detail: { name: auditText(settings.name) ?? "" },
+  });
+  const [[made]] = await db.batch([db.insert(oauthClient).values(row).returning(), db.execute(entry)]);
   const client = made && fromRow(made);
   if (!client) throw new Error("the client that was made is no managed one");
   return { client, clientSecret };
@@ -93,6 +103,7 @@ export async function writeClient(
   db: Pick<Db, "execute">,
   before: ManagedClient,
   write: ClientWrite,
+  by: ChangedBy,
 ): Promise<boolean> {
   const { settings, grantId, secret, endRefreshTokens } = write;
   const columns = columnsOf(settings);
@@ -108,7 +119,8 @@ export async function writeClient(
         updated_at = greatest(date_trunc('milliseconds', now() at time zone 'utc'), updated_at + interval '1 millisecond')
       where client_id = ${before.clientId} and metadata #>> '{managed,grantId}' = ${before.grantId}
         and updated_at = ${before.updatedAt.toISOString()}::timestamptz at time zone 'utc'
-      returning client_id
+      returning client_id, client_id as target, metadata #>> '{managed,tenantId}' as tenant_id
+    ), entry as (${changeEntry({ event: eventOf(before, write), ...by, from: sql`changed`, detail: { fields: write.fields.join(" ") } })}
     ), ended as (
       update oauth_refresh_token t set revoked = now() at time zone 'utc' from changed
       where t.client_id = changed.client_id and ${endRefreshTokens}::boolean and t.revoked is null
@@ -117,9 +129,19 @@ export async function writeClient(
   return rows.length === 1;
 }
 
+function eventOf({ disabled }: ManagedClient, { settings, secret }: ClientWrite) {
+  if (secret !== undefined) return "client.secret_rotated";
+  if (settings.disabled === disabled) return "client.changed";
+  return settings.disabled ? "client.disabled" : "client.enabled";
+}
+
 /** Deletes a client with its refresh tokens and the consents that it has. */
-export async function removeClient(db: Pick<Db, "delete">, clientId: string): Promise<void> {
-  await db.delete(oauthClient).where(and(eq(oauthClient.clientId, clientId), isManaged));
+export async function removeClient(db: Pick<Db, "execute">, clientId: string, by: ChangedBy): Promise<void> {
+  await db.execute(sql`
+    with gone as (
+      delete from ${oauthClient} where ${and(eq(oauthClient.clientId, clientId), isManaged)}
+      returning client_id as target, metadata #>> '{managed,tenantId}' as tenant_id
+    ) ${changeEntry({ event: "client.deleted", ...by, from: sql`gone` })}`);
 }
 
 /** Whether there is such a tenant for a client to act in. */

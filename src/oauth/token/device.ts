@@ -1,3 +1,4 @@
+import type { ChangedBy } from "../../audit/event.ts";
 import { grantOfRedeemedDevice, releaseDeviceCode } from "../../auth/storage/device-codes.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 
@@ -13,6 +14,7 @@ const MAX_CODE_LENGTH = 191;
 export async function redeemDeviceCode(
   grants: GrantDeps,
   presented: string | null,
+  by: ChangedBy,
   exchange: Exchange,
 ): Promise<Response> {
   const redemption = crypto.randomUUID();
@@ -26,7 +28,8 @@ export async function redeemDeviceCode(
   }
   if (await isUnknownCode(answer)) {
     const grantId = await grantOfRedeemedDevice(grants.db, presented);
-    if (grantId !== null) await endGrant(grants, grantId);
+    if (grantId !== null)
+      await endGrant(grants, grantId, { event: "grant.ended", reason: "device_code_replayed", ...by });
   }
   return answer;
 }

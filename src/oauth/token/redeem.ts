@@ -1,9 +1,10 @@
+import type { ChangedBy } from "../../audit/event.ts";
 import { closeCode, giveBackCode, takeCode, type TakenCode } from "../../grants/codes.ts";
-import { endGrantOfCode, type GrantDeps } from "../../grants/revocation.ts";
+import { endGrantOfCode, grantOfCode, type GrantDeps } from "../../grants/revocation.ts";
 import type { Redis } from "../../platform/redis.ts";
 import { oauthError } from "../answers.ts";
 
-export interface RedeemDeps extends Pick<GrantDeps, "accessTokenSeconds"> {
+export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds"> {
   redis: GrantDeps["redis"] & Pick<Redis, "eval" | "del">;
 }
 
@@ -16,15 +17,22 @@ const CODE = /^[A-Za-z0-9]{32}$/;
  * Redeems an authorization code at most once (RFC 6749 §4.1.2). Of concurrent requests one gets tokens and the others a refusal that
  * touches nothing; a replay afterwards ends what the code gave out. A fault of ours gives the code back: the client tries again.
  */
-export async function redeem(deps: RedeemDeps, presented: string | null, exchange: Exchange): Promise<Response> {
+export async function redeem(
+  deps: RedeemDeps,
+  presented: string | null,
+  by: ChangedBy,
+  exchange: Exchange,
+): Promise<Response> {
   if (presented === null || !CODE.test(presented)) return exchange();
   const claim = await takeCode(deps.redis, presented);
   switch (claim.state) {
     case "redeeming":
       return oauthError(400, "invalid_grant", "This code is being redeemed by another request.");
     case "unknown": {
+      // Asked before the framework deletes what the code has given out.
+      const begun = await grantOfCode(deps.db, presented);
       const refused = await exchange();
-      if (refused.status === 400) await endGrantOfCode(deps, presented);
+      if (refused.status === 400) await endGrantOfCode(deps, presented, begun, by);
       return refused;
     }
     case "taken":

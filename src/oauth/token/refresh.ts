@@ -1,3 +1,4 @@
+import type { ChangedBy } from "../../audit/event.ts";
 import {
   claimRefresh,
   discardSuccessor,
@@ -30,11 +31,16 @@ const MAX_TOKEN_LENGTH = 512;
  * Refresh token rotation (OAuth 2.1 §4.3.1) that survives what clients do: all concurrent requests with one token get one answer, for 30
  * seconds; a token that comes back later ends its grant, and no other. `rotate` is asked at most once for a token.
  */
-export async function refresh(grants: GrantDeps, presented: PresentedRefresh, rotate: Rotate): Promise<Response> {
+export async function refresh(
+  grants: GrantDeps,
+  presented: PresentedRefresh,
+  by: ChangedBy,
+  rotate: Rotate,
+): Promise<Response> {
   const { db } = grants;
   const request = await refreshRequest(presented);
   if (request === undefined) return rotate(null);
-  const claim = await settledClaim(db, request);
+  const claim = await settledClaim(db, request, by);
   switch (claim.state) {
     case "unknown":
       return rotate(null);
@@ -73,12 +79,12 @@ async function rotateOnce(
   return temporarilyUnavailable();
 }
 
-async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest): Promise<RefreshClaim> {
-  let claim = await claimRefresh(db, request);
+async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest, by: ChangedBy): Promise<RefreshClaim> {
+  let claim = await claimRefresh(db, request, by);
   for (const wait of WAITS) {
     if (claim.state !== "pending") break;
     await new Promise((next) => setTimeout(next, wait));
-    claim = await claimRefresh(db, request);
+    claim = await claimRefresh(db, request, by);
   }
   return claim;
 }

@@ -1,3 +1,4 @@
+import type { ChangedBy } from "../../audit/event.ts";
 import { endGrant, grantOfRefreshToken, type GrantDeps } from "../../grants/revocation.ts";
 import { presentedClientId } from "./client-id.ts";
 
@@ -13,7 +14,7 @@ const NO_TOKEN = "revoked";
  */
 export async function revokeToken(
   grants: GrantDeps,
-  { body, authorization }: { body: string; authorization: string | undefined },
+  { body, authorization, actor, now }: { body: string; authorization: string | undefined } & ChangedBy,
   ask: Ask,
 ): Promise<Response> {
   const form = new URLSearchParams(body);
@@ -27,7 +28,9 @@ export async function revokeToken(
   const answer = await ask(grantId === null ? body : form.toString());
   const refused = !answer.ok && (presented === null || (await errorOf(answer)) !== "invalid_request");
   if (refused) return answer;
-  if (grantId !== null) await endGrant(grants, grantId);
+  // Here the framework has authenticated the client.
+  const by = { actor: { ...actor, clientId }, now };
+  if (grantId !== null) await endGrant(grants, grantId, { event: "token.revoked", reason: "revoked_by_client", ...by });
   // A token that is not there is as good as revoked (RFC 7009 §2.2); the framework says 400 then.
   return new Response(null, { headers: { "cache-control": "no-store" } });
 }

@@ -11,7 +11,7 @@ import { Form } from "../frame/fields.tsx";
 import { Notice } from "../frame/layout.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import { redirectReceiver, type RedirectReceiver } from "../frame/redirect.ts";
-import type { SignedIn } from "../frame/session.ts";
+import { changedBy, type SignedIn } from "../frame/session.ts";
 import { Time } from "../frame/time.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 import { inWords } from "../frame/wait.ts";
@@ -47,11 +47,11 @@ export function showApps(deps: WebDeps) {
 
 /** `POST /dashboard/apps/disconnect`: takes back what one app was allowed. The answer is the same for an app that is not connected. */
 export function disconnectApp(deps: WebDeps) {
-  return forPerson(deps, PATH, async (c, { userId }) => {
+  return forPerson(deps, PATH, async (c, person) => {
     const form = c.get("form");
     const [clientId, reference] = [form.get("client") ?? "", form.get("reference") ?? ""];
     try {
-      await disconnect(deps.grants, { userId, clientId, reference });
+      await disconnect(deps.grants, { clientId, reference }, changedBy(c, person));
     } catch (error) {
       throw isUnavailable(error) ? unfinished(error, deps.grants.accessTokenSeconds) : error;
     }

@@ -1,6 +1,7 @@
+import { happened, type AuditEvent } from "../../audit/event.ts";
 import { membershipsOf } from "../../identity/tenants.ts";
 import { claimDecision, releaseDecision } from "../../grants/consent-claim.ts";
-import { actsIn } from "../../identity/standing.ts";
+import { actsIn, personalTenantId } from "../../identity/standing.ts";
 import { errorFields } from "../../platform/log.ts";
 import { requestAuth, textOf, type AuthAnswer } from "../frame/auth-request.ts";
 import { consentPage } from "./page.tsx";
@@ -10,7 +11,7 @@ import { htmlPage } from "../frame/layout.tsx";
 import { readOAuthQuery, restartPath, type OAuthQuery } from "../frame/oauth-query.ts";
 import { formToken, refusedForm } from "../frame/protected-form.tsx";
 import { formActionSource } from "../frame/redirect.ts";
-import { signedIn, type SignedIn } from "../frame/session.ts";
+import { changedBy, signedIn, type SignedIn } from "../frame/session.ts";
 import { continueTo } from "../sign-in/sign-in.tsx";
 import { inWords } from "../frame/wait.ts";
 
@@ -66,8 +67,18 @@ export function decideConsent(deps: WebDeps) {
     if (answer.code === "invalid_signature") return c.redirect(restartPath(query, []), 303);
     if (answer.code === NO_MEMBER) return noMemberPage(c, query);
     if (answer.status !== 200) return errorPage(c, answer.code);
+    deps.journal.record(decisionEvent(c, asked, tenant));
     return continueTo(c, deps, answer, query);
   };
+}
+
+/** What the audit log is told of a decision, which the framework has written down. Undefined tenant: it was denied. */
+function decisionEvent(c: PageContext, { query, person }: Asked, tenant: string | undefined): AuditEvent {
+  const { actor, now } = changedBy(c, person);
+  const about = { actor, target: query.clientId, detail: { scopes: query.scopes.join(" ") } };
+  return tenant === undefined
+    ? happened({ event: "consent.denied", tenantId: personalTenantId(person.userId), ...about }, now)
+    : happened({ event: "consent.given", tenantId: tenant, ...about }, now);
 }
 
 /** Lets a request be decided a single time: undefined when it has been. A decision that came to nothing does not count. */

@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Journal } from "../../audit/journal.ts";
 import type { Auth } from "../../auth/auth.ts";
 import type { SendMail } from "../../platform/mail.ts";
 import type { DisconnectDeps } from "../../grants/connected.ts";
@@ -35,6 +36,8 @@ export interface WebDeps {
   sendMail: SendMail;
   /** Work that goes on after the answer. */
   background: (work: Promise<unknown>) => void;
+  /** For what the framework changes. What statements of ours change has its entry in them. */
+  journal: Pick<Journal, "record">;
   log: Log;
 }
 

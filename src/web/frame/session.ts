@@ -1,5 +1,5 @@
 import { isActive, personalTenantId } from "../../identity/standing.ts";
-import type { Actor } from "../../audit/event.ts";
+import type { Actor, ChangedBy, KnownActor } from "../../audit/event.ts";
 import { AppError } from "../../platform/errors.ts";
 import { originOf } from "../../platform/http.ts";
 import { requestAuth, textOf } from "./auth-request.ts";
@@ -62,3 +62,9 @@ export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedI
     clientId: null,
     ...originOf(c.get("requestId"), c.req.raw.headers),
   }) satisfies Actor;
+
+/** The same as the one who makes a change now. */
+export const changedBy = (c: PageContext, person: Pick<SignedIn, "userId" | "sessionId">): ChangedBy<KnownActor> => ({
+  actor: sessionActor(c, person),
+  now: Date.now(),
+});

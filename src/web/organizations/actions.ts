@@ -1,3 +1,4 @@
+import type { ChangedBy } from "../../audit/event.ts";
 import { cancelInvitation, invitationMail, invite } from "../../organizations/invitations.ts";
 import { changeRole, findTeam, removeMember, type Team, type TeamChange } from "../../organizations/organizations.ts";
 import { leaveTenant } from "../../grants/connected.ts";
@@ -8,7 +9,7 @@ import { errorFields } from "../../platform/log.ts";
 import { forPerson } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { notFoundPage } from "../frame/not-found.tsx";
-import type { SignedIn } from "../frame/session.ts";
+import { changedBy, type SignedIn } from "../frame/session.ts";
 import { teamPage } from "./page.tsx";
 import { TEAMS_PATH } from "./organizations.tsx";
 import { inWords } from "../frame/wait.ts";
@@ -54,7 +55,7 @@ export function postRole(deps: WebDeps) {
     const form = c.get("form");
     const role = form.get("role") ?? "";
     if (!isRole(role)) return refusal(c, deps, { team, person }, "not_allowed");
-    const change = { actorId: person.userId, teamId: team.id, userId: form.get("member") ?? "", role };
+    const change = { ...changedBy(c, person), teamId: team.id, userId: form.get("member") ?? "", role };
     const outcome = await changeRole(deps.grants.db, change);
     if (outcome === "done") await deps.publish();
     return outcome === "done" ? back(c, team, "role") : refusal(c, deps, { team, person }, outcome);
@@ -65,25 +66,27 @@ export function postRole(deps: WebDeps) {
 export function postRemove(deps: WebDeps) {
   const remove: Answer = async (c, team, person) => {
     const userId = c.get("form").get("member") ?? "";
-    const outcome = await removeMember(deps.grants.db, { actorId: person.userId, teamId: team.id, userId });
+    const outcome = await removeMember(deps.grants.db, { ...changedBy(c, person), teamId: team.id, userId });
     // Also when they are out already: an attempt that failed after the removal is finished by the next one, here and in `finishLeaving`.
     const mayEnd = outcome === "done" || (outcome === "unknown" && isManagerRole(team.role));
-    if (mayEnd) await endAccess(deps, { userId, tenantId: team.id });
+    if (mayEnd) await endAccess(deps, { userId, tenantId: team.id }, changedBy(c, person));
     if (outcome !== "done") return refusal(c, deps, { team, person }, outcome);
     return userId === person.userId ? c.redirect(TEAMS_PATH, 303) : back(c, team, "removed");
   };
-  const finishLeaving = async (c: PageContext, tenantId: string, { userId }: SignedIn) => {
+  const finishLeaving = async (c: PageContext, tenantId: string, person: SignedIn) => {
+    const { userId } = person;
     const leaves = c.get("form").get("member") === userId && TEAM_ID.test(tenantId);
-    if (leaves && !(await actsIn(deps.grants.db, userId, tenantId))) await endAccess(deps, { userId, tenantId });
+    if (leaves && !(await actsIn(deps.grants.db, userId, tenantId)))
+      await endAccess(deps, { userId, tenantId }, changedBy(c, person));
   };
   return forMember(deps, remove, finishLeaving);
 }
 
 /** Who has left is out at the next call, by key and by token, once Redis has heard of it; then what apps were granted is taken back for good. */
-async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }): Promise<void> {
+async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }, by: ChangedBy): Promise<void> {
   try {
     await deps.publish();
-    await leaveTenant(deps.grants, left);
+    await leaveTenant(deps.grants, left, by);
   } catch (error) {
     const isPending = error instanceof AppError && error.code === "revocation_pending";
     if (!isPending && !isUnavailable(error)) throw error;
@@ -102,7 +105,7 @@ export function postInvite(deps: WebDeps) {
     const [email, role] = [(form.get("email") ?? "").trim().toLowerCase(), form.get("role") ?? ""];
     if (!EMAIL.test(email) || !isRole(role))
       return teamPage(c, deps, { team, person }, problem(400, "Enter an e-mail address such as name@example.com."));
-    const outcome = await invite(deps.grants.db, { actorId: person.userId, teamId: team.id, email, role });
+    const outcome = await invite(deps.grants.db, { ...changedBy(c, person), teamId: team.id, email, role });
     switch (outcome.state) {
       case "invited":
         if (outcome.token !== null)
@@ -128,7 +131,7 @@ export function postInvite(deps: WebDeps) {
 export function postCancel(deps: WebDeps) {
   return forMember(deps, async (c, team, person) => {
     const id = c.get("form").get("invitation") ?? "";
-    const outcome = await cancelInvitation(deps.db, { actorId: person.userId, teamId: team.id, id });
+    const outcome = await cancelInvitation(deps.db, { ...changedBy(c, person), teamId: team.id, id });
     return outcome === "done" ? back(c, team, "cancelled") : refusal(c, deps, { team, person }, outcome);
   });
 }

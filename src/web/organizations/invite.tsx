@@ -4,7 +4,7 @@ import { Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
 import { notFoundPage } from "../frame/not-found.tsx";
 import { formToken } from "../frame/protected-form.tsx";
-import { signedIn } from "../frame/session.ts";
+import { changedBy, signedIn } from "../frame/session.ts";
 import { ROLE_NAMES } from "./page.tsx";
 import { TEAMS_PATH } from "./organizations.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
@@ -26,7 +26,7 @@ export function answerInvite(deps: WebDeps) {
     if (!person || !TOKEN.test(token) || (decision !== "accept" && decision !== "decline"))
       return invitationPage(c, deps, token);
     const accept = decision === "accept";
-    const answered = await answerInvitation(deps.db, { token, userId: person.userId, accept });
+    const answered = await answerInvitation(deps.db, { token, accept, ...changedBy(c, person) });
     if (answered) return c.redirect(accept ? `${TEAMS_PATH}/${answered.teamId}` : "/dashboard", 303);
     return invitationPage(c, deps, token, "This invitation was sent to another address than that of your account.");
   };

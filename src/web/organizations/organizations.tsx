@@ -5,7 +5,7 @@ import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { dashboardPage, forPerson } from "../frame/dashboard.tsx";
 import { Field, Form } from "../frame/fields.tsx";
 import { formToken } from "../frame/protected-form.tsx";
-import type { SignedIn } from "../frame/session.ts";
+import { changedBy, type SignedIn } from "../frame/session.ts";
 import { untrustedText } from "../frame/untrusted.ts";
 
 export const TEAMS_PATH = "/dashboard/team";
@@ -21,7 +21,7 @@ export function makeTeam(deps: WebDeps) {
     const name = (c.get("form").get("name") ?? "").trim();
     const problem = teamNameProblem(name);
     if (problem !== undefined) return teamsPage(c, deps, person, { name, problem });
-    const id = await createTeam(deps.grants.db, { userId: person.userId, name });
+    const id = await createTeam(deps.grants.db, { name, ...changedBy(c, person) });
     if (id === undefined)
       return teamsPage(c, deps, person, { name, problem: "You own twenty teams. Hand one over or leave it first." });
     return c.redirect(`${TEAMS_PATH}/${id}`, 303);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { unauthenticated } from "../../../src/audit/event.ts";
 import { consentReference } from "../../../src/grants/consent-reference.ts";
 import { connectedApps, disconnect, type DisconnectDeps } from "../../../src/grants/connected.ts";
 
@@ -25,27 +26,31 @@ function stores(grantIds: string[], { postgres = false, redis = false } = {}) {
   return { deps, done };
 }
 
-const CONNECTION = { userId: "user-1", clientId: "client-1" };
+const CONNECTION = { clientId: "client-1" };
+const BY = {
+  actor: { ...unauthenticated({ requestId: "req-1", ip: null, userAgent: null }), userId: "user-1" },
+  now: 1_800_000_000_000,
+};
 
 describe("to disconnect", () => {
   it("B11: is one transaction in Postgres, then one request to Redis that marks every grant", async () => {
     const { deps, done } = stores(["grant-1", "grant-2"]);
-    await disconnect(deps, CONNECTION);
+    await disconnect(deps, CONNECTION, BY);
     expect(done).toEqual(["4 statements", ["mrg1:ended:grant-1", "mrg1:ended:grant-2", "960"]]);
   });
 
   it("asks Redis nothing when there was no grant", async () => {
     const { deps, done } = stores([]);
-    await disconnect(deps, { ...CONNECTION, reference: "tenant" });
+    await disconnect(deps, { ...CONNECTION, reference: "tenant" }, BY);
     expect(done).toEqual(["4 statements"]);
   });
 
   it("B11: marks nothing when Postgres fails, and does not say that it is done when Redis fails", async () => {
     const failed = stores(["grant-1"], { postgres: true });
-    await expect(disconnect(failed.deps, CONNECTION)).rejects.toThrow("Postgres does not answer");
+    await expect(disconnect(failed.deps, CONNECTION, BY)).rejects.toThrow("Postgres does not answer");
     expect(failed.done).toEqual([]);
     const half = stores(["grant-1"], { redis: true });
-    await expect(disconnect(half.deps, CONNECTION)).rejects.toThrow("Redis does not answer");
+    await expect(disconnect(half.deps, CONNECTION, BY)).rejects.toThrow("Redis does not answer");
   });
 });
 

@@ -2,6 +2,7 @@ import type { SQL } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { unauthenticated } from "../../../src/audit/event.ts";
 import { claimRefresh, discardSuccessor, keepAnswer, releaseClaim } from "../../../src/grants/rotation.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
 
@@ -22,6 +23,8 @@ function database(rows: object[] = []) {
   return { db, given };
 }
 
+const BY = { actor: unauthenticated({ requestId: "req-1", ip: null, userAgent: null }), now: 1_800_000_000_000 };
+
 /** An answer as it is kept for a token. */
 async function sealed(answer: string, token: string): Promise<string> {
   const { db, given } = database([{}]);
@@ -30,14 +33,16 @@ async function sealed(answer: string, token: string): Promise<string> {
 }
 
 const opened = (answer: string, token: string) =>
-  claimRefresh(database([{ state: "answered", answer, grant_id: "g" }]).db, { ...REQUEST, token });
+  claimRefresh(database([{ state: "answered", answer, grant_id: "g" }]).db, { ...REQUEST, token }, BY);
 
 describe("the claim of a refresh token", () => {
   it("names the token by its hash, the client, the request and itself", async () => {
     const { db, given } = database([{ state: "claimed", answer: null, grant_id: "grant-1" }]);
-    const claim = await claimRefresh(db, REQUEST);
+    const claim = await claimRefresh(db, REQUEST, BY);
     const claimId = given[0]?.[3];
-    expect(given).toEqual([[await sha256("refresh token"), "client-1", "print", claimId]]);
+    expect(given.map((params) => params.slice(0, 4))).toEqual([
+      [await sha256("refresh token"), "client-1", "print", claimId],
+    ]);
     expect(claim).toEqual({ state: "claimed", claimId, grantId: "grant-1" });
     expect(claimId).toMatch(/^[0-9a-f-]{36}$/);
   });
@@ -52,11 +57,11 @@ describe("the claim of a refresh token", () => {
     [{ state: "unknown" }, { state: "unknown" }],
     [{ state: "something else" }, { state: "unknown" }],
   ])("is told %j as %j", async (row, claim) => {
-    expect(await claimRefresh(database([row]).db, REQUEST)).toEqual(claim);
+    expect(await claimRefresh(database([row]).db, REQUEST, BY)).toEqual(claim);
   });
 
   it("is unknown when Postgres says nothing", async () => {
-    expect(await claimRefresh(database().db, REQUEST)).toEqual({ state: "unknown" });
+    expect(await claimRefresh(database().db, REQUEST, BY)).toEqual({ state: "unknown" });
   });
 });
 

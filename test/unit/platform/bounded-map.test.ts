@@ -118,7 +118,6 @@ describe("a throttle", () => {
 
 /** Maps and sets that grow entry by entry, and why each of them ends. All others are made of what is there, or are bounded maps. */
 const GROWING: Readonly<Record<string, string>> = {
-  "audit/tally.ts": "ends the oldest window, with its entry, at its own bound",
   "auth/storage/token-request.ts": "lives for one token request",
   "keys/rules.ts": "local to one check of a list of addresses",
   "platform/bounded-map.ts": "is the bounded map",

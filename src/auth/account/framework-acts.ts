@@ -1,0 +1,60 @@
+import type { AuditDetail, AuditEventName } from "../../audit/event.ts";
+
+/** What somebody does at an address of the framework that is not closed: to an account, or to a key of their own. */
+export interface FrameworkAct {
+  event: AuditEventName;
+  /** Whose account it is, or whose key. */
+  ownerId: string;
+  target: string;
+  detail: AuditDetail;
+}
+
+/** What administrators do to an account. Opening one and ending single sessions are recorded where they happen. */
+const ADMIN_ACTS: ReadonlyMap<string, AuditEventName> = new Map([
+  ["/admin/ban-user", "user.banned"],
+  ["/admin/unban-user", "user.unbanned"],
+  ["/admin/set-role", "user.role_changed"],
+  ["/admin/update-user", "user.changed"],
+  ["/admin/set-user-password", "user.password_set"],
+  ["/admin/impersonate-user", "user.impersonated"],
+  ["/admin/revoke-user-sessions", "user.sessions_ended"],
+]);
+
+/** What people do to their keys past our management API. */
+const KEY_ACTS: ReadonlyMap<string, AuditEventName> = new Map([
+  ["/api-key/create", "key.created"],
+  ["/api-key/update", "key.changed"],
+  ["/api-key/delete", "key.revoked"],
+]);
+
+/** The act that a request of `userId` was, once it has been done; undefined for what changes nothing. */
+export function frameworkAct(
+  path: string | undefined,
+  { body, returned, userId }: { body: unknown; returned: unknown; userId: string },
+): FrameworkAct | undefined {
+  const [administers, manages] = [ADMIN_ACTS, KEY_ACTS].map((acts) => acts.get(path ?? ""));
+  const ownerId = textOf(body, "userId");
+  if (administers && ownerId !== undefined)
+    return { event: administers, ownerId, target: ownerId, detail: detailOf(body) };
+  const keyId = textOf(body, "keyId") ?? textOf(returned, "id");
+  if (manages && keyId !== undefined) return { event: manages, ownerId: userId, target: keyId, detail: {} };
+  return undefined;
+}
+
+/** Reasons and names are anybody's text, and passwords are secrets: neither is kept. */
+function detailOf(body: unknown): AuditDetail {
+  const [role, seconds, data] = ["role", "banExpiresIn", "data"].map((name) => memberOf(body, name));
+  return {
+    ...(typeof data === "object" && data !== null && { fields: Object.keys(data).toSorted().join(" ").slice(0, 100) }),
+    ...(role !== undefined && { role: [role].flat().join(",").slice(0, 100) }),
+    ...(typeof seconds === "number" && { seconds }),
+  };
+}
+
+const memberOf = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
+
+function textOf(value: unknown, name: string): string | undefined {
+  const member = memberOf(value, name);
+  return typeof member === "string" ? member : undefined;
+}
