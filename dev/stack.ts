@@ -43,6 +43,9 @@ export interface Stack extends Seeded {
 
 const DATABASE = "gateway";
 
+const UNKNOWN_HISTORY = `The local database has migrations that this version does not know. Start again with: npm start -- --fresh
+This deletes the data of the local stack. If POSTGRES_URL is set, let it name an empty database instead.`;
+
 /** Starts Postgres and Redis (embedded unless given) behind the two HTTP endpoints, migrates, starts the demo upstreams and seeds. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
@@ -66,7 +69,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const upstashToken = secrets.upstashToken;
     const upstash = started(await startUpstashRest({ redisUrl, token: upstashToken, ...prefix, controls }));
     const panel = started(await startControls({ controls, redisUrl, ...prefix, mailboxKey: redisKeys.mailbox }));
-    await applyMigrations(databaseUrl);
+    if ((await applyMigrations(databaseUrl)).kind === "unknown") throw new Error(UNKNOWN_HISTORY);
     const appUrl = appConnection(databaseUrl);
     await setRolePassword(databaseUrl, "mrg_app", appUrl.password);
     const demo = started(await startDemoUpstreams());

@@ -1,3 +1,9 @@
+CREATE TABLE "audit_intent" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"at" timestamp with time zone NOT NULL,
+	"entry" jsonb NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "audit_log" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"at" timestamp with time zone NOT NULL,
@@ -56,6 +62,24 @@ CREATE TABLE "apikey" (
 	"updated_at" timestamp NOT NULL,
 	"permissions" text,
 	"metadata" text
+);
+--> statement-breakpoint
+CREATE TABLE "device_code" (
+	"id" text PRIMARY KEY NOT NULL,
+	"device_code" text NOT NULL,
+	"user_code" text NOT NULL,
+	"user_id" text,
+	"expires_at" timestamp NOT NULL,
+	"status" text NOT NULL,
+	"last_polled_at" timestamp,
+	"polling_interval" integer,
+	"client_id" text,
+	"scope" text,
+	"resources" text[],
+	"oauth_client_id" text,
+	"reference_id" text,
+	"redemption" text,
+	"redeemed_at" timestamp
 );
 --> statement-breakpoint
 CREATE TABLE "invitation" (
@@ -251,6 +275,42 @@ CREATE TABLE "user" (
 	CONSTRAINT "user_email_unique" UNIQUE("email")
 );
 --> statement-breakpoint
+CREATE TABLE "ended_grant" (
+	"grant_id" text PRIMARY KEY NOT NULL,
+	"ended_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "refresh_lock" (
+	"token_hash" text PRIMARY KEY NOT NULL,
+	"fingerprint" text NOT NULL,
+	"lock_id" uuid NOT NULL,
+	"locked_at" timestamp with time zone NOT NULL,
+	"answer" text,
+	"answered_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "api_key_policy" (
+	"key_id" text PRIMARY KEY NOT NULL,
+	"tenant_id" text NOT NULL,
+	"chain_id" text NOT NULL,
+	"version" bigint DEFAULT 1 NOT NULL,
+	"created_by" text,
+	"servers" text[],
+	"tools" text[],
+	"addresses" text[],
+	"per_minute" integer,
+	"burst" integer,
+	"quota_max" bigint,
+	"quota_period" text,
+	"disabled_until" timestamp with time zone,
+	"revoked_at" timestamp with time zone,
+	"revoked_reason" text,
+	"rotated_to" text,
+	CONSTRAINT "api_key_policy_quota" CHECK (("api_key_policy"."quota_max" is null) = ("api_key_policy"."quota_period" is null)),
+	CONSTRAINT "api_key_policy_period" CHECK ("api_key_policy"."quota_period" in ('month', 'total')),
+	CONSTRAINT "api_key_policy_rate" CHECK ("api_key_policy"."per_minute" > 0 and "api_key_policy"."burst" > 0)
+);
+--> statement-breakpoint
 CREATE TABLE "api_token" (
 	"id" text PRIMARY KEY NOT NULL,
 	"user_id" text NOT NULL,
@@ -262,6 +322,134 @@ CREATE TABLE "api_token" (
 	"revoked_at" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "api_token_token_hash_unique" UNIQUE("token_hash")
+);
+--> statement-breakpoint
+CREATE TABLE "legacy_key" (
+	"id" text PRIMARY KEY NOT NULL,
+	"user_id" text NOT NULL,
+	"name" text NOT NULL,
+	"key_prefix" text NOT NULL,
+	"key_hash" text NOT NULL,
+	"salt" text NOT NULL,
+	"hash_algo" text NOT NULL,
+	"permissions" text NOT NULL,
+	"addresses" text[],
+	"enabled" boolean DEFAULT true NOT NULL,
+	"disabled_until" timestamp with time zone,
+	"expires_at" timestamp with time zone,
+	"last_used_at" timestamp with time zone,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "quota_use" (
+	"chain_id" text NOT NULL,
+	"period" text NOT NULL,
+	"used" bigint NOT NULL,
+	CONSTRAINT "quota_use_chain_id_period_pk" PRIMARY KEY("chain_id","period")
+);
+--> statement-breakpoint
+CREATE TABLE "tenant_policy" (
+	"tenant_id" text PRIMARY KEY NOT NULL,
+	"limits" jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "try_count" (
+	"bucket" text PRIMARY KEY NOT NULL,
+	"count" integer NOT NULL,
+	"until" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "epoch" (
+	"subject" text PRIMARY KEY NOT NULL,
+	"value" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "outbox" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "outbox_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"target" text NOT NULL,
+	"version" bigint NOT NULL,
+	"dead" boolean DEFAULT false NOT NULL,
+	"at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "outbox_target" CHECK ("outbox"."target" ~ '^(key|epoch):')
+);
+--> statement-breakpoint
+CREATE TABLE "idempotent_answer" (
+	"owner" text NOT NULL,
+	"key" text NOT NULL,
+	"request_hash" text NOT NULL,
+	"status" integer,
+	"body" jsonb,
+	"at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "idempotent_answer_owner_key_pk" PRIMARY KEY("owner","key")
+);
+--> statement-breakpoint
+CREATE TABLE "registry_namespace" (
+	"namespace" text PRIMARY KEY NOT NULL,
+	"tenant_id" text NOT NULL,
+	"method" text NOT NULL,
+	"proof" text,
+	"verified_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "registry_namespace_method" CHECK ("registry_namespace"."method" in ('dns', 'http', 'github', 'administrator'))
+);
+--> statement-breakpoint
+CREATE TABLE "registry_server" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "registry_server_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"tenant_id" text NOT NULL,
+	"name" text NOT NULL,
+	"skeleton" text NOT NULL,
+	"is_public" boolean DEFAULT false NOT NULL,
+	"source_id" uuid,
+	"gateway_slug" text
+);
+--> statement-breakpoint
+CREATE TABLE "registry_source" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"tenant_id" text NOT NULL,
+	"url" text NOT NULL,
+	"allow" text[] DEFAULT '{"*"}' NOT NULL,
+	"deny" text[] DEFAULT '{}' NOT NULL,
+	"enabled" boolean DEFAULT true NOT NULL,
+	"every_minutes" integer DEFAULT 60 NOT NULL,
+	"cursor" text,
+	"since" timestamp with time zone,
+	"run_began" timestamp with time zone,
+	"lease_until" timestamp with time zone,
+	"lease_holder" uuid,
+	"next_run_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"last_run_at" timestamp with time zone,
+	"last_problem" text,
+	"mirrored" integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "registry_version" (
+	"server_id" bigint NOT NULL,
+	"tenant_id" text NOT NULL,
+	"name" text NOT NULL,
+	"version" text NOT NULL,
+	"is_public" boolean DEFAULT false NOT NULL,
+	"is_latest" boolean DEFAULT false NOT NULL,
+	"definition" jsonb NOT NULL,
+	"status" text DEFAULT 'active' NOT NULL,
+	"status_message" text,
+	"status_changed_at" timestamp with time zone NOT NULL,
+	"published_at" timestamp with time zone NOT NULL,
+	"updated_at" timestamp with time zone NOT NULL,
+	"published_by" text,
+	CONSTRAINT "registry_version_server_id_version_pk" PRIMARY KEY("server_id","version"),
+	CONSTRAINT "registry_version_status" CHECK ("registry_version"."status" in ('active', 'deprecated', 'deleted'))
+);
+--> statement-breakpoint
+CREATE TABLE "registry_view" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"tenant_id" text NOT NULL,
+	"name" text NOT NULL,
+	"secret_hash" text NOT NULL,
+	"addresses" text[],
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"created_by" text,
+	"ends_at" timestamp with time zone,
+	"last_used_at" timestamp with time zone,
+	CONSTRAINT "registry_view_secret_hash_unique" UNIQUE("secret_hash")
 );
 --> statement-breakpoint
 CREATE TABLE "upstream_server" (
@@ -295,13 +483,23 @@ ALTER TABLE "oauth_refresh_token" ADD CONSTRAINT "oauth_refresh_token_client_id_
 ALTER TABLE "oauth_refresh_token" ADD CONSTRAINT "oauth_refresh_token_session_id_session_id_fk" FOREIGN KEY ("session_id") REFERENCES "public"."session"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "oauth_refresh_token" ADD CONSTRAINT "oauth_refresh_token_user_id_user_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."user"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "session" ADD CONSTRAINT "session_user_id_user_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."user"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "api_key_policy" ADD CONSTRAINT "api_key_policy_key_id_apikey_id_fk" FOREIGN KEY ("key_id") REFERENCES "public"."apikey"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "api_token" ADD CONSTRAINT "api_token_user_id_user_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."user"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "legacy_key" ADD CONSTRAINT "legacy_key_user_id_user_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."user"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "tenant_policy" ADD CONSTRAINT "tenant_policy_tenant_id_organization_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."organization"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "registry_namespace" ADD CONSTRAINT "registry_namespace_tenant_id_organization_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."organization"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "registry_server" ADD CONSTRAINT "registry_server_tenant_id_organization_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."organization"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "registry_source" ADD CONSTRAINT "registry_source_tenant_id_organization_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."organization"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "registry_version" ADD CONSTRAINT "registry_version_server_id_registry_server_id_fk" FOREIGN KEY ("server_id") REFERENCES "public"."registry_server"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "registry_view" ADD CONSTRAINT "registry_view_tenant_id_organization_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."organization"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "upstream_server" ADD CONSTRAINT "upstream_server_tenant_id_organization_id_fk" FOREIGN KEY ("tenant_id") REFERENCES "public"."organization"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "audit_log_tenant_time" ON "audit_log" USING btree ("tenant_id","at","id");--> statement-breakpoint
 CREATE INDEX "account_userId_idx" ON "account" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "apikey_configId_idx" ON "apikey" USING btree ("config_id");--> statement-breakpoint
 CREATE INDEX "apikey_referenceId_idx" ON "apikey" USING btree ("reference_id");--> statement-breakpoint
 CREATE INDEX "apikey_key_idx" ON "apikey" USING btree ("key");--> statement-breakpoint
+CREATE UNIQUE INDEX "deviceCode_deviceCode_uidx" ON "device_code" USING btree ("device_code");--> statement-breakpoint
+CREATE UNIQUE INDEX "deviceCode_userCode_uidx" ON "device_code" USING btree ("user_code");--> statement-breakpoint
 CREATE INDEX "invitation_organizationId_idx" ON "invitation" USING btree ("organization_id");--> statement-breakpoint
 CREATE INDEX "invitation_email_idx" ON "invitation" USING btree ("email");--> statement-breakpoint
 CREATE INDEX "member_organizationId_idx" ON "member" USING btree ("organization_id");--> statement-breakpoint
@@ -322,4 +520,13 @@ CREATE INDEX "oauthRefreshToken_sessionId_idx" ON "oauth_refresh_token" USING bt
 CREATE INDEX "oauthRefreshToken_userId_idx" ON "oauth_refresh_token" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "oauthRefreshToken_authorizationCodeId_idx" ON "oauth_refresh_token" USING btree ("authorization_code_id");--> statement-breakpoint
 CREATE INDEX "session_userId_idx" ON "session" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "refresh_lock_locked_at" ON "refresh_lock" USING btree ("locked_at");--> statement-breakpoint
+CREATE INDEX "api_key_policy_tenant" ON "api_key_policy" USING btree ("tenant_id");--> statement-breakpoint
+CREATE INDEX "legacy_key_prefix" ON "legacy_key" USING btree ("key_prefix");--> statement-breakpoint
+CREATE INDEX "idempotent_answer_at" ON "idempotent_answer" USING btree ("at");--> statement-breakpoint
+CREATE INDEX "registry_namespace_tenant" ON "registry_namespace" USING btree ("tenant_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "registry_server_name" ON "registry_server" USING btree ("tenant_id","name");--> statement-breakpoint
+CREATE INDEX "registry_server_skeleton" ON "registry_server" USING btree ("skeleton");--> statement-breakpoint
+CREATE INDEX "registry_server_source" ON "registry_server" USING btree ("source_id");--> statement-breakpoint
+CREATE INDEX "registry_view_tenant" ON "registry_view" USING btree ("tenant_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "upstream_server_tenant_slug" ON "upstream_server" USING btree ("tenant_id","slug");

@@ -15,7 +15,7 @@ import { ALL_SCOPES, scopesToPermissions } from "./identity/scopes.ts";
 import { signingKeys } from "./identity/signing-keys.ts";
 import { authStorage } from "./auth/storage/storage.ts";
 import { resumeGrants, stopGrants } from "./grants/pause.ts";
-import { pruneClaims } from "./grants/rotation.ts";
+import { pruneLocks } from "./grants/rotation.ts";
 import { adoptLegacyKey } from "./keys/legacy/adoption.ts";
 import { DEFAULT_KEY_SCOPES } from "./keys/rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
@@ -169,7 +169,7 @@ export function createServices(config: Config) {
     publish,
     prune: async () => {
       await pruneExpired(db);
-      await pruneClaims(db);
+      await pruneLocks(db);
       await pruneAnswers(db, now());
     },
     journal,

@@ -4,13 +4,13 @@ import { base64url } from "jose";
 import { sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { endEntry, type GrantEnd } from "./revocation.ts";
-import { endedGrant, refreshClaim } from "./schema.ts";
+import { endedGrant, refreshLock } from "./schema.ts";
 
-/** What the presenter of a refresh token gets; see `migrations/0003_refresh_functions.sql`. */
-export type RefreshClaim =
+/** What the presenter of a refresh token gets; decided by `lock_refresh_token` in `refresh.sql`. */
+export type RefreshLock =
   | { state: "unknown" | "pending" | "mismatch" }
   | { state: "replayed"; grantId: string | null }
-  | { state: "claimed"; claimId: string; grantId: string | null }
+  | { state: "locked"; lockId: string; grantId: string | null }
   | { state: "answered"; answer: string };
 
 /** A refresh request: the presented token and everything beside it that the answer depends on. */
@@ -23,27 +23,27 @@ export interface RefreshRequest {
 }
 
 /**
- * Claims the rotation of a refresh token, or says why this request may not rotate it. One statement, one winner. A replay that ends its grant
+ * Locks a refresh token, or says why this request may not rotate it. One statement, one winner. A replay that ends its grant
  * has its audit entry in the same statement.
  */
-export async function claimRefresh(
+export async function lockRefresh(
   db: Pick<Db, "execute">,
   request: RefreshRequest,
   by: ChangedBy,
-): Promise<RefreshClaim> {
-  const claimId = crypto.randomUUID();
+): Promise<RefreshLock> {
+  const lockId = crypto.randomUUID();
   const end: GrantEnd = { event: "grant.ended", reason: "refresh_token_replayed", ...by };
-  const { rows } = await db.execute<ClaimRow>(sql`
-    with claim as materialized (
-      select state, answer, grant_id from claim_refresh_token(
-        ${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${claimId}::uuid)
-    ), entry as (${endEntry(end, sql`(select grant_id as id from claim where state = 'replayed')`)})
-    select state, answer, grant_id from claim`);
+  const { rows } = await db.execute<LockRow>(sql`
+    with lock as materialized (
+      select state, answer, grant_id from lock_refresh_token(
+        ${await sha256(request.token)}, ${request.clientId}, ${request.fingerprint}, ${lockId}::uuid)
+    ), entry as (${endEntry(end, sql`(select grant_id as id from lock where state = 'replayed')`)})
+    select state, answer, grant_id from lock`);
   const [row] = rows;
   if (!row) return { state: "unknown" };
   switch (row.state) {
-    case "claimed":
-      return { state: "claimed", claimId, grantId: row.grant_id };
+    case "locked":
+      return { state: "locked", lockId, grantId: row.grant_id };
     case "answered":
       return { state: "answered", answer: await openAnswer(row.answer ?? "", request.token) };
     case "replayed":
@@ -53,31 +53,31 @@ export async function claimRefresh(
     case "unknown":
       return { state: row.state };
     default:
-      // A state that a later release added: nothing to claim here.
+      // A state that a later release added: this request may not rotate.
       return { state: "unknown" };
   }
 }
 
-interface ClaimRow extends Record<string, unknown> {
-  state: RefreshClaim["state"];
+interface LockRow extends Record<string, unknown> {
+  state: RefreshLock["state"];
   answer: string | null;
   grant_id: string | null;
 }
 
 /**
- * Keeps the answer for 30 seconds, before anybody receives it. False when the claim lapsed or the grant was ended meanwhile: then the
+ * Keeps the answer for 30 seconds, before anybody receives it. False when the lock has expired or the grant was ended meanwhile: then the
  * successor in this answer must not be sent.
  */
 export async function keepAnswer(
   db: Pick<Db, "execute">,
   token: string,
-  claimId: string,
+  lockId: string,
   answer: string,
 ): Promise<boolean> {
   const sealed = await sealAnswer(answer, token);
   const { rows } = await db.execute(sql`
-    update ${refreshClaim} set answer = ${sealed}, answered_at = clock_timestamp()
-    where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null
+    update ${refreshLock} set answer = ${sealed}, answered_at = clock_timestamp()
+    where token_hash = ${await sha256(token)} and lock_id = ${lockId}::uuid and answered_at is null
       and not exists (
         select 1 from oauth_refresh_token t join ${endedGrant} e on e.grant_id = t.authorization_code_id
         where t.token = token_hash)
@@ -85,10 +85,10 @@ export async function keepAnswer(
   return rows.length === 1;
 }
 
-/** Gives the claim back after a refusal or a fault that rotated nothing: the next request starts afresh. */
-export async function releaseClaim(db: Pick<Db, "execute">, token: string, claimId: string): Promise<void> {
+/** Removes the lock after a refusal that rotated nothing: the next request starts afresh. */
+export async function releaseLock(db: Pick<Db, "execute">, token: string, lockId: string): Promise<void> {
   await db.execute(
-    sql`delete from ${refreshClaim} where token_hash = ${await sha256(token)} and claim_id = ${claimId}::uuid and answered_at is null`,
+    sql`delete from ${refreshLock} where token_hash = ${await sha256(token)} and lock_id = ${lockId}::uuid and answered_at is null`,
   );
 }
 
@@ -97,20 +97,20 @@ export async function discardSuccessor(db: Pick<Db, "execute">, refreshToken: st
   await db.execute(sql`delete from oauth_refresh_token where token = ${await sha256(refreshToken)}`);
 }
 
-/** Drops sealed answers that are no longer of use, and forgets claims and ended grants whose tokens are gone. Bounded. */
-export async function pruneClaims(db: Pick<Db, "execute">): Promise<void> {
+/** Drops sealed answers that have expired, and locks and ended grants whose tokens are gone. At most 500 rows of each. */
+export async function pruneLocks(db: Pick<Db, "execute">): Promise<void> {
   await db.execute(sql`
     with forgotten as (
-      delete from ${refreshClaim} where token_hash in (
-        select c.token_hash from ${refreshClaim} c left join oauth_refresh_token t on t.token = c.token_hash
-        where t.id is null and c.claimed_at < now() - interval '1 minute' limit 500)
+      delete from ${refreshLock} where token_hash in (
+        select held.token_hash from ${refreshLock} held left join oauth_refresh_token t on t.token = held.token_hash
+        where t.id is null and held.locked_at < now() - interval '1 minute' limit 500)
     ), ended as (
       delete from ${endedGrant} where grant_id in (
         select e.grant_id from ${endedGrant} e left join oauth_refresh_token t on t.authorization_code_id = e.grant_id
         where t.id is null and e.ended_at < now() - interval '1 day' limit 500)
     )
-    update ${refreshClaim} set answer = null where token_hash in (
-      select token_hash from ${refreshClaim}
+    update ${refreshLock} set answer = null where token_hash in (
+      select token_hash from ${refreshLock}
       where answer is not null and answered_at < now() - interval '1 minute' limit 500)`);
 }
 

@@ -1,14 +1,11 @@
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { developmentSettings } from "../../dev/settings.ts";
 import { keyTableChecklist } from "../../src/keys/legacy/checklist.ts";
+import { operatorCommand as command } from "../support/command.ts";
 import { contentsOf, startLegacyDatabases, type LegacyDatabases } from "../support/legacy-database.ts";
 import { startRedisServer, TOKEN, type RedisServer } from "./servers.ts";
 
-const ROOT = resolve(import.meta.dirname, "../..");
 let databases: LegacyDatabases;
 let redis: RedisServer;
 
@@ -19,22 +16,6 @@ afterAll(async () => {
   await databases.stop();
   await redis.stop();
 });
-
-/** Runs a command of `commands/` with these settings, and no others but the machine's own. */
-async function command(file: string, args: readonly string[], settings: Record<string, string>) {
-  const { PATH, HOME } = process.env;
-  const env = { PATH, HOME, ...settings };
-  const child = spawn(process.execPath, [resolve(ROOT, "commands", file), ...args], {
-    cwd: ROOT,
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const [code] = (await once(child, "close")) as [number];
-  return { code, output };
-}
 
 const workerSettings = (url: string, upstashToken = TOKEN) =>
   developmentSettings(

@@ -16,3 +16,23 @@ export async function command(
   const [code] = (await once(child, "close")) as [number];
   return { code, ...output };
 }
+
+/** Runs a command of `commands/` with these settings, and no others but the machine's own. */
+export async function operatorCommand(
+  file: string,
+  args: readonly string[],
+  settings: Record<string, string>,
+): Promise<{ code: number; output: string }> {
+  const { PATH, HOME } = process.env;
+  const env = { PATH, HOME, ...settings };
+  const child = spawn(process.execPath, [resolve(ROOT, "commands", file), ...args], {
+    cwd: ROOT,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const [code] = (await once(child, "close")) as [number];
+  return { code, output };
+}

@@ -9,9 +9,9 @@ async function newGrant(): Promise<{ clientId: string; tokens: Tokens }> {
   return { clientId, tokens: await tokensFor(clientId, await newPerson()) };
 }
 
-/** Moves a claim into the past, as if the seconds had gone by. */
+/** Moves a lock into the past, as if the seconds had gone by. */
 async function age(token: string, seconds: number): Promise<void> {
-  await db.execute(sql`update refresh_claim set claimed_at = claimed_at - make_interval(secs => ${seconds}),
+  await db.execute(sql`update refresh_lock set locked_at = locked_at - make_interval(secs => ${seconds}),
     answered_at = answered_at - make_interval(secs => ${seconds}) where token_hash = ${await sha256(token)}`);
 }
 
@@ -104,13 +104,13 @@ describe("refresh token rotation", () => {
     await rotated(clientId, tokens.refresh_token);
   });
 
-  it("G07: a claim whose holder died lapses after five seconds, and what it half did is taken back", async () => {
+  it("G07: a lock whose holder died expires after five seconds, and what it half did is undone", async () => {
     const { clientId, tokens } = await newGrant();
     const token = tokens.refresh_token;
     const orphan = await rotated(clientId, token);
     // As if the isolate had died after the rotation and before keeping the answer.
     await db.execute(
-      sql`update refresh_claim set answer = null, answered_at = null where token_hash = ${await sha256(token)}`,
+      sql`update refresh_lock set answer = null, answered_at = null where token_hash = ${await sha256(token)}`,
     );
     await age(token, 6);
     await rotated(clientId, token);
@@ -141,7 +141,7 @@ describe("refresh token rotation", () => {
     const { clientId, tokens } = await newGrant();
     const successor = await rotated(clientId, tokens.refresh_token);
     const { rows } = await db.execute(
-      sql`select * from refresh_claim where token_hash = ${await sha256(tokens.refresh_token)}`,
+      sql`select * from refresh_lock where token_hash = ${await sha256(tokens.refresh_token)}`,
     );
     expect(JSON.stringify(rows)).not.toContain(successor);
     expect(JSON.stringify(rows)).not.toContain(tokens.refresh_token);

@@ -120,7 +120,7 @@ async function rights(run: RunStatement): Promise<ChecklistItem[]> {
       "mrg_app may write what it needs",
       lacking.length === 0,
       lacking.join(", ") || "it may",
-      `grant it, as migrations/0001_roles.sql does`,
+      "grant it, as migrations/0002_roles.sql does",
     ),
     item(
       "mrg_app may not rewrite the audit log",
@@ -163,7 +163,7 @@ async function contents(run: RunStatement): Promise<ChecklistItem[]> {
       "every key has a policy",
       fits("unruled"),
       fits("unruled") ? keys : `${count("unruled")} have none`,
-      "insert it, as the end of migrations/0007_change_marks.sql does",
+      "insert it, as apikey_made in src/keys/changes.sql does",
     ),
     item(
       "every policy has a key",

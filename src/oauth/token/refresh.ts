@@ -1,10 +1,10 @@
 import type { ChangedBy } from "../../audit/event.ts";
 import {
-  claimRefresh,
+  lockRefresh,
   discardSuccessor,
   keepAnswer,
-  releaseClaim,
-  type RefreshClaim,
+  releaseLock,
+  type RefreshLock,
   type RefreshRequest,
 } from "../../grants/rotation.ts";
 import { sha256 } from "../../platform/crypto.ts";
@@ -40,53 +40,53 @@ export async function refresh(
   const { db } = grants;
   const request = await refreshRequest(presented);
   if (request === undefined) return rotate(null);
-  const claim = await settledClaim(db, request, by);
-  switch (claim.state) {
+  const lock = await settledLock(db, request, by);
+  switch (lock.state) {
     case "unknown":
       return rotate(null);
     case "answered":
-      return tokenResponse(200, claim.answer);
+      return tokenResponse(200, lock.answer);
     case "replayed":
-      if (claim.grantId !== null) await endGrant(grants, claim.grantId);
+      if (lock.grantId !== null) await endGrant(grants, lock.grantId);
       return usedAlready();
     case "mismatch":
       return usedAlready();
     case "pending":
       return temporarilyUnavailable();
-    case "claimed":
-      return rotateOnce(db, request, claim, rotate);
+    case "locked":
+      return rotateOnce(db, request, lock, rotate);
     default:
-      return claim satisfies never;
+      return lock satisfies never;
   }
 }
 
 async function rotateOnce(
   db: Pick<Db, "execute">,
   { token }: RefreshRequest,
-  { claimId, grantId }: { claimId: string; grantId: string | null },
+  { lockId, grantId }: { lockId: string; grantId: string | null },
   rotate: Rotate,
 ): Promise<Response> {
   const answer = await rotate(grantId);
   if (!answer.ok) {
-    // A refusal rotated nothing. After a fault nobody knows: the claim lapses by itself and takes back what was half done.
-    if (answer.status < 500) await releaseClaim(db, token, claimId);
+    // A refusal rotated nothing. After a fault nobody knows: the lock expires, and the next one undoes what was half done.
+    if (answer.status < 500) await releaseLock(db, token, lockId);
     return answer;
   }
   const body = await answer.text();
-  if (await keepAnswer(db, token, claimId, body)) return tokenResponse(200, body);
+  if (await keepAnswer(db, token, lockId, body)) return tokenResponse(200, body);
   const { refresh_token: successor } = JSON.parse(body) as { refresh_token?: string };
   if (successor !== undefined) await discardSuccessor(db, successor);
   return temporarilyUnavailable();
 }
 
-async function settledClaim(db: Pick<Db, "execute">, request: RefreshRequest, by: ChangedBy): Promise<RefreshClaim> {
-  let claim = await claimRefresh(db, request, by);
+async function settledLock(db: Pick<Db, "execute">, request: RefreshRequest, by: ChangedBy): Promise<RefreshLock> {
+  let lock = await lockRefresh(db, request, by);
   for (const wait of WAITS) {
-    if (claim.state !== "pending") break;
+    if (lock.state !== "pending") break;
     await new Promise((next) => setTimeout(next, wait));
-    claim = await claimRefresh(db, request, by);
+    lock = await lockRefresh(db, request, by);
   }
-  return claim;
+  return lock;
 }
 
 /** Undefined when the form holds no refresh token: refusing that is the framework's business. */

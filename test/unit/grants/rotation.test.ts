@@ -3,12 +3,12 @@ import { PgDialect } from "drizzle-orm/pg-core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { unauthenticated } from "../../../src/audit/event.ts";
-import { claimRefresh, discardSuccessor, keepAnswer, releaseClaim } from "../../../src/grants/rotation.ts";
+import { lockRefresh, discardSuccessor, keepAnswer, releaseLock } from "../../../src/grants/rotation.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
 
 const REQUEST = { token: "refresh token", clientId: "client-1", fingerprint: "print" };
 
-type Db = Parameters<typeof claimRefresh>[0];
+type Db = Parameters<typeof lockRefresh>[0];
 
 /** A database that answers every statement with the same rows, and keeps their parameters. */
 function database(rows: object[] = []) {
@@ -28,23 +28,23 @@ const BY = { actor: unauthenticated({ requestId: "req-1", ip: null, userAgent: n
 /** An answer as it is kept for a token. */
 async function sealed(answer: string, token: string): Promise<string> {
   const { db, given } = database([{}]);
-  await keepAnswer(db, token, "claim-1", answer);
+  await keepAnswer(db, token, "lock-1", answer);
   return String(given[0]?.[0]);
 }
 
 const opened = (answer: string, token: string) =>
-  claimRefresh(database([{ state: "answered", answer, grant_id: "g" }]).db, { ...REQUEST, token }, BY);
+  lockRefresh(database([{ state: "answered", answer, grant_id: "g" }]).db, { ...REQUEST, token }, BY);
 
-describe("the claim of a refresh token", () => {
+describe("the lock of a refresh token", () => {
   it("names the token by its hash, the client, the request and itself", async () => {
-    const { db, given } = database([{ state: "claimed", answer: null, grant_id: "grant-1" }]);
-    const claim = await claimRefresh(db, REQUEST, BY);
-    const claimId = given[0]?.[3];
+    const { db, given } = database([{ state: "locked", answer: null, grant_id: "grant-1" }]);
+    const lock = await lockRefresh(db, REQUEST, BY);
+    const lockId = given[0]?.[3];
     expect(given.map((params) => params.slice(0, 4))).toEqual([
-      [await sha256("refresh token"), "client-1", "print", claimId],
+      [await sha256("refresh token"), "client-1", "print", lockId],
     ]);
-    expect(claim).toEqual({ state: "claimed", claimId, grantId: "grant-1" });
-    expect(claimId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(lock).toEqual({ state: "locked", lockId, grantId: "grant-1" });
+    expect(lockId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
   it.each([
@@ -56,12 +56,12 @@ describe("the claim of a refresh token", () => {
     [{ state: "mismatch" }, { state: "mismatch" }],
     [{ state: "unknown" }, { state: "unknown" }],
     [{ state: "something else" }, { state: "unknown" }],
-  ])("is told %j as %j", async (row, claim) => {
-    expect(await claimRefresh(database([row]).db, REQUEST, BY)).toEqual(claim);
+  ])("is told %j as %j", async (row, lock) => {
+    expect(await lockRefresh(database([row]).db, REQUEST, BY)).toEqual(lock);
   });
 
   it("is unknown when Postgres says nothing", async () => {
-    expect(await claimRefresh(database().db, REQUEST, BY)).toEqual({ state: "unknown" });
+    expect(await lockRefresh(database().db, REQUEST, BY)).toEqual({ state: "unknown" });
   });
 });
 
@@ -87,19 +87,19 @@ describe("a kept answer", () => {
     expect(await sealed("x", "t")).not.toBe(await sealed("x", "t"));
   });
 
-  it("is kept for one claim, and says when that has lapsed", async () => {
+  it("is kept for one lock, and says when that has expired", async () => {
     const { db, given } = database([{}]);
-    expect(await keepAnswer(db, "t", "claim-1", "x")).toBe(true);
-    expect(given[0]?.slice(1)).toEqual([await sha256("t"), "claim-1"]);
-    expect(await keepAnswer(database().db, "t", "claim-1", "x")).toBe(false);
+    expect(await keepAnswer(db, "t", "lock-1", "x")).toBe(true);
+    expect(given[0]?.slice(1)).toEqual([await sha256("t"), "lock-1"]);
+    expect(await keepAnswer(database().db, "t", "lock-1", "x")).toBe(false);
   });
 });
 
-describe("a claim or a successor that is given up", () => {
+describe("a lock or a successor that is given up", () => {
   it("is named by hash: Postgres never sees a token", async () => {
     const { db, given } = database();
-    await releaseClaim(db, "t", "claim-1");
+    await releaseLock(db, "t", "lock-1");
     await discardSuccessor(db, "successor");
-    expect(given).toEqual([[await sha256("t"), "claim-1"], [await sha256("successor")]]);
+    expect(given).toEqual([[await sha256("t"), "lock-1"], [await sha256("successor")]]);
   });
 });

@@ -1,6 +1,9 @@
--- The scopes in what Better Auth keeps as a key's permissions, as `permissionsToScopes` reads them. What cannot be read is none. A scope
--- that follows from a role goes with the role.
-CREATE FUNCTION api_key_scopes(p_permissions text, p_is_administrator boolean) RETURNS text[]
+-- What other back ends may read of API keys (docs/back-ends.md). The view holds copies of rules in src/identity/standing.ts: who is
+-- active, who administers the gateway, who acts in an organization, what a personal organization is called. Change both together.
+
+-- The scopes in a key's permissions as Better Auth stores them, as permissionsToScopes in src/identity/scopes.ts reads them. Permissions that
+-- cannot be read give no scope. The scope admin needs an owner who is an administrator now.
+CREATE OR REPLACE FUNCTION api_key_scopes(p_permissions text, p_is_administrator boolean) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog AS $$
 BEGIN
   RETURN coalesce((
@@ -14,9 +17,10 @@ BEGIN
   ), '{}');
 EXCEPTION WHEN OTHERS THEN
   RETURN '{}';
-END $$;--> statement-breakpoint
--- What other back ends may know of API keys (R16): enough to decide as the gateway does, and no key, address of a person or other table.
-CREATE VIEW api_key_check WITH (security_barrier) AS
+END $$;
+
+-- Enough to decide as the gateway does (R16), and no key, no personal address and no other table. Migrations grant it to mrg_read.
+CREATE OR REPLACE VIEW api_key_check WITH (security_barrier) AS
 SELECT k.key AS key_hash, k.id AS key_id, k.name, p.tenant_id,
   CASE WHEN k.config_id = 'default' THEN k.reference_id END AS user_id,
   api_key_scopes(k.permissions, coalesce(u.role = 'admin', false)) AS scopes,
@@ -34,8 +38,4 @@ SELECT k.key AS key_hash, k.id AS key_id, k.name, p.tenant_id,
 FROM apikey k
   JOIN api_key_policy p ON p.key_id = k.id
   LEFT JOIN "user" u ON k.config_id = 'default' AND u.id = k.reference_id
-  LEFT JOIN organization o ON o.id = p.tenant_id;--> statement-breakpoint
-REVOKE ALL ON api_key_check FROM mrg_app;--> statement-breakpoint
-REVOKE ALL ON FUNCTION api_key_scopes(text, boolean) FROM PUBLIC;--> statement-breakpoint
-GRANT EXECUTE ON FUNCTION api_key_scopes(text, boolean) TO mrg_read;--> statement-breakpoint
-GRANT SELECT ON api_key_check TO mrg_read;
+  LEFT JOIN organization o ON o.id = p.tenant_id;
