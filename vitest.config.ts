@@ -57,7 +57,7 @@ export default defineConfig({
           cloudflareTest(async ({ inject }) => {
             const answer = await fetch(inject("stacks"), { method: "POST" });
             if (!answer.ok) throw new Error(await answer.text());
-            const { settings, controls } = (await answer.json()) as LentStack;
+            const { settings, controls } = await answer.json<LentStack>();
             return {
               wrangler: { configPath: "./wrangler.toml" },
               miniflare: { bindings: { ...settings, TEST_CONTROLS: controls } },
