@@ -9,7 +9,7 @@ import { TimeReporter } from "./test/support/time-reporter.ts";
 /** Files at the same time. More than four stacks at once slow each other down, also on a larger machine. */
 const maxWorkers = Math.min(availableParallelism(), 4);
 /** A test that takes this long hangs: machines that do something else as well are slow. */
-const limits = { testTimeout: 120_000, hookTimeout: 180_000 };
+const limits = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 /** Every package that the Worker imports: bundled once, each is loaded as a few files instead of several hundred. */
 const packages = new Set(
@@ -57,7 +57,7 @@ export default defineConfig({
           cloudflareTest(async ({ inject }) => {
             const answer = await fetch(inject("stacks"), { method: "POST" });
             if (!answer.ok) throw new Error(await answer.text());
-            const { settings, controls } = (await answer.json()) as LentStack;
+            const { settings, controls } = await answer.json<LentStack>();
             return {
               wrangler: { configPath: "./wrangler.toml" },
               miniflare: { bindings: { ...settings, TEST_CONTROLS: controls } },

@@ -34,7 +34,7 @@ const workerSettings = (url: string, upstashToken = TOKEN) =>
 const wrongLines = (output: string) => output.split("\n").flatMap((line) => /^wrong +(.*?):/.exec(line)?.[1] ?? []);
 
 describe("npm run legacy:import and npm run doctor", () => {
-  it("R5: show the plan, import once, and find everything as it should be", { timeout: 180_000 }, async () => {
+  it("R5: show the plan, import once, and find everything as it should be", async () => {
     const url = await databases.copy();
     const owner = { MIGRATION_DATABASE_URL: url };
     const contents = () => databases.within(url, contentsOf);
@@ -70,7 +70,7 @@ describe("npm run legacy:import and npm run doctor", () => {
     expect(overHttp.output).toContain("every key has a policy");
   });
 
-  it("say what is missing, and never a secret", { timeout: 120_000 }, async () => {
+  it("say what is missing, and never a secret", async () => {
     const none = await command("legacy-import.ts", [], {});
     expect(none).toMatchObject({ code: 1, output: expect.stringContaining("Set MIGRATION_DATABASE_URL") as string });
     const secret = `s${randomBytes(12).toString("hex")}`;

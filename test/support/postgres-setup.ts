@@ -24,11 +24,11 @@ export async function startSharedPostgres(): Promise<SharedPostgres> {
   if (given !== undefined) return { url: given, stop: async () => undefined };
   const folder = mkdtempSync(join(tmpdir(), "gateway-test-postgres-"));
   chmodSync(folder, 0o755);
-  const { url, stop } = await startEmbeddedPostgres({ dataDir: join(folder, "pg") });
+  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, "pg") });
   return {
-    url,
+    url: postgres.url,
     async stop() {
-      await stop();
+      await postgres.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

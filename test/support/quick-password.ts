@@ -1,5 +1,5 @@
-// Stands in for `@better-auth/utils/password` in the stories over HTTP: the same format from one cheap round of scrypt. They hash
-// passwords a thousand times over, and what a hash costs is not their subject; the bundle under `npm start` has the real one.
+// Stands in for `@better-auth/utils/password` where tests hash passwords a thousand times over and what that costs is not their subject:
+// the same format from one cheap round of scrypt. `npm start`, and so every test of the whole system, has the real one.
 import { randomBytes, scryptSync, timingSafeEqual } from "node:crypto";
 
 const KEY_BYTES = 64;

@@ -21,6 +21,9 @@ export interface LentStack {
   controls: string;
 }
 
+/** The most that a setting may say: only tests of a slow Redis, with a gateway of their own, are about giving it up. */
+const REDIS_TIMEOUT_MS = "10000";
+
 interface OwnStack extends LentStack {
   stop: () => Promise<void>;
 }
@@ -80,7 +83,7 @@ async function startStack(postgresUrl: string, name: string): Promise<OwnStack> 
   // Port 9 has no listener here: an upstream that is allowed and down.
   const OUTBOUND_ALLOW = `${stack.settings["OUTBOUND_ALLOW"]},127.0.0.1:9`;
   return {
-    settings: { ...stack.settings, OUTBOUND_ALLOW, ALLOWED_ORIGINS: "https://app.example.com" },
+    settings: { ...stack.settings, OUTBOUND_ALLOW, ALLOWED_ORIGINS: "https://app.example.com", REDIS_TIMEOUT_MS },
     controls: stack.controls,
     async stop() {
       const ended = once(child, "exit");

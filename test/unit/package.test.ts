@@ -140,7 +140,7 @@ describe("the version", () => {
 });
 
 describe("R4: the tables of keys", () => {
-  it("R4: are Better Auth's own as its generator makes them", { timeout: 60_000 }, async () => {
+  it("R4: are Better Auth's own as its generator makes them", async () => {
     const words = (text: string) => text.replace(/\s+/g, " ").trim();
     expect(words(read("src/identity/schema.ts"))).toBe(words(await freshAuthSchema()));
   });

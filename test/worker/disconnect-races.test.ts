@@ -74,48 +74,40 @@ describe("disconnecting under faults and races", () => {
     return works;
   }
 
-  it(
-    "B11: a refresh that meets it leaves nothing that works, in each of twenty rounds",
-    { timeout: 120_000 },
-    async () => {
-      const [clientId, person] = [await newClient(), await newPerson()];
-      const browser = await browserOf(person);
-      const left: unknown[] = [];
-      for (let round = 0; round < 20; round++) {
-        const code = await codeFor(clientId, person, {}, browser);
-        const tokens = await (await redeem(clientId, code)).json<Tokens>();
-        const page = await appsPage(browser);
-        const refreshing = refresh(clientId, tokens.refresh_token);
-        await wait(offset(round));
-        await disconnect(browser, page);
-        const works = await worksOf(clientId, await refreshing);
-        if ((await whoami(tokens.access_token)) === 200) works.push("first access token");
-        if (works.length > 0) left.push({ round, works });
-      }
-      expect(left).toEqual([]);
-    },
-  );
+  it("B11: a refresh that meets it leaves nothing that works, in each of twenty rounds", async () => {
+    const [clientId, person] = [await newClient(), await newPerson()];
+    const browser = await browserOf(person);
+    const left: unknown[] = [];
+    for (let round = 0; round < 20; round++) {
+      const code = await codeFor(clientId, person, {}, browser);
+      const tokens = await (await redeem(clientId, code)).json<Tokens>();
+      const page = await appsPage(browser);
+      const refreshing = refresh(clientId, tokens.refresh_token);
+      await wait(offset(round));
+      await disconnect(browser, page);
+      const works = await worksOf(clientId, await refreshing);
+      if ((await whoami(tokens.access_token)) === 200) works.push("first access token");
+      if (works.length > 0) left.push({ round, works });
+    }
+    expect(left).toEqual([]);
+  });
 
-  it(
-    "B11: a code that is redeemed meanwhile leaves nothing that works, in each of twenty rounds",
-    { timeout: 120_000 },
-    async () => {
-      const [clientId, person] = [await newClient(), await newPerson()];
-      const browser = await browserOf(person);
-      const left: unknown[] = [];
-      for (let round = 0; round < 20; round++) {
-        const code = await codeFor(clientId, person, {}, browser);
-        const page = await appsPage(browser);
-        const redeeming = redeem(clientId, code);
-        await wait(offset(round));
-        await disconnect(browser, page);
-        const answer = await redeeming;
-        // What the refresh token can do shows when the app is connected again: an old token must not live by the new consent.
-        await codeFor(clientId, person, {}, browser);
-        const works = await worksOf(clientId, answer);
-        if (works.length > 0) left.push({ round, works });
-      }
-      expect(left).toEqual([]);
-    },
-  );
+  it("B11: a code that is redeemed meanwhile leaves nothing that works, in each of twenty rounds", async () => {
+    const [clientId, person] = [await newClient(), await newPerson()];
+    const browser = await browserOf(person);
+    const left: unknown[] = [];
+    for (let round = 0; round < 20; round++) {
+      const code = await codeFor(clientId, person, {}, browser);
+      const page = await appsPage(browser);
+      const redeeming = redeem(clientId, code);
+      await wait(offset(round));
+      await disconnect(browser, page);
+      const answer = await redeeming;
+      // What the refresh token can do shows when the app is connected again: an old token must not live by the new consent.
+      await codeFor(clientId, person, {}, browser);
+      const works = await worksOf(clientId, answer);
+      if (works.length > 0) left.push({ round, works });
+    }
+    expect(left).toEqual([]);
+  });
 });

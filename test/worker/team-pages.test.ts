@@ -70,7 +70,7 @@ describe("the pages of teams", () => {
     expect(await rolesIn(own)).toEqual({ [owner.person.id]: "owner" });
   });
 
-  it("O01: let in who they are for, and nobody else, at every address", { timeout: 60_000 }, async () => {
+  it("O01: let in who they are for, and nobody else, at every address", async () => {
     const [member, admin, stranger, invited] = [
       await added(owner, team),
       await newMember(),

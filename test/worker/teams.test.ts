@@ -50,42 +50,34 @@ describe("roles in a team", () => {
     expect(await rolesIn(team)).toEqual({ [member.person.id]: "owner" });
   });
 
-  it(
-    "O02: two owners who demote each other at the same moment leave one, in each of twenty rounds",
-    { timeout: 60_000 },
-    async () => {
-      const other = await added(owner, team, "owner");
-      await Promise.all([formTokens(owner), formTokens(other)]);
-      for (let round = 0; round < 20; round++) {
-        await Promise.all([
-          act(owner, team, "role", { member: other.person.id, role: "member" }),
-          act(other, team, "role", { member: owner.person.id, role: "member" }),
-        ]);
-        const roles = Object.values(await rolesIn(team));
-        expect(roles.filter((role) => role === "owner")).toHaveLength(1);
-        await db.execute(sql`update member set role = 'owner' where organization_id = ${team}`);
-      }
-    },
-  );
+  it("O02: two owners who demote each other at the same moment leave one, in each of twenty rounds", async () => {
+    const other = await added(owner, team, "owner");
+    await Promise.all([formTokens(owner), formTokens(other)]);
+    for (let round = 0; round < 20; round++) {
+      await Promise.all([
+        act(owner, team, "role", { member: other.person.id, role: "member" }),
+        act(other, team, "role", { member: owner.person.id, role: "member" }),
+      ]);
+      const roles = Object.values(await rolesIn(team));
+      expect(roles.filter((role) => role === "owner")).toHaveLength(1);
+      await db.execute(sql`update member set role = 'owner' where organization_id = ${team}`);
+    }
+  });
 
-  it(
-    "O02: two owners who leave at the same moment leave one, in each of twenty rounds",
-    { timeout: 60_000 },
-    async () => {
-      const [one, two] = [owner.person.id, (await added(owner, team, "owner")).person.id];
-      for (let round = 0; round < 20; round++) {
-        const outcomes = await Promise.all(
-          [one, two].map((userId) => removeMember(db, { ...changedBy(userId), teamId: team, userId })),
-        );
-        expect(outcomes.toSorted()).toEqual(["done", "last_owner"]);
-        expect(Object.values(await rolesIn(team))).toEqual(["owner"]);
-        for (const userId of [one, two])
-          await db.execute(sql`
+  it("O02: two owners who leave at the same moment leave one, in each of twenty rounds", async () => {
+    const [one, two] = [owner.person.id, (await added(owner, team, "owner")).person.id];
+    for (let round = 0; round < 20; round++) {
+      const outcomes = await Promise.all(
+        [one, two].map((userId) => removeMember(db, { ...changedBy(userId), teamId: team, userId })),
+      );
+      expect(outcomes.toSorted()).toEqual(["done", "last_owner"]);
+      expect(Object.values(await rolesIn(team))).toEqual(["owner"]);
+      for (const userId of [one, two])
+        await db.execute(sql`
             insert into member (id, organization_id, user_id, role, created_at)
             values (${`${team}:${userId}`}, ${team}, ${userId}, 'owner', now()) on conflict do nothing`);
-      }
-    },
-  );
+    }
+  });
 
   it.each([
     ["leaves", (change: Change) => removeMember(db, change)],

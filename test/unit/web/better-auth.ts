@@ -7,6 +7,7 @@ import type { Mail } from "../../../src/platform/mail.ts";
 import { ALL_SCOPES } from "../../../src/identity/scopes.ts";
 import { parseConfig } from "../../../src/platform/config.ts";
 import { web } from "../../../src/web/pages.tsx";
+import { hashPassword, verifyPassword } from "../../support/quick-password.ts";
 import { noStores } from "./scripted.ts";
 
 export const ORIGIN = "https://gateway.example.com";
@@ -63,7 +64,12 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
     browserCookie: "__Host-mrg.form",
     scopes: ALL_SCOPES,
   });
-  const auth = betterAuth({ ...options, database: memoryAdapter(rows) });
+  const password = {
+    hash: hashPassword,
+    verify: ({ hash, password: given }: { hash: string; password: string }) => verifyPassword(hash, given),
+  };
+  const emailAndPassword = { ...options.emailAndPassword, password };
+  const auth = betterAuth({ ...options, emailAndPassword, database: memoryAdapter(rows) });
   const handler = async (request: Request) => {
     const answer = await runAuthRequest(request, "request-1", () => auth.handler(request));
     await Promise.all(pending.splice(0));
