@@ -5,6 +5,7 @@ import { admit } from "./access/admission/admit.ts";
 import type { Claim } from "./access/credential/authenticate.ts";
 import { recordMemory } from "./access/credential/memory.ts";
 import { strangers } from "./access/strangers.ts";
+import { noteUsage } from "./access/usage.ts";
 import { drain } from "./audit/drain.ts";
 import { createJournal } from "./audit/journal.ts";
 import type { Auth } from "./auth/auth.ts";
@@ -16,10 +17,12 @@ import { signingKeys } from "./identity/signing-keys.ts";
 import { authStorage } from "./auth/storage/storage.ts";
 import { resumeGrants, stopGrants } from "./grants/pause.ts";
 import { pruneLocks } from "./grants/rotation.ts";
+import { lastUses as newLastUses } from "./keys/last-use.ts";
 import { adoptLegacyKey } from "./keys/legacy/adoption.ts";
 import { DEFAULT_KEY_SCOPES } from "./keys/rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
 import { localBuckets } from "./limits/local.ts";
+import { quotaCounts as newQuotaCounts } from "./limits/quota.ts";
 import { createBreaker } from "./platform/breaker.ts";
 import { publishChanges } from "./platform/outbox.ts";
 import type { Config } from "./platform/config.ts";
@@ -82,7 +85,9 @@ export function createServices(config: Config) {
       throw error;
     }
   };
-  const journal = createJournal({ db, runScript, background, wait, now, log });
+  const [lastUses, quotaCounts] = [newLastUses(), newQuotaCounts()];
+  const companions = [lastUses, quotaCounts];
+  const journal = createJournal({ db, runScript, background, wait, now, log, companions });
 
   const memory = recordMemory(MAX_RECORDS);
   const local = localBuckets(MAX_LOCAL_BUCKETS);
@@ -173,6 +178,7 @@ export function createServices(config: Config) {
       await pruneAnswers(db, now());
     },
     journal,
+    used: noteUsage({ lastUses, quotaCounts, journal }),
     syncRegistry: () => syncDue({ db, outbound: publicOutbound, reachable: config.OUTBOUND_ALLOW, log, now }),
     drain: () => drain({ db, runScript }, auditShards, now()),
     background,

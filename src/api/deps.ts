@@ -1,5 +1,4 @@
 import type { Principal } from "../access/principal.ts";
-import type { Journal } from "../audit/journal.ts";
 import type { SendMail } from "../platform/mail.ts";
 import type { GrantDeps } from "../grants/revocation.ts";
 import type { CallerDeps } from "../http/caller.ts";
@@ -28,7 +27,6 @@ export interface ApiDeps extends CallerDeps {
   outbound: Outbound;
   /** The TXT records of a name, by DNS over HTTPS. */
   textRecords: (name: string) => Promise<string[]>;
-  journal: Pick<Journal, "record" | "tried" | "used">;
   grants: GrantDeps;
   databases: Databases;
   redis: Pick<Redis, "ping">;

@@ -50,7 +50,7 @@ export const verifyApiKey = route({
     const check = { db: deps.databases.write, acceptsLegacyKeys: deps.acceptsLegacyKeys };
     const known = await checkKey(check, { key, scopes, address, tenantId: caller.tenantId }, now);
     if (!known) return { active: false as const };
-    deps.journal.used({ keyId: known.keyId, at: now });
+    deps.used({ keyId: known.keyId, at: now });
     const { expiresAt, ...rest } = known;
     return { active: true as const, ...rest, expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString() };
   },

@@ -9,7 +9,7 @@ import {
   type AuditEventName,
   type ChangedBy,
 } from "./event.ts";
-import { auditLog } from "./schema.ts";
+import { auditIntent, auditLog } from "./schema.ts";
 
 const COLUMNS = sql.raw(
   "id, at, event, outcome, code, tenant_id, user_id, credential_kind, credential_id, client_id, target, request_id, ip, user_agent, duration_ms, detail",
@@ -52,6 +52,18 @@ const actorColumns = (actor: Actor) => ({
 /** Inserts events from a JSON array of {@link AuditRow}, given as SQL. */
 export const insertRows = (rows: SQL): SQL =>
   insertInto(sql`select ${COLUMNS} from jsonb_to_recordset(${rows}) as event(${TYPES})`);
+
+/**
+ * Keeps an event before it happens, where Redis cannot: the JSON of an {@link AuditRow} by its id, when the condition holds. Returns a row
+ * when it was written. `now` is in epoch milliseconds.
+ */
+export const insertIntent = ({ id, entry, now, when }: { id: string; entry: string; now: number; when: SQL }): SQL =>
+  sql`insert into ${auditIntent} (id, at, entry) select ${id}::uuid, ${instant(now)}, ${entry}::jsonb
+    where ${when} on conflict do nothing returning 1`;
+
+/** Removes what {@link insertIntent} kept of events whose outcome is known now. */
+export const settleIntents = (ids: readonly string[]): SQL =>
+  sql`delete from ${auditIntent} where id = any(${sql.param([...ids])}::uuid[])`;
 
 /** The entry of a change that is made in the same statement. */
 export interface ChangeEntry extends ChangedBy {

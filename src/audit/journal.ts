@@ -1,12 +1,10 @@
-import { sql } from "drizzle-orm";
-import { boundedMap, throttle } from "../platform/bounded-map.ts";
+import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import { redisKeys } from "../platform/redis.ts";
 import { redisScript, type RunScript } from "../platform/redis-script.ts";
-import { insertRows, rowOf, type AuditRow } from "./entry.ts";
+import { insertRows, rowOf, settleIntents, type AuditRow } from "./entry.ts";
 import type { AuditEvent } from "./event.ts";
-import { auditIntent } from "./schema.ts";
 import { tally, type TallyLimits } from "./tally.ts";
 
 /** Where the write-ahead entry of an event is, to be trimmed once Postgres has the event. */
@@ -15,11 +13,15 @@ export interface StreamEntry {
   id: string;
 }
 
-/** What a call has used, beside what it did. Times are epoch milliseconds. */
-export interface Usage {
-  keyId: string;
-  at: number;
-  quota?: { chainId: string; period: string; used: number } | undefined;
+/**
+ * Writes that the owner of another table collects in this isolate. The journal sends them in the statement that writes the entries: they cost
+ * no SQL request of their own.
+ */
+export interface Companion {
+  /** What is to be written, which is no longer held; undefined when there is nothing. */
+  take: () =>
+    | { write: SQL; /** After a failure: what was taken is still to be written. */ giveBack: () => void }
+    | undefined;
 }
 
 export interface JournalDeps {
@@ -30,6 +32,7 @@ export interface JournalDeps {
   wait: (ms: number) => Promise<unknown>;
   now: () => number;
   log: Log;
+  companions: readonly Companion[];
 }
 
 /** Writes down what happened: at once in this isolate, in Postgres a moment later and many at a time. */
@@ -40,7 +43,8 @@ export interface Journal {
    * credential or address does not.
    */
   tried: (event: AuditEvent, who?: string) => void;
-  used: (usage: Usage) => void;
+  /** Plans a write, half a second from now unless one is planned: for what a companion holds. */
+  plan: () => void;
   /** Writes now what is waiting. */
   flush: () => Promise<void>;
 }
@@ -49,9 +53,6 @@ const FLUSH_MS = 500;
 const BATCH = 200;
 /** While neither store takes anything; beyond this the oldest are given up, which the log says. */
 const MAX_WAITING = 10_000;
-/** How exact "last used" is. */
-const LAST_USED_MS = 60_000;
-const MAX_KEYS = 5_000;
 /** Each isolate keeps one tally of callers with a credential and one of those without, who must not take their place. */
 const TRIES: TallyLimits = { windowMs: 60_000, maxKeys: 2_000, rowsPerMinute: 120 };
 
@@ -72,29 +73,17 @@ interface Waiting {
 
 /** The journal of one isolate. What it holds is plain data, which the background work of whichever request may write down. */
 export function createJournal(deps: JournalDeps): Journal {
-  const { db, runScript, background, wait, now, log } = deps;
+  const { db, runScript, background, wait, now, log, companions } = deps;
   let waiting: Waiting[] = [];
-  const lastUse = throttle(MAX_KEYS, LAST_USED_MS);
-  const newUses = () => boundedMap<number>(MAX_KEYS);
-  const newQuotas = () => boundedMap<NonNullable<Usage["quota"]>>(MAX_KEYS);
-  let used = newUses();
-  let quotas = newQuotas();
   let flushAt = 0;
   const [known, unknown] = [tally(TRIES), tally(TRIES)];
 
-  /** Answers may overtake each other: of one period the highest count stands, of two the later period. */
-  function noteQuota(quota: NonNullable<Usage["quota"]>): void {
-    const known = quotas.get(quota.chainId);
-    const isNewer = !known || (known.period === quota.period ? known.used < quota.used : known.period < quota.period);
-    if (isNewer) quotas.set(quota.chainId, quota);
-  }
-
   function record(event: AuditEvent, entry?: StreamEntry): void {
     waiting.push({ row: rowOf(event), entry });
-    schedule();
+    plan();
   }
 
-  function schedule(): void {
+  function plan(): void {
     const at = now();
     if (at <= flushAt) return;
     flushAt = at + FLUSH_MS;
@@ -108,20 +97,24 @@ export function createJournal(deps: JournalDeps): Journal {
       waiting.push(...due(now()).map((event) => ({ row: rowOf(event), entry: undefined })));
     const all = waiting;
     waiting = [];
-    for (let at = 0; at < all.length || (at === 0 && used.size + quotas.size > 0); at += BATCH) {
+    let at = 0;
+    do {
       const events = all.slice(at, at + BATCH);
-      const [keys, spent] = [used, quotas];
-      [used, quotas] = [newUses(), newQuotas()];
+      const taken = companions.flatMap((companion) => companion.take() ?? []);
+      if (events.length + taken.length === 0) return;
       try {
-        await write(events, keys, spent);
+        await write(
+          events,
+          taken.map((each) => each.write),
+        );
       } catch (error) {
         log("warn", "audit.delayed", { events: all.length - at, ...errorFields(error) });
-        for (const [, quota] of spent.entries()) noteQuota(quota);
-        for (const [id] of keys.entries()) lastUse.forget(id);
+        for (const { giveBack } of taken) giveBack();
         return keep(all.slice(at));
       }
       await trim(events.flatMap(({ entry }) => entry ?? []));
-    }
+      at += BATCH;
+    } while (at < all.length);
   }
 
   /** What is not trimmed now is found by the drain, which sees that Postgres has it. */
@@ -134,25 +127,13 @@ export function createJournal(deps: JournalDeps): Journal {
     }
   }
 
-  async function write(events: Waiting[], keys: typeof used, spent: typeof quotas): Promise<void> {
+  async function write(events: Waiting[], others: readonly SQL[]): Promise<void> {
     const rows = events.map(({ row }) => row);
-    const uses = [...keys.entries()].map(([id, at]) => ({ id, at: new Date(at).toISOString() }));
-    const usages = [...spent.entries()].map(([, { chainId, period, used: n }]) => ({
-      chain_id: chainId,
-      period,
-      used: n,
-    }));
+    const companion = (write: SQL, n: number) => sql`, ${sql.raw(`companion_${n}`)} as (${write})`;
     await db.execute(sql`
       with written as (${insertRows(sql`${JSON.stringify(rows)}::jsonb`)}),
-      settled as (delete from ${auditIntent} where id = any(${sql.param(rows.map(({ id }) => id))}::uuid[])),
-      seen as (
-        update apikey set last_request = u.at at time zone 'utc'
-        from jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) as u(id text, at timestamptz)
-        where apikey.id = u.id and (last_request is null or last_request < u.at at time zone 'utc')
-      )
-      insert into quota_use as q (chain_id, period, used)
-      select chain_id, period, used from jsonb_to_recordset(${JSON.stringify(usages)}::jsonb) as u(chain_id text, period text, used bigint)
-      on conflict (chain_id, period) do update set used = greatest(q.used, excluded.used)`);
+      settled as (${settleIntents(rows.map(({ id }) => id))})${sql.join(others.map(companion))}
+      select 1`);
   }
 
   /** Postgres does not answer: the stream keeps the outcomes, and if Redis does not either, this isolate. */
@@ -183,12 +164,7 @@ export function createJournal(deps: JournalDeps): Journal {
       const events = givenUp();
       if (events > 0) log("warn", "audit.tries_given_up", { events });
     },
-    used: ({ keyId, at, quota }) => {
-      if (quota) noteQuota(quota);
-      const isDue = lastUse.passes(keyId, at);
-      if (isDue) used.set(keyId, at);
-      if (isDue || quota) schedule();
-    },
+    plan,
     flush,
   };
 }

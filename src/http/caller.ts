@@ -4,6 +4,7 @@ import { authenticate, type AuthenticateDeps, type Claim } from "../access/crede
 import { readCredential } from "../access/credential/credential.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { isOverLimit, type AccessRefusal } from "../access/refusal.ts";
+import type { Usage } from "../access/usage.ts";
 import { happened } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
 import { resourceOf } from "../identity/resources.ts";
@@ -20,7 +21,9 @@ import { toError } from "./refusal.ts";
 export interface CallerDeps extends AuthenticateDeps {
   config: Pick<Config, "BASE_URL">;
   admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
-  journal: Pick<Journal, "record" | "tried" | "used">;
+  journal: Pick<Journal, "record" | "tried">;
+  /** Notes what a call has used, for a write after the answer. */
+  used: (usage: Usage) => void;
   databases: Pick<Databases, "write">;
   log: Log;
   now: () => number;
@@ -78,7 +81,7 @@ export async function callerOf(
     throw refuse(admission.refusal, admission.principal);
   }
   const { principal, tenantEpoch, used } = admission.admitted;
-  if (used) deps.journal.used(used);
+  if (used) deps.used(used);
   // Asked again where it is kept: a role that was changed past this gateway counts at once here.
   if (scopes.includes("admin") && !(await isAdministrator(deps.databases.write, principal.userId)))
     throw refuse({ kind: "not_administrator" }, principal);

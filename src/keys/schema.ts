@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, boolean, check, index, integer, pgTable, text, timestamp } from "drizzle-orm/pg-core";
 import { apikey, user } from "../identity/schema.ts";
 
 /** Legacy registry tokens with their original columns (R4). `token_hash` is lower-case hex SHA-256 of the whole token. */
@@ -54,17 +54,6 @@ export const apiKeyPolicy = pgTable(
     check("api_key_policy_period", sql`${table.quotaPeriod} in ('month', 'total')`),
     check("api_key_policy_rate", sql`${table.perMinute} > 0 and ${table.burst} > 0`),
   ],
-);
-
-/** Calls that a chain of keys has used up, by period (`2026-11` or `total`): what Redis counts, written down from time to time. */
-export const quotaUse = pgTable(
-  "quota_use",
-  {
-    chainId: text("chain_id").notNull(),
-    period: text("period").notNull(),
-    used: bigint("used", { mode: "number" }).notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.chainId, table.period] })],
 );
 
 /**

@@ -5,6 +5,7 @@ import { readCredential } from "../access/credential/credential.ts";
 import { mayUseServer } from "../access/policy.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { isOverLimit } from "../access/refusal.ts";
+import type { Usage } from "../access/usage.ts";
 import { rowOf } from "../audit/entry.ts";
 import type { AuditEvent } from "../audit/event.ts";
 import type { Journal } from "../audit/journal.ts";
@@ -27,7 +28,9 @@ import { isHarmless, wantedOf } from "./wanted.ts";
 export interface McpDeps extends AuthenticateDeps, ServeDeps {
   config: { BASE_URL: string; ALLOWED_ORIGINS: readonly string[] };
   admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
-  journal: Pick<Journal, "record" | "tried" | "used">;
+  journal: Pick<Journal, "record" | "tried">;
+  /** Notes what a call has used, for a write after the answer. */
+  used: (usage: Usage) => void;
   background: (work: Promise<unknown>) => void;
   now: () => number;
 }
@@ -104,7 +107,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
       catalog: atEpoch(deps.catalog, admitted.tenantEpoch),
       finished: Promise.withResolvers<Outcome>(),
     };
-    if (admitted.used) deps.journal.used(admitted.used);
+    if (admitted.used) deps.used(admitted.used);
     const connection = await connect(call);
     if (connection && "refusal" in connection) {
       if (audited) settle(visit, audited, call, admitted, { outcome: "error", code: connection.refusal.kind });

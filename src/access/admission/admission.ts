@@ -6,6 +6,7 @@ import type { Wanted } from "../policy.ts";
 import type { Principal } from "../principal.ts";
 import { headerOf, recordText, type VersionedRecord } from "../record.ts";
 import type { AccessRefusal, LimitState } from "../refusal.ts";
+import type { Usage } from "../usage.ts";
 
 /** One call that asks to be let in. */
 export interface AdmissionRequest {
@@ -28,9 +29,7 @@ export interface Admitted {
   /** The audit entry in its stream, to be trimmed once Postgres has it. */
   entry: { shard: number; id: string } | undefined;
   /** What is to be written down of the use of a key; undefined for a token. */
-  used:
-    | { keyId: string; at: number; quota?: { chainId: string; period: string; used: number } | undefined }
-    | undefined;
+  used: Usage | undefined;
   /** Redis did not answer: limits were counted in this isolate. */
   isDegraded: boolean;
 }

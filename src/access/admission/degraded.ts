@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
-import { auditIntent } from "../../audit/schema.ts";
-import { quotaUse } from "../../keys/schema.ts";
+import { insertIntent } from "../../audit/entry.ts";
 import type { LocalBuckets } from "../../limits/local.ts";
 import type { Limit } from "../../limits/bucket.ts";
+import { takeFromQuota } from "../../limits/quota.ts";
 import { isUnavailable, Unavailable } from "../../platform/errors.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
@@ -108,16 +108,9 @@ async function pay(
 ): Promise<"paid" | "used up"> {
   const { quota, chainId } = held.record;
   if (!quota && entry === "") return "paid";
-  const used = quota
-    ? sql`insert into ${quotaUse} as q (chain_id, period, used) select ${chainId}, ${quota.period}, ${quota.used + 1}::bigint
-        where ${quota.used}::bigint < ${quota.max}::bigint
-        on conflict (chain_id, period) do update set used = q.used + 1 where q.used < ${quota.max}::bigint returning used`
-    : sql`select 1 as used`;
+  const used = quota ? takeFromQuota({ chainId, ...quota }) : sql`select 1 as used`;
   const noted =
-    entry === ""
-      ? sql`select 1`
-      : sql`insert into ${auditIntent} (id, at, entry) select ${eventId}::uuid, ${new Date(now).toISOString()}::timestamptz, ${entry}::jsonb
-          where exists (select 1 from used) on conflict do nothing returning 1`;
+    entry === "" ? sql`select 1` : insertIntent({ id: eventId, entry, now, when: sql`exists (select 1 from used)` });
   try {
     const { rows } = await db.execute(
       sql`with used as (${used}), noted as (${noted}) select used from used where (select count(*) from noted) >= 0`,

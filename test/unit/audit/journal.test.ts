@@ -1,6 +1,7 @@
+import { sql } from "drizzle-orm";
 import { afterAll, describe, expect, it } from "vitest";
 import { drain } from "../../../src/audit/drain.ts";
-import { createJournal } from "../../../src/audit/journal.ts";
+import { createJournal, type JournalDeps } from "../../../src/audit/journal.ts";
 import { rowOf, type AuditRow } from "../../../src/audit/entry.ts";
 import { unauthenticated } from "../../../src/audit/event.ts";
 import type { RedisScript } from "../../../src/platform/redis-script.ts";
@@ -10,7 +11,13 @@ import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
 const AWAY = new Error("away");
 
 /** A journal with its stores, its clock, and what it does after answers. */
-function fake(answers: { postgres?: (statement: number) => unknown[] | Error; redis?: () => unknown } = {}) {
+function fake(
+  answers: {
+    postgres?: (statement: number) => unknown[] | Error;
+    redis?: () => unknown;
+    companions?: JournalDeps["companions"];
+  } = {},
+) {
   const state = {
     now: NOW,
     order: [] as string[],
@@ -41,6 +48,7 @@ function fake(answers: { postgres?: (statement: number) => unknown[] | Error; re
     },
     now: () => state.now,
     log: (_level, name, fields) => void state.logged.push({ event: name, fields }),
+    companions: answers.companions ?? [],
   });
   return { journal, state, statements };
 }
@@ -49,10 +57,6 @@ const numbered = (count: number) => Array.from({ length: count }, (_, n) => even
 const appended = ({ args }: { args: readonly string[] }) =>
   args.filter((_, index) => index % 2 === 1).map((text) => JSON.parse(text) as AuditRow);
 const ids = (rows: readonly AuditRow[]) => rows.map(({ id }) => id);
-
-/** What a statement says of the use of keys and quotas. */
-const usesOf = ({ params }: { params: unknown[] }) => JSON.parse(String(params[2])) as unknown[];
-const quotasOf = ({ params }: { params: unknown[] }) => JSON.parse(String(params[3])) as unknown[];
 
 describe("R11: the journal", () => {
   it("R11: writes many events by one statement, half a second later", async () => {
@@ -63,9 +67,7 @@ describe("R11: the journal", () => {
     state.waits[0]?.over();
     await Promise.all(state.background);
     expect(statements.map((statement) => rowsOf(statement).length)).toEqual([50]);
-    expect(statements[0]?.sql).toMatch(
-      /insert into "audit_log" .*delete from "audit_intent" .*update apikey .*insert into quota_use/s,
-    );
+    expect(statements[0]?.sql).toMatch(/insert into "audit_log" .*delete from "audit_intent" /s);
     expect(statements[0]?.params[1]).toEqual(ids(rowsOf(statements[0] ?? { params: [] })));
     expect(state.scripts).toEqual([]);
   });
@@ -205,93 +207,74 @@ describe("R11: when Postgres does not answer", () => {
   });
 });
 
-describe("what calls have used", () => {
-  const used = (keyId: string, at: number) => ({ keyId, at });
+describe("what other rooms write along", () => {
+  /** Collects texts, and writes them all at once. */
+  function companion() {
+    let held: string[] = [];
+    const note = (text: string) => void held.push(text);
+    const take = () => {
+      if (held.length === 0) return undefined;
+      const taken = held;
+      held = [];
+      return { write: sql`insert into elsewhere values (${taken.join()})`, giveBack: () => taken.forEach(note) };
+    };
+    return { note, take };
+  }
 
-  it("is noted of a key once a minute", async () => {
-    const { journal, statements } = fake();
-    for (const at of [0, 1, 59_999, 60_000, 60_001]) {
-      journal.used(used("key-1", NOW + at));
-      await journal.flush();
-    }
-    expect(statements.map(usesOf)).toEqual([
-      [{ id: "key-1", at: new Date(NOW).toISOString() }],
-      [{ id: "key-1", at: new Date(NOW + 60_000).toISOString() }],
-    ]);
-  });
-
-  it("plans no write when there is nothing to note", () => {
-    const { journal, state } = fake();
-    journal.used(used("key-1", NOW));
-    state.now += 10_000;
-    journal.used(used("key-1", NOW + 10_000));
-    expect(state.waits).toHaveLength(1);
-  });
-
-  it("is noted of each key, with the events of the same half second", async () => {
-    const { journal, statements, state } = fake();
-    journal.used(used("key-1", NOW));
-    journal.used(used("key-2", NOW));
+  it("goes in the statement of the entries, each owner's by itself", async () => {
+    const [one, two] = [companion(), companion()];
+    const { journal, statements } = fake({ companions: [one, two] });
     journal.record(event());
+    one.note("a");
+    two.note("b");
     await journal.flush();
-    expect(state.waits).toHaveLength(1);
     expect(statements).toHaveLength(1);
-    expect(statements.flatMap(usesOf)).toHaveLength(2);
-    expect(statements[0]?.sql).toContain("last_request is null or last_request < u.at");
-  });
-
-  const spent = (chainId: string, n: number, period = "2027-01") => ({
-    ...used("key-1", NOW),
-    quota: { chainId, period, used: n },
-  });
-
-  it("is the last count of each quota, which never makes a higher one in Postgres lower", async () => {
-    const { journal, statements } = fake();
-    for (const [chainId, n] of [
-      ["chain-1", 1],
-      ["chain-1", 2],
-      ["chain-2", 9],
-      ["chain-1", 3],
-    ] as const) {
-      journal.used(spent(chainId, n));
-    }
-    await journal.flush();
-    expect(statements.map(quotasOf)).toEqual([
-      [
-        { chain_id: "chain-2", period: "2027-01", used: 9 },
-        { chain_id: "chain-1", period: "2027-01", used: 3 },
-      ],
-    ]);
-    expect(statements[0]?.sql).toContain("do update set used = greatest(q.used, excluded.used)");
-  });
-
-  it("is written later when Postgres does not answer, unless more was used meanwhile", async () => {
-    const failures = [AWAY];
-    const { journal, statements } = fake({
-      postgres: () => {
-        if (failures.length === 0) return [];
-        journal.used(spent("chain-1", 7));
-        return failures.shift() ?? [];
-      },
-    });
-    journal.used(spent("chain-1", 5));
-    journal.used(spent("chain-2", 1));
-    await journal.flush();
-    await journal.flush();
-    expect(statements.map(quotasOf)[1]).toEqual(
-      expect.arrayContaining([
-        { chain_id: "chain-1", period: "2027-01", used: 7 },
-        { chain_id: "chain-2", period: "2027-01", used: 1 },
-      ]),
+    expect(statements[0]?.sql).toMatch(
+      /insert into "audit_log" .*, companion_0 as \(insert into elsewhere .*, companion_1 as \(insert into elsewhere /s,
     );
-    expect(statements).toHaveLength(2);
+    expect(statements[0]?.params.slice(2)).toEqual(["a", "b"]);
+  });
+
+  it("is written without entries too, and costs nothing when there is none", async () => {
+    const [one, two] = [companion(), companion()];
+    const { journal, state, statements } = fake({ companions: [one, two] });
+    await journal.flush();
+    expect(statements).toEqual([]);
+    two.note("b");
+    journal.plan();
+    journal.plan();
+    expect(state.waits.map(({ ms }) => ms)).toEqual([500]);
+    state.waits[0]?.over();
+    await Promise.all(state.background);
+    expect(statements.map(({ params }) => params.slice(2))).toEqual([["b"]]);
+    expect(statements.map(rowsOf)).toEqual([[]]);
+  });
+
+  it("goes with the first of many statements", async () => {
+    const one = companion();
+    const { journal, statements } = fake({ companions: [one] });
+    for (const each of numbered(450)) journal.record(each);
+    one.note("a");
+    await journal.flush();
+    expect(statements.map(({ params }) => params.slice(2))).toEqual([["a"], [], []]);
+  });
+
+  it("is given back to its owner when Postgres does not answer", async () => {
+    const failures = [AWAY];
+    const one = companion();
+    const { journal, statements } = fake({ companions: [one], postgres: () => failures.pop() ?? [] });
+    one.note("a");
+    await journal.flush();
+    one.note("b");
+    await journal.flush();
+    expect(statements.map(({ params }) => params.slice(2))).toEqual([["a"], ["a,b"]]);
   });
 });
 
 describe("R11: the journal's entries in Redis", async () => {
   const { redis, runScript, stop } = await startScriptRedis();
   afterAll(stop);
-  const rest = { runScript, background: () => {}, wait: async () => {}, now: () => NOW, log: () => {} };
+  const rest = { runScript, background: () => {}, wait: async () => {}, now: () => NOW, log: () => {}, companions: [] };
 
   it("R11: are appended where they were written ahead, and settled by the drain from there", async () => {
     const failing = postgres(() => AWAY);
