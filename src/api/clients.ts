@@ -231,7 +231,7 @@ function settled<Done extends { state: "done" }>(outcome: Done | ClientRefusal):
     case "unknown":
       throw noClient();
     case "refused":
-      throw new AppError("invalid_request", `body.${outcome.problem}.`);
+      throw new AppError("invalid_request", `${outcome.problem.replace(/^\w+/, '"$&"')}.`);
     case "contended":
       throw new AppError("conflict", "Others are changing this client. Read it again and try once more.");
     default:

@@ -204,7 +204,7 @@ function settled<Done extends { state: "done" }>(outcome: Done | KeyRefusal): Do
       throw new AppError(
         "invalid_request",
         Object.entries(outcome.problems)
-          .map(([field, problem]) => `body.${field}: ${problem}`)
+          .map(([field, problem]) => `"${field}": ${problem}`)
           .join(" "),
       );
     case "forbidden":

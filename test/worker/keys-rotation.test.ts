@@ -69,10 +69,7 @@ describe("a rotated key", () => {
     const manager = await newManager();
     const { id } = await makeKey(manager);
     const answer = await manager.api("POST", `${KEYS}/${id}/rotate`, { overlapSeconds });
-    expect([answer.status, (await json(answer))["detail"]]).toEqual([
-      400,
-      expect.stringContaining("body.overlapSeconds"),
-    ]);
+    expect([answer.status, (await json(answer))["detail"]]).toEqual([400, expect.stringContaining('"overlapSeconds"')]);
   });
 
   it("J15: is rotated once, also by several at the same time", async () => {

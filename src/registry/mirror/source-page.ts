@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { readJson } from "../../platform/body.ts";
+import { DeadlineExceeded, within } from "../../platform/deadline.ts";
 import { ResolverUnavailable } from "../../platform/dns.ts";
 import { OutboundRefused, type Outbound } from "../../platform/outbound.ts";
 
@@ -46,21 +47,22 @@ export async function askForPage(
   deadlineMs: number,
 ): Promise<{ page: SourcePage } | { fault: PageFault }> {
   try {
-    const signal = AbortSignal.timeout(deadlineMs);
-    const response = await outbound(pageUrl(query), { headers: { accept: "application/json" }, signal });
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      const isRefused = response.status >= 400 && response.status < 500 && response.status !== 429;
-      return { fault: { problem: `It answered with status ${response.status}.`, isRefused } };
-    }
-    const body = await readJson(response, { limitBytes: MAX_PAGE_BYTES });
-    if ("refusal" in body && body.refusal.kind === "too_large")
-      return faultOf(`A page of it is larger than ${MAX_PAGE_BYTES / 1024} KiB.`);
-    const page = answer.safeParse("value" in body ? body.value : undefined);
-    if (!page.success) return faultOf("Its answer is no list of servers (MCP Registry API v0.1).");
-    const { servers, metadata } = page.data;
-    const at = timeOf(response.headers.get("date"));
-    return { page: { entries: servers, nextCursor: metadata?.nextCursor || null, at } };
+    return await within(deadlineMs, async (signal) => {
+      const response = await outbound(pageUrl(query), { headers: { accept: "application/json" }, signal });
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        const isRefused = response.status >= 400 && response.status < 500 && response.status !== 429;
+        return { fault: { problem: `It answered with status ${response.status}.`, isRefused } };
+      }
+      const body = await readJson(response, { limitBytes: MAX_PAGE_BYTES });
+      if ("refusal" in body && body.refusal.kind === "too_large")
+        return faultOf(`A page of it is larger than ${MAX_PAGE_BYTES / 1024} KiB.`);
+      const page = answer.safeParse("value" in body ? body.value : undefined);
+      if (!page.success) return faultOf("Its answer is no list of servers (MCP Registry API v0.1).");
+      const { servers, metadata } = page.data;
+      const at = timeOf(response.headers.get("date"));
+      return { page: { entries: servers, nextCursor: metadata?.nextCursor || null, at } };
+    });
   } catch (error) {
     return faultOf(reasonOf(error, deadlineMs));
   }
@@ -87,7 +89,6 @@ function timeOf(date: string | null): number | null {
 function reasonOf(error: unknown, deadlineMs: number): string {
   if (error instanceof OutboundRefused) return `It was not asked, or led elsewhere: ${error.message}.`;
   if (error instanceof ResolverUnavailable) return "Its name could not be looked up.";
-  const { name } = error as { name?: unknown };
-  if (name === "TimeoutError" || name === "AbortError") return `It did not answer within ${deadlineMs / 1000} seconds.`;
+  if (error instanceof DeadlineExceeded) return `It did not answer within ${deadlineMs / 1000} seconds.`;
   return "It could not be reached.";
 }
