@@ -1,4 +1,4 @@
-import { grantOfRedeemedDevice, releaseDeviceCode } from "../../auth/storage/device-codes.ts";
+import { grantOfRedeemedDevice, releaseDeviceCode } from "../../grants/device/codes.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 
 /** Asks the framework for the tokens of a device code; `redemption` names this request, should it redeem the code. */
