@@ -3,7 +3,7 @@ import { hashPassword } from "better-auth/crypto";
 import { sql } from "drizzle-orm";
 import { account, apikey, user } from "../src/identity/schema.ts";
 import { KEY_SCOPES, scopesToPermissions, type Scope } from "../src/identity/scopes.ts";
-import { ensurePersonalTenant } from "../src/identity/tenants.ts";
+import { ensurePersonalTenant } from "../src/auth/account/arrival.ts";
 import { apiToken } from "../src/keys/schema.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../src/keys/token.ts";
 import { parseConfig } from "../src/platform/config.ts";

@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { ChangedBy } from "../audit/event.ts";
-import { personalTenantId, systemRole } from "../identity/standing.ts";
+import { personalTenantId, systemRole, systemRoleSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import type { Scope } from "../identity/scopes.ts";
 
@@ -68,6 +68,16 @@ export async function replacePassword(
     select exists (select 1 from done) as done`);
   return rows[0]?.done === true;
 }
+
+/** An account that was opened or is signed in to, with the role that its verified address gives it: `id`, `name`, `role`. */
+export const arrivingAccount = (userId: string, adminEmails: readonly string[]): SQL => sql`
+  select id, name, ${systemRoleSql(sql`email_verified and lower(email) = any(${sql.param([...adminEmails])}::text[])`)} as role
+  from "user" where id = ${userId}`;
+
+/** Gives the accounts of an earlier part of the statement the role that it says. */
+export const alignRole = (from: SQL): SQL => sql`
+  update "user" set role = aligned.role from ${from} as aligned
+  where "user".id = aligned.id and coalesce("user".role, ${systemRole(false)}) is distinct from aligned.role`;
 
 const ADMIN_SCOPE: Scope = "admin";
 

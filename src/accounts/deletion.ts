@@ -1,7 +1,7 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { ChangedBy } from "../audit/event.ts";
-import { isPersonalTenantSql, ownerRoleSql, personalTenantId } from "../identity/standing.ts";
+import { isPersonalTenantSql, ownerRoleSql, personalTenantId, personalTenantSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { listOf, liveGrants } from "./accounts.ts";
 
@@ -11,6 +11,13 @@ export interface AccountHoldings {
   grantIds: string[];
   /** Organizations with other members, of which it is the only owner, by name: they come first. */
   orphans: string[];
+}
+
+/** What other rooms delete in the statement that deletes an account. Each takes a query of ids. */
+export interface AccountEnds {
+  /** Deletes the keys of these users; returns their hashes as `key`. */
+  deleteKeys: (users: SQL) => SQL;
+  deleteOrganizations: (ids: SQL) => SQL;
 }
 
 /** What would end with an account, and what keeps it from ending. One statement. */
@@ -32,6 +39,7 @@ export async function deleteAccount(
   db: Pick<Db, "execute">,
   userId: string,
   by: ChangedBy,
+  { deleteKeys, deleteOrganizations }: AccountEnds,
 ): Promise<AccountHoldings & { deleted: boolean }> {
   const { rows } = await db.execute<AccountHoldings & { deleted: boolean } & Record<string, unknown>>(sql`
     with members as (
@@ -50,9 +58,9 @@ export async function deleteAccount(
     ), grants as (
       ${liveGrants(sql`select id from ending`)}
     ), keys as (
-      delete from apikey where reference_id in (select id from ending) and config_id = 'default' returning key
+      ${deleteKeys(sql`select id from ending`)}
     ), tenants as (
-      delete from organization where id in (select id from alone) returning id
+      ${deleteOrganizations(sql`select id from alone`)}
     ), dissolved as (
       ${changeEntry({
         event: "organization.deleted",
@@ -89,4 +97,36 @@ const orphansOf = (userId: string) => sql`
 export async function accountExists(db: Pick<Db, "execute">, userId: string): Promise<boolean> {
   const { rows } = await db.execute(sql`select 1 from "user" where id = ${userId}`);
   return rows.length > 0;
+}
+
+/** Longer than a sign-up can take between its rows: one that is under way is left alone. */
+const UNDER_WAY_SECONDS = 15;
+
+/**
+ * Deletes the user that a failed sign-up with an email address (lower case) has left: not verified, and without a way to sign in. One
+ * statement, with the audit entry and the personal organization.
+ */
+export async function deleteUnfinished(
+  db: Pick<Db, "execute">,
+  email: string,
+  by: ChangedBy,
+  { deleteOrganizations }: Pick<AccountEnds, "deleteOrganizations">,
+): Promise<void> {
+  await db.execute(sql`
+    with unfinished as (
+      delete from "user" u where u.email = ${email} and not u.email_verified
+        and u.created_at < now() at time zone 'utc' - make_interval(secs => ${UNDER_WAY_SECONDS})
+        and not exists (select 1 from account where user_id = u.id)
+      returning id
+    ), recorded as (
+      ${changeEntry({
+        event: "account.deleted",
+        ...by,
+        from: sql`unfinished`,
+        tenant: personalTenantSql(sql`id`),
+        target: sql`id`,
+        detail: { reason: "unfinished_sign_up" },
+      })}
+    )
+    ${deleteOrganizations(sql`select ${personalTenantSql(sql`id`)} from unfinished`)}`);
 }

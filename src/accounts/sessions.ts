@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
 
 /** A browser in which somebody is signed in. Its token is not part of it: whoever has that is signed in. */
@@ -46,3 +46,7 @@ export async function sessionTokens(
   );
   return rows.map(({ token }) => token);
 }
+
+/** Deletes at most `limit` sessions that have expired. */
+export const deleteExpiredSessions = (limit: number): SQL => sql`
+  delete from session where id in (select id from session where expires_at < now() at time zone 'utc' limit ${limit})`;

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { actsInSql } from "../identity/standing.ts";
 import type { Db } from "../platform/db.ts";
 import { tenantOfReference } from "./consent-reference.ts";
@@ -54,3 +54,16 @@ export async function beginGrant(db: Pick<Db, "execute">, grant: BeginningGrant)
   if (standing?.consented !== true) return "no_consent";
   return standing.member ? null : "no_member";
 }
+
+/** A refresh token is kept for a while after its end: the replay of a stolen one must still be recognised. */
+const KEEP_REFRESH_DAYS = 7;
+
+/** Deletes at most `limit` access tokens that have expired. */
+export const deleteExpiredAccessTokens = (limit: number): SQL => sql`
+  delete from oauth_access_token where id in (
+    select id from oauth_access_token where expires_at < now() at time zone 'utc' limit ${limit})`;
+
+/** Deletes at most `limit` refresh tokens that are long over. */
+export const deleteOldRefreshTokens = (limit: number): SQL => sql`
+  delete from oauth_refresh_token where id in (
+    select id from oauth_refresh_token where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_REFRESH_DAYS}) limit ${limit})`;

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { Actor } from "../audit/event.ts";
 import { linkMail, type Mail, type SendMail } from "../platform/mail.ts";
@@ -92,3 +92,7 @@ const leakMail = (to: string, start: string, origin: string): Mail =>
     outro:
       "Make another key where you still need one, and find out how this one got out: the audit log says what it was used for.",
   });
+
+/** Deletes the keys of users, given as a query of ids, whose accounts end in the same statement; returns their hashes as `key`. */
+export const deleteKeysOf = (users: SQL): SQL =>
+  sql`delete from apikey where reference_id in (${users}) and config_id = 'default' returning key`;

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../platform/db.ts";
 import type { Redis } from "../platform/redis.ts";
 import { RedisUnavailable } from "../platform/redis-script.ts";
@@ -73,3 +73,7 @@ export function wholeNumbers(answer: unknown): number[] {
   const numbers = values.map((value) => (typeof value === "string" && value !== "" ? Number(value) : value));
   return numbers.every((value): value is number => Number.isSafeInteger(value)) ? numbers : [];
 }
+
+/** Deletes at most `limit` counts whose window is over. */
+export const deleteOldTries = (limit: number): SQL => sql`
+  delete from try_count where bucket in (select bucket from try_count where until < now() limit ${limit})`;

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { ChangedBy, KnownActor } from "../audit/event.ts";
 import {
@@ -173,3 +173,11 @@ export function invitationMail(origin: string, to: string, token: string): Mail 
     outro: "The link is valid for seven days. If you expect no invitation, ignore this message.",
   });
 }
+
+/** How long an invitation is kept after its end. */
+const KEEP_DAYS = 30;
+
+/** Deletes at most `limit` invitations that are long over. */
+export const deleteOldInvitations = (limit: number): SQL => sql`
+  delete from invitation where id in (
+    select id from invitation where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_DAYS}) limit ${limit})`;

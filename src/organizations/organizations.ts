@@ -199,3 +199,19 @@ async function settle(
   if (row.done) return "done";
   return isOwnerRole(row.target) && row.owners === 1 && isOwnerRole(row.actor) ? "last_owner" : "not_allowed";
 }
+
+/**
+ * The two writes that give users their personal organization and make them its owner, unless they are; `from` is an earlier part of the
+ * statement with `id` and `name` of the user whose organization `tenant` is.
+ */
+export const ensurePersonal = (tenant: string, from: SQL): { organization: SQL; owner: SQL } => ({
+  organization: sql`
+    insert into organization (id, name, slug, created_at)
+    select ${tenant}, name, lower(${tenant}), now() from ${from} as owners on conflict do nothing`,
+  owner: sql`
+    insert into member (id, organization_id, user_id, role, created_at)
+    select 'owner-' || id, ${tenant}, id, ${OWNER}, now() from ${from} as owners on conflict do nothing`,
+});
+
+/** Deletes organizations, given as a query of ids, with what depends on them; returns the `id` of each. */
+export const deleteOrganizations = (ids: SQL): SQL => sql`delete from organization where id in (${ids}) returning id`;

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { authorize, formBrowser } from "../../dev/form-browser.ts";
 import { apikey, user } from "../../src/identity/schema.ts";
 import { scopesToPermissions } from "../../src/identity/scopes.ts";
-import { ensurePersonalTenant } from "../../src/identity/tenants.ts";
+import { ensurePersonalTenant } from "../../src/auth/account/arrival.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../../src/keys/token.ts";
 import { parseConfig } from "../../src/platform/config.ts";
 import { sha256 } from "../../src/platform/crypto.ts";

@@ -6,7 +6,7 @@ import { auditShardOf } from "../../src/access/admission/admission.ts";
 import { user as userTable, apikey } from "../../src/identity/schema.ts";
 import type * as mainModule from "../../src/index.ts";
 import { scopesToPermissions, type Scope } from "../../src/identity/scopes.ts";
-import { ensurePersonalTenant } from "../../src/identity/tenants.ts";
+import { ensurePersonalTenant } from "../../src/auth/account/arrival.ts";
 import { personalTenantId } from "../../src/identity/standing.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../../src/keys/token.ts";
 import { parseConfig } from "../../src/platform/config.ts";

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { deleteAccount } from "../../src/accounts/deletion.ts";
+import { endAccount } from "../../src/auth/account/end.ts";
 import { isSignedIn, postWithin, submitAccountForm } from "../support/account-forms.ts";
 import { changedBy, confirmAddress, newEmail, postJson, signIn, signUp, userOf } from "../support/accounts.ts";
 import { formBrowser, textOf, type FormBrowser } from "../support/browsing.ts";
@@ -156,7 +156,7 @@ describe("the last owner of an organization", () => {
         [two, "owner"],
         [member, "member"],
       ]);
-      const ends = await Promise.allSettled([one, two].map(({ id }) => deleteAccount(db, id, changedBy(id))));
+      const ends = await Promise.allSettled([one, two].map(({ id }) => endAccount(db, id, changedBy(id))));
       const values = ends.flatMap((end) => (end.status === "fulfilled" ? [end.value] : []));
       expect(values.filter(({ deleted }) => deleted)).toHaveLength(1);
       for (const { deleted, orphans } of values) expect(orphans).toEqual(deleted ? [] : [team.name]);

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { personalTenantId } from "../../src/identity/standing.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { deleteAccount } from "../../src/accounts/deletion.ts";
+import { endAccount } from "../../src/auth/account/end.ts";
 import { changedBy } from "../support/accounts.ts";
 import { entriesAbout, entriesOfTenant, type Entry } from "../support/audit-entries.ts";
 import { formBrowser, leftFor, pageOf } from "../support/browsing.ts";
@@ -162,7 +162,7 @@ describe("R11: the audit log of an organization", () => {
       insert into oauth_consent (id, client_id, user_id, reference_id, scopes, created_at, updated_at)
       values (${crypto.randomUUID()}, ${clientId}, ${member.person.id}, ${team}, '{mcp:tools}', now(), now())`);
     await act(owner, team, "remove", { member: member.person.id });
-    await deleteAccount(db, owner.person.id, changedBy(owner.person.id));
+    await endAccount(db, owner.person.id, changedBy(owner.person.id));
     const entries = await entriesOfTenant(team, 6);
     expect(entries.slice(3).map(inShort)).toEqual(["member.removed", "app.disconnected left", "organization.deleted"]);
     expect(entries[4]).toMatchObject({ target: clientId, detail: { user: member.person.id } });

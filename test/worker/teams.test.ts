@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { ChangedBy, KnownActor } from "../../src/audit/event.ts";
-import { deleteAccount } from "../../src/accounts/deletion.ts";
+import { endAccount } from "../../src/auth/account/end.ts";
 import { changeRole, createTeam, removeMember } from "../../src/organizations/organizations.ts";
 import { changedBy } from "../support/accounts.ts";
 import { pageOf } from "../support/browsing.ts";
@@ -100,7 +100,7 @@ describe("roles in a team", () => {
     let free = false;
     const freed = held.then(() => (free = true));
     await eventually(async () => ((await waitsFor("PgSleep")) || free ? true : undefined));
-    const end = deleteAccount(db, ending.id, changedBy(ending.id));
+    const end = endAccount(db, ending.id, changedBy(ending.id));
     await eventually(async () => ((await waitsFor("transactionid")) || free ? true : undefined));
     const outcome = change({ ...changedBy(other.id), teamId: shared, userId: other.id });
     await Promise.all([freed, end, outcome]);

@@ -6,8 +6,14 @@ import type { ChangedBy } from "../../audit/event.ts";
 import { personActor } from "./trail.ts";
 import { accountExists, deleteAccount, holdingsOf, type AccountHoldings } from "../../accounts/deletion.ts";
 import type { AuthDeps } from "../deps.ts";
+import { deleteKeysOf } from "../../keys/revocation.ts";
+import { deleteOrganizations } from "../../organizations/organizations.ts";
 import { ownSession } from "../own-session.ts";
 import { accountWithPassword } from "./proved-password.ts";
+
+/** {@link deleteAccount} with what other rooms delete along. */
+export const endAccount = (db: Pick<AuthDeps["db"], "execute">, userId: string, by: ChangedBy) =>
+  deleteAccount(db, userId, by, { deleteKeys: deleteKeysOf, deleteOrganizations });
 
 type EndDeps = Pick<AuthDeps, "db" | "redis" | "background" | "stopCredentials" | "resumeGrants" | "now">;
 
@@ -28,10 +34,10 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
   async function end(userId: string, by: ChangedBy): Promise<void> {
     const known = await holdingsOf(db, userId);
     if (known.orphans.length > 0) throw lastOwner(known.orphans);
-    let ended: Awaited<ReturnType<typeof deleteAccount>>;
+    let ended: Awaited<ReturnType<typeof endAccount>>;
     try {
       await stopCredentials(known);
-      ended = await deleteAccount(db, userId, by);
+      ended = await endAccount(db, userId, by);
     } catch (error) {
       // An answer may be lost while the statement stands; when nobody can say, nothing is let in again.
       if (!(await accountExists(db, userId))) return;

@@ -7,7 +7,7 @@ import { unverifiedByProvider } from "../providers/providers.ts";
 import { isInvited } from "../../organizations/invitations.ts";
 import { maySignUp, userProblem } from "../../accounts/sign-up.ts";
 import { signInMethod } from "./sign-in-outcome.ts";
-import { ensurePersonalTenant, type ArrivalEntry } from "../../identity/tenants.ts";
+import { ensurePersonalTenant, type ArrivalEntry } from "./arrival.ts";
 
 /** What holds for every account and session, whichever way it is made. */
 export function accountRules({ config, db, now }: Pick<AuthDeps, "config" | "db" | "now">) {

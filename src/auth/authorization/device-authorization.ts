@@ -11,7 +11,7 @@ import { actsIn } from "../../identity/standing.ts";
 import { personActor } from "../account/trail.ts";
 import { consentReference } from "../../grants/consent-reference.ts";
 import type { AuthDeps } from "../deps.ts";
-import { approveDevice, denyDevice, waitingDevice } from "../storage/device-codes.ts";
+import { approveDevice, denyDevice, waitingDevice } from "../../grants/device/codes.ts";
 import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "./device-paths.ts";
 import { DEVICE_GRANT } from "../../grants/claim.ts";
 import { ownSession } from "../own-session.ts";

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../../platform/db.ts";
 import { redisKeys } from "../../platform/redis.ts";
 import { countTry, type TryDeps } from "../../limits/tries.ts";
@@ -35,3 +35,23 @@ export async function mayRegister(deps: TryDeps, now: number): Promise<boolean> 
   const { count } = await countTry(deps, redisKeys.registrations(day), DAY_SECONDS);
   return count <= REGISTRATIONS_A_DAY;
 }
+
+/** A client that a stranger registered, or that came by its metadata document, and that nobody has ever allowed anything. */
+const KEEP_UNUSED_DAYS = 30;
+
+/** Deletes at most `limit` clients that were never used. */
+export const deleteUnusedClients = (limit: number): SQL => sql`
+  delete from oauth_client where id in (
+    select c.id from oauth_client c
+    where c.created_at < now() at time zone 'utc' - make_interval(days => ${KEEP_UNUSED_DAYS})
+      and coalesce(c.updated_at, c.created_at) < now() at time zone 'utc' - make_interval(days => ${KEEP_UNUSED_DAYS})
+      and c.metadata -> 'managed' is null
+      and not exists (select 1 from oauth_consent o where o.client_id = c.client_id)
+      and not exists (select 1 from oauth_refresh_token t where t.client_id = c.client_id)
+      and not exists (select 1 from oauth_access_token t where t.client_id = c.client_id)
+    limit ${limit})`;
+
+/** Deletes at most `limit` client assertions that have expired. */
+export const deleteExpiredAssertions = (limit: number): SQL => sql`
+  delete from oauth_client_assertion where id in (
+    select id from oauth_client_assertion where expires_at < now() at time zone 'utc' limit ${limit})`;

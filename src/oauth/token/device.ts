@@ -1,5 +1,5 @@
 import type { ChangedBy } from "../../audit/event.ts";
-import { grantOfRedeemedDevice, releaseDeviceCode } from "../../auth/storage/device-codes.ts";
+import { grantOfRedeemedDevice, releaseDeviceCode } from "../../grants/device/codes.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 
 /** Asks the framework for the tokens of a device code; `redemption` names this request, should it redeem the code. */

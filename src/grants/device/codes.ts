@@ -1,0 +1,162 @@
+import { and, eq, isNotNull, sql, type SQL } from "drizzle-orm";
+import { changeEntry } from "../../audit/entry.ts";
+import type { ChangedBy, KnownActor } from "../../audit/event.ts";
+import { deviceCode } from "../../identity/schema.ts";
+import { personalTenantId } from "../../identity/standing.ts";
+import { sha256 } from "../../platform/crypto.ts";
+import type { Db } from "../../platform/db.ts";
+
+/** A device that waits for a person to let it in. */
+export interface WaitingDevice {
+  clientId: string;
+  /** As the client registered it: anybody can choose any name. */
+  clientName: string | null;
+  scopes: string[];
+  resources: string[];
+}
+
+interface WaitingRow extends Record<string, unknown> {
+  client_id: string;
+  name: string | null;
+  scope: string | null;
+  resources: string[] | null;
+}
+
+const WAITS = sql`d.status = 'pending' and d.expires_at > now() at time zone 'utc'`;
+
+/** The device that shows a user code, if the code is still good and nobody has decided about it. */
+export async function waitingDevice(db: Pick<Db, "execute">, userCode: string): Promise<WaitingDevice | undefined> {
+  const { rows } = await db.execute<WaitingRow>(sql`
+    select c.client_id, c.name, d.scope, d.resources
+    from device_code d join oauth_client c on c.client_id = d.oauth_client_id and c.disabled is not true
+    where d.user_code = ${userCode} and ${WAITS}`);
+  const [row] = rows;
+  if (!row) return undefined;
+  const { client_id: clientId, name: clientName, scope, resources } = row;
+  return { clientId, clientName, scopes: scope?.split(" ") ?? [], resources: resources ?? [] };
+}
+
+/**
+ * Lets a device in, for a person and under a reference (`consentReference`), unless somebody has decided before or the code has expired: then
+ * false. One statement with the consent, by which the person sees the app among those connected and can disconnect it.
+ */
+export async function approveDevice(
+  db: Pick<Db, "execute">,
+  {
+    userCode,
+    tenantId,
+    reference,
+    actor,
+    now,
+  }: { userCode: string; tenantId: string; reference: string } & ChangedBy<KnownActor>,
+): Promise<boolean> {
+  const { userId } = actor;
+  const { rows } = await db.execute(sql`
+    with approved as (
+      update device_code d set status = 'approved', user_id = ${userId}, reference_id = ${reference}
+      where d.user_code = ${userCode} and ${WAITS}
+      returning d.oauth_client_id as client_id, string_to_array(d.scope, ' ') as scopes, d.resources
+    ), again as (
+      update oauth_consent k set updated_at = now() at time zone 'utc',
+        scopes = array(select distinct unnest(k.scopes || a.scopes)),
+        resources = array(select distinct unnest(coalesce(k.resources, '{}') || coalesce(a.resources, '{}')))
+      from approved a where k.user_id = ${userId} and k.client_id = a.client_id and k.reference_id = ${reference}
+      returning k.id
+    ), first as (
+      insert into oauth_consent (id, client_id, user_id, reference_id, resources, scopes, created_at, updated_at)
+      select ${crypto.randomUUID()}, client_id, ${userId}, ${reference}, resources, scopes,
+        now() at time zone 'utc', now() at time zone 'utc'
+      from approved where not exists (select 1 from again)
+    ), entry as (${changeEntry({
+      event: "consent.given",
+      actor,
+      now,
+      from: sql`approved`,
+      tenant: sql`${tenantId}::text`,
+      target: sql`client_id`,
+      detail: { sql: sql`jsonb_build_object('device', true, 'scopes', array_to_string(scopes, ' '))` },
+    })})
+    select 1 from approved`);
+  return rows.length > 0;
+}
+
+/** Turns a device away; false when somebody has decided before or the code has expired. */
+export async function denyDevice(
+  db: Pick<Db, "execute">,
+  { userCode, actor, now }: { userCode: string } & ChangedBy<KnownActor>,
+): Promise<boolean> {
+  const { rows } = await db.execute(sql`
+    with denied as (
+      update device_code d set status = 'denied', user_id = ${actor.userId} where d.user_code = ${userCode} and ${WAITS}
+      returning d.oauth_client_id as client_id
+    ), entry as (${changeEntry({
+      event: "consent.denied",
+      actor,
+      now,
+      from: sql`denied`,
+      tenant: sql`${personalTenantId(actor.userId)}::text`,
+      target: sql`client_id`,
+      detail: { device: true },
+    })})
+    select 1 from denied`);
+  return rows.length > 0;
+}
+
+/** The status of a code that has begun a grant. */
+export const REDEEMED = "redeemed";
+
+/** A device code that somebody has approved, under a reference (`consentReference`). */
+type ApprovedDevice = typeof deviceCode.$inferSelect & { referenceId: string };
+
+/**
+ * Redeems an approved device code: one winner; null for the others. The row stays, so that a replay is known as one and a redemption that came
+ * to nothing can be taken back by {@link releaseDeviceCode}.
+ */
+export async function redeemApproved(
+  db: Pick<Db, "update">,
+  { id, clientId, redemption }: { id: string; clientId: string; redemption: string },
+): Promise<ApprovedDevice | null> {
+  const [device] = await db
+    .update(deviceCode)
+    .set({ status: REDEEMED, redemption, redeemedAt: sql`now() at time zone 'utc'` })
+    .where(
+      and(
+        eq(deviceCode.id, id),
+        eq(deviceCode.oauthClientId, clientId),
+        eq(deviceCode.status, "approved"),
+        isNotNull(deviceCode.referenceId),
+      ),
+    )
+    .returning();
+  if (!device || device.referenceId === null) return null;
+  return { ...device, referenceId: device.referenceId };
+}
+
+/** Gives a device code back that one redemption has taken for nothing. */
+export async function releaseDeviceCode(db: Pick<Db, "execute">, code: string, redemption: string): Promise<void> {
+  await db.execute(sql`
+    update device_code set status = 'approved', redemption = null, redeemed_at = null
+    where device_code = ${await sha256(code)} and redemption = ${redemption}`);
+}
+
+/** Longer than a redemption can take: within it, another presenter of the code is in a race, not replaying it. */
+const REDEEMING_SECONDS = 10;
+
+/** The grant of a device code that was redeemed some time ago; null for a code that was not. */
+export async function grantOfRedeemedDevice(db: Pick<Db, "execute">, code: string): Promise<string | null> {
+  const grantId = await sha256(code);
+  const { rows } = await db.execute<{ replayed: boolean }>(sql`
+    select coalesce(
+      (select redeemed_at < now() at time zone 'utc' - make_interval(secs => ${REDEEMING_SECONDS})
+        from device_code where device_code = ${grantId} and status = ${REDEEMED}),
+      exists (select 1 from oauth_refresh_token where authorization_code_id = ${grantId})) as replayed`);
+  return rows[0]?.replayed === true ? grantId : null;
+}
+
+/** So long a device that polls on hears that its code has expired, and a replayed code is known as one. */
+const KEEP_DAYS = 1;
+
+/** Deletes at most `limit` codes that are over. */
+export const deleteOldDeviceCodes = (limit: number): SQL => sql`
+  delete from device_code where id in (
+    select id from device_code where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_DAYS}) limit ${limit})`;
