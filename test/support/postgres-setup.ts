@@ -1,9 +1,10 @@
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
-import { startEmbeddedPostgres } from "../../dev/postgres.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -24,14 +25,26 @@ export async function startSharedPostgres(): Promise<SharedPostgres> {
   if (given !== undefined) return { url: given, stop: async () => undefined };
   const folder = mkdtempSync(join(tmpdir(), "gateway-test-postgres-"));
   chmodSync(folder, 0o755);
-  const postgres = await startEmbeddedPostgres({ dataDir: join(folder, "pg") });
+  const child = fork(join(import.meta.dirname, "postgres-process.ts"), [join(folder, "pg")]);
+  const url = await firstMessage<string>(child);
   return {
-    url: postgres.url,
+    url,
     async stop() {
-      await postgres.stop();
+      const ended = once(child, "exit");
+      child.send("stop");
+      await ended;
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What a process says when it is ready. Rejects when it ends instead. */
+export async function firstMessage<T>(child: ChildProcess): Promise<T> {
+  const ended = once(child, "exit").then(([code]) =>
+    Promise.reject(new Error(`${child.spawnargs.at(1)} ended with code ${code}`)),
+  );
+  const [message] = (await Promise.race([once(child, "message"), ended])) as [T];
+  return message;
 }
 
 /** Makes an empty database, in place of one that an earlier run left behind; returns its URL, as superuser. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { sendJson, startHttpServer } from "../../dev/http-server.ts";
 import type { Stack } from "../../dev/stack.ts";
-import { dropDatabase, makeDatabase, startSharedPostgres } from "./postgres-setup.ts";
+import { dropDatabase, firstMessage, makeDatabase, startSharedPostgres } from "./postgres-setup.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -76,10 +76,7 @@ async function startStack(postgresUrl: string, name: string): Promise<OwnStack> 
     redis ?? "",
     redis === undefined ? "" : `${name}:`,
   ]);
-  const [stack] = (await Promise.race([
-    once(child, "message"),
-    once(child, "exit").then(([code]) => Promise.reject(new Error(`the stack ended with code ${code}`))),
-  ])) as [Omit<Stack, "stop">];
+  const stack = await firstMessage<Omit<Stack, "stop">>(child);
   // Port 9 has no listener here: an upstream that is allowed and down.
   const OUTBOUND_ALLOW = `${stack.settings["OUTBOUND_ALLOW"]},127.0.0.1:9`;
   return {
