@@ -76,7 +76,7 @@ export function createJournal(deps: JournalDeps): Journal {
   const { db, runScript, background, wait, now, log, companions } = deps;
   let waiting: Waiting[] = [];
   let flushAt = 0;
-  const [known, unknown] = [tally(TRIES), tally(TRIES)];
+  const [byCredential, byNobody] = [tally(TRIES), tally(TRIES)];
 
   function record(event: AuditEvent, entry?: StreamEntry): void {
     waiting.push({ row: rowOf(event), entry });
@@ -93,7 +93,7 @@ export function createJournal(deps: JournalDeps): Journal {
   async function flush(): Promise<void> {
     // From here on, who has something to write asks for a time of its own: what comes in meanwhile goes with the next batch.
     flushAt = 0;
-    for (const { due } of [known, unknown])
+    for (const { due } of [byCredential, byNobody])
       waiting.push(...due(now()).map((event) => ({ row: rowOf(event), entry: undefined })));
     const all = waiting;
     waiting = [];
@@ -129,7 +129,7 @@ export function createJournal(deps: JournalDeps): Journal {
 
   async function write(events: Waiting[], others: readonly SQL[]): Promise<void> {
     const rows = events.map(({ row }) => row);
-    const companion = (write: SQL, n: number) => sql`, ${sql.raw(`companion_${n}`)} as (${write})`;
+    const companion = (fragment: SQL, n: number) => sql`, ${sql.raw(`companion_${n}`)} as (${fragment})`;
     await db.execute(sql`
       with written as (${insertRows(sql`${JSON.stringify(rows)}::jsonb`)}),
       settled as (${settleIntents(rows.map(({ id }) => id))})${sql.join(others.map(companion))}
@@ -159,7 +159,7 @@ export function createJournal(deps: JournalDeps): Journal {
   return {
     record,
     tried: (event, who) => {
-      const { count, givenUp } = event.actor.credential ? known : unknown;
+      const { count, givenUp } = event.actor.credential ? byCredential : byNobody;
       for (const each of count(event, who)) record(each);
       const events = givenUp();
       if (events > 0) log("warn", "audit.tries_given_up", { events });

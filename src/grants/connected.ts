@@ -123,7 +123,10 @@ export function leaveTenant(
   by: ChangedBy,
 ): Promise<void> {
   const inTenant = sql`regexp_replace(reference_id, ${REFERENCE_HASH}, '') = ${tenantId}`;
-  return endWhere(deps, sql`user_id = ${userId} and ${inTenant}`, { ...by, detail: { reason: "left", user: userId } });
+  return endWhere(deps, sql`user_id = ${userId} and ${inTenant}`, {
+    ...by,
+    detail: { reason: "left", person: userId },
+  });
 }
 
 async function endWhere(

@@ -55,7 +55,7 @@ export const endEntry = ({ event, reason, actor, now }: GrantEnd, grant: SQL): S
       ) t on t.authorization_code_id = g.id
       where not exists (select 1 from ${endedGrant} e where e.grant_id = g.id) limit 1)`,
     detail: {
-      sql: sql`jsonb_strip_nulls(jsonb_build_object('reason', ${reason}::text, 'grant', id, 'user', user_id))`,
+      sql: sql`jsonb_strip_nulls(jsonb_build_object('reason', ${reason}::text, 'grant', id, 'person', user_id))`,
     },
   });
 
@@ -104,7 +104,7 @@ export async function endGrantOfCode(
       event: "grant.ended",
       ...by,
       from: sql`(select ${tenantId}::text as tenant_id, ${clientId}::text as target)`,
-      detail: { reason: "code_replayed", grant: grantId, ...(userId !== null && { user: userId }) },
+      detail: { reason: "code_replayed", grant: grantId, ...(userId !== null && { person: userId }) },
     }),
   );
 }

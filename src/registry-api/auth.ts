@@ -7,7 +7,7 @@ import { domainKeys, keysOfProof, readProof, signerOf, type ProofPlace } from ".
 import { accountsOfToken, githubProof, ownerOfWorkflow, type GithubAccount } from "../registry/namespaces/github.ts";
 import { domainNamespace, githubNamespace } from "../registry/name.ts";
 import { findNamespaces, type OwnedNamespace } from "../registry/namespaces/namespaces.ts";
-import { askOutside, githubOf } from "../registry/outside.ts";
+import { askOutside, githubOf } from "../registry/namespaces/outside.ts";
 import { PUBLISHER_TOKEN_MS, signPublisherToken } from "../registry/publishing/publisher-token.ts";
 import type { PlaneDeps } from "./deps.ts";
 import { takeLocal } from "./publisher.ts";

@@ -17,7 +17,7 @@ export interface Entry extends Record<string, unknown> {
 }
 
 /** Entries that fulfil a condition, oldest first, once there are so many; but not those of how people sign in. */
-export const entriesWhere = (condition: SQL, count: number): Promise<Entry[]> =>
+const entriesWhere = (condition: SQL, count: number): Promise<Entry[]> =>
   eventually(async () => {
     const { rows } = await db.execute<Entry>(sql`
       select event, outcome, tenant_id, user_id, credential_kind, client_id, target, request_id, ip, detail

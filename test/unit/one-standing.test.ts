@@ -24,9 +24,7 @@ const OTHERS: readonly (readonly [file: string, text: string])[] = [
   ["auth/account/sign-in-outcome.ts", 'banned_user: "banned"'],
   // Events of the audit log, and Better Auth's routes that cause them.
   ["audit/event.ts", '"user.banned": "An administrator banned a person."'],
-  ["auth/account/framework-acts.ts", '"user.banned"'],
-  ["auth/account/framework-acts.ts", "role !== undefined"],
-  ["grants/revocation.ts", "'user', user_id"],
+  ["auth/account/framework-acts.ts", '"/admin/ban-user", "user.banned"'],
   // GitHub's role in one of its organizations.
   ["registry/namespaces/github.ts", 'one["role"] === "admin"'],
 ];

@@ -28,7 +28,7 @@ import {
 import { act, added, answer, formTokens, invitedLink, newMember, newTeam } from "../support/teams.ts";
 
 const inShort = ({ event, detail }: Entry) =>
-  [event, detail["reason"] ?? detail["role"]].filter((part) => part !== undefined).join(" ");
+  [event, detail["reason"] ?? detail["role"]].filter((part) => typeof part === "string").join(" ");
 
 /** Who did it, by what, and to what. */
 const whoDid = ({ user_id: user, credential_kind: kind, target }: Entry) => [user, kind, target];
@@ -69,8 +69,8 @@ describe("R11: the audit log of what apps may do", () => {
 
     const ended = (await entriesOfTenant(person.tenantId, 3)).filter(({ event }) => event === "grant.ended");
     expect(ended.map(({ detail }) => detail)).toEqual([
-      { reason: "code_replayed", grant: await sha256(code), user: person.id },
-      { reason: "refresh_token_replayed", grant: expect.any(String), user: person.id },
+      { reason: "code_replayed", grant: await sha256(code), person: person.id },
+      { reason: "refresh_token_replayed", grant: expect.any(String), person: person.id },
     ]);
     for (const entry of ended) expect(whoDid(entry)).toEqual([null, null, clientId]);
     expect(JSON.stringify(ended)).not.toContain(tokens.refresh_token);
@@ -165,7 +165,7 @@ describe("R11: the audit log of an organization", () => {
     await endAccount(db, owner.person.id, changedBy(owner.person.id));
     const entries = await entriesOfTenant(team, 6);
     expect(entries.slice(3).map(inShort)).toEqual(["member.removed", "app.disconnected left", "organization.deleted"]);
-    expect(entries[4]).toMatchObject({ target: clientId, detail: { user: member.person.id } });
+    expect(entries[4]).toMatchObject({ target: clientId, detail: { person: member.person.id } });
   });
 });
 

@@ -15,7 +15,7 @@ import {
   standingOf,
   type OwnedNamespace,
 } from "../../registry/namespaces/namespaces.ts";
-import { askOutside, githubOf } from "../../registry/outside.ts";
+import { askOutside, githubOf } from "../../registry/namespaces/outside.ts";
 import { route, type ApiDeps } from "../deps.ts";
 import { instant } from "../shapes.ts";
 import { notProvable, provedByAccount, provedByDomain } from "./proof.ts";

@@ -13,7 +13,7 @@ import { accountOf, githubProof } from "../../registry/namespaces/github.ts";
 import { githubOwner, namespaceDomain } from "../../registry/name.ts";
 import { hasGithubAccount } from "../../registry/namespaces/namespaces.ts";
 import type { ApiDeps } from "../deps.ts";
-import { askOutside, githubOf } from "../../registry/outside.ts";
+import { askOutside, githubOf } from "../../registry/namespaces/outside.ts";
 
 /** What proves a domain's namespace: the claim as it is published, or signed by a published key. Throws when nothing does. */
 export async function provedByDomain(

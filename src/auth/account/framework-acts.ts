@@ -43,10 +43,11 @@ export function frameworkAct(
 
 /** Reasons and names are anybody's text, and passwords are secrets: neither is kept. */
 function detailOf(body: unknown): AuditDetail {
-  const [role, seconds, data] = ["role", "banExpiresIn", "data"].map((name) => memberOf(body, name));
+  const [given, seconds, data] = ["role", "banExpiresIn", "data"].map((name) => memberOf(body, name));
+  const roles = [given].flat().filter((one) => typeof one === "string");
   return {
     ...(typeof data === "object" && data !== null && { fields: Object.keys(data).toSorted().join(" ").slice(0, 100) }),
-    ...(role !== undefined && { role: [role].flat().join(",").slice(0, 100) }),
+    ...(roles.length > 0 && { role: roles.join(",").slice(0, 100) }),
     ...(typeof seconds === "number" && { seconds }),
   };
 }

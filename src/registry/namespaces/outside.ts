@@ -1,8 +1,8 @@
-import type { Config } from "../platform/config.ts";
-import { ResolverUnavailable } from "../platform/dns.ts";
-import { AppError } from "../platform/errors.ts";
-import type { Outbound } from "../platform/outbound.ts";
-import { GithubUnavailable, type GithubDeps } from "./namespaces/github.ts";
+import type { Config } from "../../platform/config.ts";
+import { ResolverUnavailable } from "../../platform/dns.ts";
+import { AppError } from "../../platform/errors.ts";
+import type { Outbound } from "../../platform/outbound.ts";
+import { GithubUnavailable, type GithubDeps } from "./github.ts";
 
 interface OutsideDeps {
   config: Pick<Config, "GITHUB_CLIENT_ID" | "GITHUB_CLIENT_SECRET">;
