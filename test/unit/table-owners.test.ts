@@ -16,7 +16,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     "oauth_consent",
     "oauth_access_token",
     "oauth_refresh_token",
-    "refresh_claim",
+    "refresh_lock",
     "ended_grant",
     "device_code",
   ],

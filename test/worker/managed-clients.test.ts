@@ -133,7 +133,7 @@ describe("the clients of an administrator", () => {
     ["a redirect without TLS", { redirectUris: ["http://client.example.com/"] }, '"redirectUris"'],
     ["scopes for itself without a tenant", { clientCredentialsScopes: ["mcp:tools"] }, '"tenantId"'],
     ["an unknown tenant", { clientCredentialsScopes: ["mcp:tools"], tenantId: "nobody" }, '"tenantId"'],
-    ["an unknown scope", { scopes: ["files:read"] }, '"scopes"'],
+    ["an unknown scope", { scopes: ["files:read"] }, '"scopes'],
     ["a resource elsewhere", { resources: ["https://other.example.com/mcp"] }, '"resources"'],
     ["introspection without a secret", { resources: [`${origin}/mcp`], authMethod: "none" }, '"authMethod"'],
     ["trust without a secret", { redirectUris: [REDIRECT], authMethod: "none", trusted: true }, '"trusted"'],
