@@ -18,8 +18,15 @@ export function sqlLabel(statement: string): string {
       .map(([, verb, name]) => `${verb?.toLowerCase()} ${unqualified(name)}`);
     if (writes.length > 0) return `with ${writes.join(", ")}`;
   }
-  const table = TABLE.exec(sql)?.[1];
+  const table = ((keyword === "select" ? TABLE.exec(withoutSubqueries(sql)) : null) ?? TABLE.exec(sql))?.[1];
   return table === undefined ? keyword : `${keyword} ${unqualified(table)}`;
+}
+
+/** The statement without subqueries in its list of columns: the table that it reads is the one after its own FROM. */
+function withoutSubqueries(sql: string): string {
+  const inner = /\(\s*select\b[^()]*\)|(?<!\bfrom\s*)\([^()]*\)/gi;
+  const shorter = sql.replace(inner, " ");
+  return shorter === sql ? sql : withoutSubqueries(shorter);
 }
 
 function unqualified(name: string | undefined): string {
