@@ -59,6 +59,7 @@ export default defineConfig({
             if (!answer.ok) throw new Error(await answer.text());
             const { settings, controls } = await answer.json<LentStack>();
             return {
+              main: "./test/support/worker.ts",
               wrangler: { configPath: "./wrangler.toml" },
               miniflare: { bindings: { ...settings, TEST_CONTROLS: controls } },
             };

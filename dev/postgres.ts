@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { freePort } from "./free-port.ts";
 import { installedBinaries, postgresUser, reachableDataDir, type RunAs } from "./postgres-install.ts";
 import { commandOf, parentOf } from "./processes.ts";
 
@@ -128,14 +128,4 @@ async function stopOrphan(dataDir: string, log: (line: string) => void): Promise
     if (waited >= 10_000) throw new Error(`Postgres ${pid} of ${dataDir} does not stop: end it and start again`);
     await delay(50);
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -54,8 +54,20 @@ const GUESSES = { perMinute: 10, burst: 30 };
 /** Requests of one address that come to nothing, in each isolate. */
 const FAILURES = { perMinute: 600, burst: 300 };
 
+/** What happens after an answer, or in a moment. */
+export interface Later {
+  /** The isolate stays until the work has ended. */
+  keepAlive: (work: Promise<unknown>) => void;
+  wait: (ms: number) => Promise<unknown>;
+}
+
+export const RUNTIME: Later = {
+  keepAlive: waitUntil,
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
+
 /** Everything that the planes run on, made once per isolate from the configuration. Opens no connection and does no I/O. */
-export function createServices(config: Config) {
+export function createServices(config: Config, { keepAlive, wait }: Later = RUNTIME) {
   const databases = connectDatabases(config);
   const db = databases.write;
   const now = () => Date.now();
@@ -69,10 +81,9 @@ export function createServices(config: Config) {
 
   /** Work that goes on after the answer; its failure is logged and reaches nobody. */
   const background = (work: Promise<unknown>) => {
-    waitUntil(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
+    keepAlive(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
   };
 
-  const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   const send = scriptRunner(config);
   const runScript: RunScript = (script, names, args) => guard(() => send(script, names, args));
   const bringChanges = () => publishChanges({ db, runScript, background });

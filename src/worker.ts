@@ -7,15 +7,17 @@ import type { HttpEnv } from "./platform/http.ts";
 import { problemResponse } from "./http/problem.ts";
 import { uuidv7 } from "./platform/ids.ts";
 import { errorFields, log as consoleLog, type Log } from "./platform/log.ts";
-import { createServices, type Services } from "./services.ts";
+import { createServices, RUNTIME, type Later, type Services } from "./services.ts";
 
 interface Started {
   services: Services;
   app: Hono<HttpEnv>;
 }
 
-/** The Worker's handlers. Configuration is read once per isolate; while a setting is wrong, every route answers 503 and says so in the log. */
-export function createWorker(log: Log = consoleLog) {
+/**
+ * The Worker's handlers. Configuration is read once per isolate; while a setting is wrong, every route answers 503 and says so in the log.
+ */
+export function createWorker(log: Log = consoleLog, later: Later = RUNTIME) {
   let started: Started | undefined;
 
   function start(env: object): Started | null {
@@ -26,7 +28,7 @@ export function createWorker(log: Log = consoleLog) {
       for (const { name, problem } of problems) log("error", "config.invalid", { name, problem });
       return null;
     }
-    const services = createServices(parsed.config);
+    const services = createServices(parsed.config, later);
     started = { services, app: createApp(services) };
     return started;
   }

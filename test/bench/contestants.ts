@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../dev/free-port.ts";
 import { newAccessTokens, newApiKeys } from "./credentials.ts";
 import type { KvStub } from "./kv.ts";
 import { createCaller, type Caller } from "./load.ts";

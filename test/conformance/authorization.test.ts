@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import { authorize, formBrowser } from "../../dev/form-browser.ts";
 import { command } from "../support/command.ts";
-import { freePort } from "../support/free-port.ts";
+import { freePort } from "../../dev/free-port.ts";
 
 const system = inject("system");
 const SUITE = resolve(import.meta.dirname, "../../node_modules/.bin/conformance");

@@ -1,10 +1,9 @@
 // What the worker stories share: requests to the Worker, people and keys to make them with, and the local stack's counters.
-import { sql } from "drizzle-orm";
 import { env, exports } from "cloudflare:workers";
 import { vi } from "vitest";
 import { auditShardOf } from "../../src/access/admission/admission.ts";
 import { user as userTable, apikey } from "../../src/identity/schema.ts";
-import type * as mainModule from "../../src/index.ts";
+import type * as mainModule from "./worker.ts";
 import { scopesToPermissions, type Scope } from "../../src/identity/scopes.ts";
 import { ensurePersonalTenant } from "../../src/auth/account/arrival.ts";
 import { personalTenantId } from "../../src/identity/standing.ts";
@@ -15,6 +14,7 @@ import { connectDatabases } from "../../src/platform/db.ts";
 import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
 import { upstreamServer } from "../../src/upstreams/schema.ts";
 import { expectDeclared } from "./declared.ts";
+import { backgroundSettled } from "./worker.ts";
 
 declare global {
   namespace Cloudflare {
@@ -31,30 +31,17 @@ export const config = parsed.config;
 export const origin = config.BASE_URL;
 export const db = connectDatabases(config).write;
 
-/** Whether the Worker has been given something to write down after the answer. */
-let hasJournal = false;
-
 const controls = (env as unknown as { TEST_CONTROLS: string }).TEST_CONTROLS;
 
 /** Sends a request to the Worker, from an address of its own unless the test gives one: no test meets another's limits. */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (!headers.has("cf-connecting-ip")) headers.set("cf-connecting-ip", randomAddress());
-  hasJournal ||= /^\/(mcp|api\/v1)/.test(path);
   const sent = new Request(`${origin}${path}`, { redirect: "manual", ...init, headers });
   const answer = await exports.default.fetch(sent);
-  hasJournal ||= isAboutAccounts(path, init.method, answer.status);
   await expectDeclared({ method: sent.method, path }, answer);
   return answer;
 }
-
-const ACCOUNTS =
-  /^\/(sign-out|verify-email|forgot-password|dashboard\/(account|sessions))|^\/api\/auth\/(?!oauth2|sign-in)/;
-
-/** Whether a request has changed an account past our own statements, or was a sign-in that is refused. */
-const isAboutAccounts = (path: string, method: string | undefined, status: number) =>
-  path.startsWith("/api/auth/callback/") ||
-  (method === "POST" && (ACCOUNTS.test(path) || (/^\/(api\/auth\/)?sign-in/.test(path) && status >= 400)));
 
 function randomAddress(): string {
   const [a, b, c] = crypto.getRandomValues(new Uint8Array(3));
@@ -152,14 +139,16 @@ export interface Stats {
 
 export const stats = async (): Promise<Stats> => (await fetch(`${controls}/stats`)).json();
 
+/** Counts from now on, and nothing of what the requests before still do after their answers. */
 export const resetStats = async (): Promise<void> => {
+  await backgroundSettled();
   await fetch(`${controls}/stats/reset`, { method: "POST" });
 };
 
 /** Lets Postgres or Redis fail while the work runs; see the local stack's controls for the modes. Afterwards the Worker trusts Redis again. */
 export async function withFault<T>(fault: Record<string, unknown>, work: () => Promise<T>): Promise<T> {
   // Which request is the nth must not hang on what is still being written down.
-  if (JSON.stringify(fault).includes('"nth"')) await journalSettled();
+  if (JSON.stringify(fault).includes('"nth"')) await backgroundSettled();
   const answer = await fetch(`${controls}/faults`, { method: "POST", body: JSON.stringify(fault) });
   if (!answer.ok) throw new Error(await answer.text());
   try {
@@ -245,18 +234,4 @@ function rowOf(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Resolves when everything that happened before is written down and trimmed: from then on only the test itself makes requests. */
-export async function journalSettled(): Promise<void> {
-  if (!hasJournal) return;
-  const { key, id, userId } = await newKey();
-  await callTool("echo", { text: "last" }, { key });
-  await eventually(async () => {
-    const { rows } = await db.execute(sql`select 1 from audit_log where credential_id = ${id}`);
-    if (rows.length === 0) return undefined;
-    const left = (await auditStream(userId)).filter(({ row }) => row["credential_id"] === id);
-    return left.length === 0 ? true : undefined;
-  });
-  hasJournal = false;
 }

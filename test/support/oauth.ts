@@ -7,6 +7,7 @@ import { account } from "../../src/identity/schema.ts";
 import { createWorker } from "../../src/worker.ts";
 import { formBrowser, leftFor, newAddress, pageOf, type FormBrowser, type Send, type Visit } from "./browsing.ts";
 import { db, newUser, origin, request } from "./gateway.ts";
+import { background } from "./worker.ts";
 
 export const AUTH = "/api/auth";
 export const REDIRECT = "https://client.example.com/callback";
@@ -37,7 +38,7 @@ export async function newPerson(): Promise<Person> {
 
 /** Another gateway on the same stack, in this isolate, with some settings changed. */
 export function gatewayWith(settings: Readonly<Record<string, string>>): Send {
-  const worker = createWorker(() => undefined);
+  const worker = createWorker(() => undefined, background);
   const variables = { ...env, ...settings };
   const base = settings["BASE_URL"] ?? origin;
   return async (path, init = {}) => {

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { TestProject } from "vitest/node";
-import { freePort } from "./free-port.ts";
+import { freePort } from "../../dev/free-port.ts";
 
 /** What `stack.json` says of a running system, as far as tests need it. */
 export interface System {

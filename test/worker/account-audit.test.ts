@@ -11,7 +11,8 @@ import {
 import { entriesFrom, entriesOf, inShort, type AccountEntry } from "../support/account-audit.ts";
 import { confirmAddress, newEmail, postJson, signIn, signUp, userOf } from "../support/accounts.ts";
 import { formBrowser, newAddress, pageOf, type FormBrowser } from "../support/browsing.ts";
-import { db, journalSettled, newUser, origin } from "../support/gateway.ts";
+import { db, newUser, origin } from "../support/gateway.ts";
+import { backgroundSettled } from "../support/worker.ts";
 import { newPerson, PASSWORD } from "../support/oauth.ts";
 
 const WRONG = "wrong password here";
@@ -175,7 +176,7 @@ describe("refused sign-ins in the audit log", () => {
     const address = newAddress();
     for (let time = 0; time < 4; time++) await attempt(person.email, WRONG, newAddress());
     for (let time = 0; time < 4; time++) await attempt(newEmail(), WRONG, address);
-    await journalSettled();
+    await backgroundSettled();
     expect(await entriesOf(person.id, 1)).toHaveLength(1);
     expect(await entriesFrom(address, 1)).toHaveLength(1);
   });
@@ -213,7 +214,7 @@ describe("requests for a link to a new password", () => {
     const [unknown, address] = [newEmail(), newAddress()];
     for (const email of [person.email, person.email, unknown, unknown])
       await postJson("/request-password-reset", { email }, { origin, "cf-connecting-ip": address });
-    await journalSettled();
+    await backgroundSettled();
     const entries = await entriesFrom(address, 2);
     expect(entries.map(({ event, user_id: user, target }) => [event, user, target])).toEqual([
       ["account.password_reset_requested", person.id, person.id],

@@ -16,9 +16,10 @@ import {
 } from "../support/admission.ts";
 import { callTool, db, eventually, newKey, request, withFault } from "../support/gateway.ts";
 import { later } from "../support/oauth.ts";
+import { background } from "../support/worker.ts";
 
 /** What the Cron Trigger does each minute. */
-const cron = () => createWorker(() => undefined).scheduled(createScheduledController(), env);
+const cron = () => createWorker(() => undefined, background).scheduled(createScheduledController(), env);
 
 const echo = (key: string) => callTool("echo", { text: "x" }, { key });
 

@@ -62,7 +62,7 @@ describe("R11: the audit log of what apps may do", () => {
     const tokens = await tokensFor(clientId, person);
     expect((await refresh(clientId, tokens.refresh_token)).status).toBe(200);
     await db.execute(sql`
-      update refresh_claim set answered_at = answered_at - interval '31 seconds'
+      update refresh_lock set answered_at = answered_at - interval '31 seconds'
       where token_hash = ${await sha256(tokens.refresh_token)}`);
     for (const _ of [1, 2]) expect((await refresh(clientId, tokens.refresh_token)).status).toBe(400);
     expect((await redeem(clientId, "a".repeat(32))).status).toBe(400);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { callTool, journalSettled, newKey, newUser, request, rpc } from "../support/gateway.ts";
+import { callTool, newKey, newUser, request, rpc } from "../support/gateway.ts";
+import { backgroundSettled } from "../support/worker.ts";
 
 interface Entry {
   event: string;
@@ -13,7 +14,7 @@ interface Entry {
 }
 
 async function entriesOf(key: string, count: number): Promise<Entry[]> {
-  await journalSettled();
+  await backgroundSettled();
   const answer = await request("/api/v1/audit", { headers: { "x-api-key": key } });
   const { entries } = await answer.json<{ entries: Entry[] }>();
   expect(entries.length).toBeGreaterThanOrEqual(count);

@@ -1,18 +1,8 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { generateApiKey } from "../../src/keys/token.ts";
-import {
-  callTool,
-  db,
-  eventually,
-  newKey,
-  resetStats,
-  rpc,
-  stats,
-  withFault,
-  type Stats,
-  journalSettled,
-} from "../support/gateway.ts";
+import { callTool, db, eventually, newKey, resetStats, rpc, stats, withFault, type Stats } from "../support/gateway.ts";
+import { backgroundSettled } from "../support/worker.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
 
 const redisRequests = ({ log }: Stats) => log.filter(({ to }) => to === "upstash").map(({ what }) => what);
@@ -29,7 +19,7 @@ describe("round trips before the answer", () => {
   it("R9: a warm call with a key is one Redis request and no SQL", async () => {
     const { key } = await newKey();
     await callTool("echo", { text: "warm" }, { key });
-    await journalSettled();
+    await backgroundSettled();
     await withoutPostgres(async () => {
       await resetStats();
       const answer = await callTool("echo", { text: "x" }, { key });
@@ -41,7 +31,7 @@ describe("round trips before the answer", () => {
   it("R8: a warm call with a token is one Redis request and no SQL", async () => {
     const { access_token: token } = await tokensFor(await newClient(), await newPerson());
     await callTool("echo", { text: "warm" }, { token });
-    await journalSettled();
+    await backgroundSettled();
     await withoutPostgres(async () => {
       await resetStats();
       expect((await callTool("echo", { text: "x" }, { token })).status).toBe(200);
@@ -52,7 +42,6 @@ describe("round trips before the answer", () => {
   it("R10: a list is counted like a call: one Redis request", async () => {
     const { key } = await newKey();
     await callTool("echo", { text: "warm" }, { key });
-    await journalSettled();
     await resetStats();
     expect((await rpc("prompts/list", {}, { key })).status).toBeLessThan(500);
     expect(redisRequests(await stats())).toEqual([["evalsha"]]);
@@ -60,7 +49,6 @@ describe("round trips before the answer", () => {
 
   it("R9: the first call with a key anywhere costs one statement and one Redis request more", async () => {
     const { key } = await newKey();
-    await journalSettled();
     await resetStats();
     expect((await callTool("echo", { text: "cold" }, { key })).status).toBe(200);
     const counted = await stats();
@@ -70,7 +58,6 @@ describe("round trips before the answer", () => {
 
   it("R8: the first call with a token anywhere costs one statement and one Redis request more", async () => {
     const { access_token: token } = await tokensFor(await newClient(), await newPerson());
-    await journalSettled();
     await resetStats();
     expect((await callTool("echo", { text: "cold" }, { token })).status).toBe(200);
     const counted = await stats();
@@ -79,7 +66,6 @@ describe("round trips before the answer", () => {
   });
 
   it("J05: a key with a wrong checksum costs nothing", async () => {
-    await journalSettled();
     await resetStats();
     const key = `${generateApiKey().slice(0, -1)}!`;
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(401);
@@ -89,7 +75,7 @@ describe("round trips before the answer", () => {
   it("R4: an unknown key costs one statement once, and then one Redis request each time", async () => {
     const key = generateApiKey();
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(401);
-    await journalSettled();
+    await backgroundSettled();
     await withoutPostgres(async () => {
       await resetStats();
       expect((await callTool("echo", { text: "x" }, { key })).status).toBe(401);
@@ -100,7 +86,7 @@ describe("round trips before the answer", () => {
   it("a Redis request whose answer is lost is asked once more, as the same event: it counts once", async () => {
     const { key } = await newKey();
     const before = await callTool("echo", { text: "warm" }, { key });
-    await journalSettled();
+    await backgroundSettled();
     await withFault({ upstash: { mode: "reset-after-commit", nth: 1 } }, async () => {
       await resetStats();
       const answer = await callTool("echo", { text: "x" }, { key });
@@ -123,7 +109,6 @@ describe("round trips after the answer", () => {
       return found[0]?.n ?? 0;
     };
     await callTool("echo", { text: "warm" }, { key });
-    await journalSettled();
     await resetStats();
     for (let at = 0; at < 50; at++) expect((await callTool("echo", { text: "x" }, { key })).status).toBe(200);
     await eventually(async () => ((await rows()) === 51 ? true : undefined));

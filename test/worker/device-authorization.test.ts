@@ -10,6 +10,7 @@ import { poll, pollError, start, waitInterval } from "../support/device.ts";
 import { callTool, db, origin, request, resetStats, stats, withFault } from "../support/gateway.ts";
 import { AUTH, claimsOf, gatewayWith, json, later, newClient, newPerson, postForm } from "../support/oauth.ts";
 import { refresh, register, type Tokens } from "../support/oauth.ts";
+import { background } from "../support/worker.ts";
 
 const whoami = (token: string) => callTool("whoami", {}, { token });
 
@@ -142,10 +143,10 @@ describe("device authorization (RFC 8628)", () => {
       db.execute(sql`update device_code set expires_at = now() at time zone 'utc' - make_interval(hours => ${hours})
         where oauth_client_id = ${clientId}`);
     await expire(23);
-    await createWorker().scheduled(createScheduledController(), env);
+    await createWorker(undefined, background).scheduled(createScheduledController(), env);
     expect(await left()).toBe(60);
     await expire(25);
-    await createWorker().scheduled(createScheduledController(), env);
+    await createWorker(undefined, background).scheduled(createScheduledController(), env);
     expect(await left()).toBe(0);
   });
 

@@ -1,15 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  callTool,
-  db,
-  origin,
-  request,
-  resetStats,
-  rpc,
-  stats,
-  withFault,
-  journalSettled,
-} from "../support/gateway.ts";
+import { callTool, db, origin, request, resetStats, rpc, stats, withFault } from "../support/gateway.ts";
+import { backgroundSettled } from "../support/worker.ts";
 import {
   AUTH,
   claimsOf,
@@ -220,7 +211,7 @@ describe("a token that is bound to a key (RFC 9449)", () => {
     const unbound = await tokensFor(await newClient(), await newPerson());
     await callBound(tokens.access_token, await proofOf(key, tokens.access_token));
     await callTool("whoami", {}, { token: unbound.access_token });
-    await journalSettled();
+    await backgroundSettled();
     await withFault({ neon: { mode: "down" } }, async () => {
       await resetStats();
       expect((await callBound(tokens.access_token, await proofOf(key, tokens.access_token))).status).toBe(200);

@@ -11,8 +11,9 @@ import { config, db, newKey, newUser, request } from "../support/gateway.ts";
 import { KEYS, makeKey, newManager, NOBODY, rowsOf, trailOf, type ShownKey } from "../support/keys.ts";
 import { clientToken, byBasic, managing, newManagedClient, setRole } from "../support/managed-clients.ts";
 import { json } from "../support/oauth.ts";
+import { background } from "../support/worker.ts";
 
-const services = createServices(config);
+const services = createServices(config, background);
 const DAY = 86_400_000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY).toISOString();
 const codeOf = async (answer: Response) => [answer.status, (await json(answer))["code"]];

@@ -10,8 +10,9 @@ import { callTool, config, db, newUser, origin, withFault } from "../support/gat
 import { KEYS, makeKey, newManager, NOBODY, rowsOf, teamOf } from "../support/keys.ts";
 import { managing } from "../support/managed-clients.ts";
 import { AUTH, json, newPerson, PASSWORD } from "../support/oauth.ts";
+import { background } from "../support/worker.ts";
 
-const services = createServices(config);
+const services = createServices(config, background);
 
 /** What Better Auth itself says of a key. */
 async function verify(key: string, more: { configId?: string; permissions?: Record<string, string[]> } = {}) {

@@ -8,7 +8,7 @@ import {
 } from "../support/account-forms.ts";
 import { newEmail, postJson, signIn } from "../support/accounts.ts";
 import { formBrowser, textOf, type FormBrowser } from "../support/browsing.ts";
-import { journalSettled, origin, request, resetStats, stats, withFault } from "../support/gateway.ts";
+import { origin, request, resetStats, stats, withFault } from "../support/gateway.ts";
 import { AUTH, later, newPerson, PASSWORD } from "../support/oauth.ts";
 
 const WRONG = "wrong password here";
@@ -77,7 +77,6 @@ describe("failed sign-ins at one account", () => {
   it("R01: I03: that have to wait cost two Redis requests, and neither a statement nor a hash", async () => {
     const { email } = await newPerson();
     await exhaust(email);
-    await journalSettled();
     await resetStats();
     const refused = await attempt(email, PASSWORD);
     const { sqlRequests, redisRequests } = await stats();

@@ -22,6 +22,7 @@ import {
   auditStream,
 } from "../support/gateway.ts";
 import { gatewayWith, newClient, newPerson, tokensFor } from "../support/oauth.ts";
+import { background } from "../support/worker.ts";
 
 const DOWN = { upstash: { mode: "down" } };
 const BOTH_DOWN = { upstash: { mode: "down" }, neon: { mode: "down" } };
@@ -52,7 +53,7 @@ const auditedOnce = (credentialId: string, count: number) =>
 const intents = async (credentialId: string) =>
   (await db.execute(sql`select 1 from audit_intent where entry->>'credential_id' = ${credentialId}`)).rows.length;
 
-const scheduled = () => createWorker().scheduled(createScheduledController(), env);
+const scheduled = () => createWorker(undefined, background).scheduled(createScheduledController(), env);
 
 describe.each(MODES)("/mcp while Redis fails with %s", (mode) => {
   it("M06: R8: R11: goes on by key and by token, and writes each call down once", async () => {

@@ -7,6 +7,7 @@ import { createWorker } from "../../src/worker.ts";
 import { config, db, request } from "../support/gateway.ts";
 import { AUTH, json, later, newClient, newPerson, REDIRECT, register, tokensFor } from "../support/oauth.ts";
 import { newManagedClient } from "../support/managed-clients.ts";
+import { background } from "../support/worker.ts";
 
 /** Far in the future, so that the counter of that day is this test's own. */
 const SOME_DAY_SECONDS = 86_400 * 400;
@@ -45,7 +46,7 @@ describe("registrations by strangers", () => {
     const old = [unused, used, managed];
     await db.execute(sql`update oauth_client set created_at = now() - interval '31 days', updated_at = now() - interval '31 days'
       where client_id = any(${sql.param(old)}::text[])`);
-    await createWorker().scheduled(createScheduledController(), env);
+    await createWorker(undefined, background).scheduled(createScheduledController(), env);
     const { rows } = await db.execute(sql`select client_id from oauth_client
       where client_id = any(${sql.param([...old, young])}::text[])`);
     expect(rows.map(({ client_id: id }) => String(id)).toSorted()).toEqual([used, managed, young].toSorted());

@@ -20,6 +20,7 @@ import {
   sync,
   type ShownSource,
 } from "../support/sources.ts";
+import { background } from "../support/worker.ts";
 
 const HOST = "registry.example.com";
 const two = () =>
@@ -241,12 +242,12 @@ describe("mirroring on demand and by the clock", () => {
     const { id, tenantId } = await withSource();
     const other = two();
     await outside({ [HOST]: other.answer }, () =>
-      createWorker(() => undefined).scheduled(createScheduledController(), env),
+      createWorker(() => undefined, background).scheduled(createScheduledController(), env),
     );
     expect(await kept(tenantId)).toHaveLength(2);
     expect(await rowOf(id)).toMatchObject({ mirrored: 2, last_problem: null });
     await outside({ [HOST]: other.answer }, () =>
-      createWorker(() => undefined).scheduled(createScheduledController(), env),
+      createWorker(() => undefined, background).scheduled(createScheduledController(), env),
     );
     expect(other.asked).toHaveLength(1);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { callTool, origin, request, resetStats, stats, withFault, journalSettled } from "../support/gateway.ts";
+import { callTool, origin, request, resetStats, stats, withFault } from "../support/gateway.ts";
+import { backgroundSettled } from "../support/worker.ts";
 import {
   AUTH,
   claimsOf,
@@ -113,7 +114,7 @@ describe("revocation of a grant", () => {
   it("a warm call with a token costs one Redis request and no SQL before the answer", async () => {
     const tokens = await tokensFor(await newClient(), await newPerson());
     await whoami(tokens.access_token);
-    await journalSettled();
+    await backgroundSettled();
     await withFault({ neon: { mode: "down" } }, async () => {
       await resetStats();
       expect((await callTool("echo", { text: "x" }, { token: tokens.access_token })).status).toBe(200);

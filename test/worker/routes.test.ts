@@ -3,6 +3,7 @@ import { createApp, jsonRoutes } from "../../src/app.ts";
 import { honoPath } from "../../src/http/mount.ts";
 import { createServices } from "../../src/services.ts";
 import { config, newKey, request } from "../support/gateway.ts";
+import { background } from "../support/worker.ts";
 
 /** Addresses outside the declared JSON routes, and what lets a caller in. A new one fails the first test until it has a row here. */
 const ADDRESSES: Record<string, "public" | "session" | "oauth" | "credential"> = {
@@ -96,7 +97,7 @@ const MIDDLEWARE = "/*";
 
 describe("every address of the gateway", () => {
   it("O01: is a declared route or has a row that says who may use it", () => {
-    const served = new Set(createApp(createServices(config)).routes.map(({ path }) => path));
+    const served = new Set(createApp(createServices(config, background)).routes.map(({ path }) => path));
     const declared = jsonRoutes.map(({ path }) => honoPath(path));
     const unknown = [...served].filter(
       (path) => path !== MIDDLEWARE && !declared.includes(path) && !(path in ADDRESSES),

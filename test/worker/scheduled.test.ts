@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { session } from "../../src/identity/schema.ts";
 import { createWorker } from "../../src/worker.ts";
 import { db, newUser } from "../support/gateway.ts";
+import { background } from "../support/worker.ts";
 
 describe("the scheduled handler", () => {
   it("deletes expired sessions and keeps live ones", async () => {
@@ -14,7 +15,7 @@ describe("the scheduled handler", () => {
     await db
       .insert(session)
       .values([row(`${userId}-old`, new Date(Date.now() - hour)), row(`${userId}-live`, new Date(Date.now() + hour))]);
-    await createWorker().scheduled(createScheduledController(), env);
+    await createWorker(undefined, background).scheduled(createScheduledController(), env);
     const left = await db.select({ id: session.id }).from(session).where(eq(session.userId, userId));
     expect(left).toEqual([{ id: `${userId}-live` }]);
   });
