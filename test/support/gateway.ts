@@ -14,7 +14,7 @@ import { connectDatabases } from "../../src/platform/db.ts";
 import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
 import { upstreamServer } from "../../src/upstreams/schema.ts";
 import { expectDeclared } from "./declared.ts";
-import { backgroundSettled } from "./worker.ts";
+import { backgroundSettled, hurry } from "./worker.ts";
 
 declare global {
   namespace Cloudflare {
@@ -191,6 +191,7 @@ export async function eventually<T>(question: () => Promise<T | undefined>): Pro
   for (;;) {
     const answer = await question();
     if (answer !== undefined) return answer;
+    hurry();
     await new Promise((resolve) => setTimeout(resolve, 20));
     if (Date.now() > deadline) throw new Error("it did not happen within a minute");
   }
