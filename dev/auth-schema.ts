@@ -41,7 +41,7 @@ export async function freshAuthSchema(): Promise<string> {
     generateApiKey: () => "",
     keyStartLength: 12,
     defaultKeyPermissions: {},
-    publish: async () => undefined,
+    flushOutbox: async () => undefined,
     stopCredentials: async () => {},
     resumeGrants: async () => {},
     browserCookie: "form",

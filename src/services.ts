@@ -2,9 +2,9 @@ import { waitUntil } from "cloudflare:workers";
 import { accessTokenVerifier } from "./access/credential/access-token.ts";
 import { auditShards, type AdmissionRequest } from "./access/admission/admission.ts";
 import { admit } from "./access/admission/admit.ts";
-import type { Claim } from "./access/credential/authenticate.ts";
+import type { CheckedCredential } from "./access/credential/authenticate.ts";
 import { recordMemory } from "./access/credential/memory.ts";
-import { strangers } from "./access/strangers.ts";
+import { failedAttempts } from "./access/failed-attempts.ts";
 import { noteUsage } from "./access/usage.ts";
 import { drain } from "./audit/drain.ts";
 import { createJournal } from "./audit/journal.ts";
@@ -24,7 +24,7 @@ import { generateApiKey, KEY_START_LENGTH } from "./keys/token.ts";
 import { localBuckets } from "./limits/local.ts";
 import { quotaCounts as newQuotaCounts } from "./limits/quota.ts";
 import { createBreaker } from "./platform/breaker.ts";
-import { publishChanges } from "./platform/outbox.ts";
+import { flushOutbox } from "./platform/outbox.ts";
 import type { Config } from "./platform/config.ts";
 import { connectDatabases } from "./platform/db.ts";
 import { publicNamesOnly, textRecords } from "./platform/dns.ts";
@@ -86,9 +86,9 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
 
   const send = scriptRunner(config);
   const runScript: RunScript = (script, names, args) => guard(() => send(script, names, args));
-  const bringChanges = () => publishChanges({ db, runScript, background });
+  const bringChanges = () => flushOutbox({ db, runScript, background });
   /** What Redis did not take is tried once more after the answer, then by the next change and each minute. */
-  const publish = async () => {
+  const flushNow = async () => {
     try {
       await bringChanges();
     } catch (error) {
@@ -147,10 +147,10 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
       generateApiKey: () => generateApiKey("live"),
       keyStartLength: KEY_START_LENGTH,
       defaultKeyPermissions: scopesToPermissions(DEFAULT_KEY_SCOPES),
-      publish,
+      flushOutbox: flushNow,
       stopCredentials: async ({ grantIds }) => {
         await stopGrants({ redis, accessTokenSeconds: config.ACCESS_TOKEN_TTL }, grantIds);
-        await publish();
+        await flushNow();
       },
       resumeGrants: (grantIds) => resumeGrants({ redis }, grantIds),
       browserCookie: formCookieName(config.BASE_URL.startsWith("https:")),
@@ -172,9 +172,9 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
     textRecords: (name: string) => textRecords(name),
     signingKeys: keys,
     memory,
-    strangers: strangers(local, config.LIMITS.address ?? FAILURES),
+    failedAttempts: failedAttempts(local, config.LIMITS.address ?? FAILURES),
     acceptsLegacyKeys: config.LEGACY_KEYS === "accept",
-    admit: (claim: Claim, request: AdmissionRequest, at: number) => admit(admission, claim, request, at),
+    admit: (credential: CheckedCredential, request: AdmissionRequest, at: number) => admit(admission, credential, request, at),
     grants: { redis, db, accessTokenSeconds: config.ACCESS_TOKEN_TTL },
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },
@@ -182,7 +182,7 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
     registry: registryTools(databases.read, config.BASE_URL),
     auth,
     sendMail,
-    publish,
+    flushOutbox: flushNow,
     prune: async () => {
       await pruneExpired(db);
       await pruneLocks(db);

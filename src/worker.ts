@@ -43,7 +43,7 @@ export function createWorker(log: Log = consoleLog, later: Later = RUNTIME) {
       const services = start(env)?.services;
       if (!services) return;
       // One that fails keeps no other from its turn.
-      const work = [services.publish(), services.drain(), services.prune(), services.syncRegistry()];
+      const work = [services.flushOutbox(), services.drain(), services.prune(), services.syncRegistry()];
       const failed = (await Promise.allSettled(work)).filter(({ status }) => status === "rejected");
       for (const { reason } of failed as PromiseRejectedResult[]) log("error", "scheduled.failed", errorFields(reason));
       if (failed.length > 0) throw new Error(`${failed.length} of ${work.length} scheduled tasks failed`);

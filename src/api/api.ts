@@ -29,7 +29,7 @@ import {
 import { deleteTenantLimits, getLimits, getTenantLimits, putTenantLimits } from "./limits.ts";
 import {
   assignRegistryNamespace,
-  claimRegistryNamespace,
+  requestRegistryNamespace,
   listRegistryNamespaces,
   releaseRegistryNamespace,
   verifyRegistryNamespace,
@@ -86,7 +86,7 @@ export const managementRoutes: readonly Route<ApiDeps, Principal>[] = [
   putTenantLimits,
   deleteTenantLimits,
   listRegistryNamespaces,
-  claimRegistryNamespace,
+  requestRegistryNamespace,
   verifyRegistryNamespace,
   assignRegistryNamespace,
   releaseRegistryNamespace,

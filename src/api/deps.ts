@@ -3,7 +3,7 @@ import type { SendMail } from "../platform/mail.ts";
 import type { GrantDeps } from "../grants/revocation.ts";
 import type { CallerDeps } from "../http/caller.ts";
 import { routesFor } from "../http/route.ts";
-import type { PublishChanges } from "../platform/outbox.ts";
+import type { FlushOutbox } from "../platform/outbox.ts";
 import type { Config } from "../platform/config.ts";
 import type { Databases } from "../platform/db.ts";
 import type { Outbound } from "../platform/outbound.ts";
@@ -31,7 +31,7 @@ export interface ApiDeps extends CallerDeps {
   databases: Databases;
   redis: Pick<Redis, "ping">;
   /** Brings committed changes of credentials to Redis. */
-  publish: PublishChanges;
+  flushOutbox: FlushOutbox;
   sendMail: SendMail;
   background: (work: Promise<unknown>) => void;
   version: string;

@@ -160,16 +160,16 @@ export const reportApiKeyLeak = route({
   out: z.object({ revoked: z.literal(true).describe("The key has stopped working, and its owner is told.") }),
   refusals: ["not_found", "rate_limited", "revocation_pending"],
   handle: async ({ deps, input: { body }, from }) => {
-    const { databases, publish, sendMail, background, config } = deps;
-    const shutOut = deps.strangers.refusalOf(from.ip, deps.now());
+    const { databases, flushOutbox, sendMail, background, config } = deps;
+    const shutOut = deps.failedAttempts.refusalOf(from.ip, deps.now());
     if (shutOut) throw toError(shutOut);
-    const leak = { db: databases.write, publish, sendMail, background, origin: config.BASE_URL };
+    const leak = { db: databases.write, flushOutbox, sendMail, background, origin: config.BASE_URL };
     const reported = await reportLeak(leak, body.key, unauthenticated(from), deps.now());
     switch (reported.state) {
       case "done":
         return { revoked: true as const };
       case "unknown":
-        deps.strangers.failed(from.ip, deps.now());
+        deps.failedAttempts.failed(from.ip, deps.now());
         throw new AppError("not_found", "There is no such key here: it was never made, or it has been deleted.");
       case "malformed":
         throw new AppError("invalid_request", '"key" is not a key of this gateway: its form or its checksum is wrong.');
@@ -179,7 +179,7 @@ export const reportApiKeyLeak = route({
   },
 });
 
-const commandDeps = ({ databases, publish }: ApiDeps) => ({ db: databases.write, publish });
+const commandDeps = ({ databases, flushOutbox }: ApiDeps) => ({ db: databases.write, flushOutbox });
 
 const keyActor = (caller: Principal, from: RequestOrigin): KeyActor => ({
   ...actorOf(caller, from),

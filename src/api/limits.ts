@@ -81,7 +81,7 @@ export const putTenantLimits = route({
   handle: async ({ deps, caller, input: { params: at, body: limits }, from }) => {
     const change = { ...at, limits, actor: actorOf(caller, from) };
     if (!(await setTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
-    await deps.publish();
+    await deps.flushOutbox();
     return { ...at, limits };
   },
 });
@@ -100,7 +100,7 @@ export const deleteTenantLimits = route({
   handle: async ({ deps, caller, input: { params: at }, from }) => {
     const change = { ...at, actor: actorOf(caller, from) };
     if (!(await resetTenantLimits({ db: deps.databases.write }, change, deps.now()))) throw noTenant();
-    await deps.publish();
+    await deps.flushOutbox();
     return { ...at, limits: {} };
   },
 });

@@ -20,7 +20,7 @@ export const AUDIT_EVENTS = {
   "registry.status_changed": "The status of a published server was changed.",
   "registry.visibility_changed": "A published server was made public or private.",
   "registry.gateway_changed": "The way that clients reach a published server was changed.",
-  "registry.namespace_claimed": "An organization proved that it owns a namespace.",
+  "registry.namespace_proved": "An organization proved that it owns a namespace.",
   "registry.namespace_assigned": "An administrator assigned a namespace to an organization.",
   "registry.namespace_released": "An organization gave a namespace up.",
   "registry.view_created": "A private view of the registry was created.",

@@ -1,5 +1,5 @@
 import type { Journal } from "../audit/journal.ts";
-import type { PublishChanges } from "../platform/outbox.ts";
+import type { FlushOutbox } from "../platform/outbox.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/db.ts";
 import type { Log } from "../platform/log.ts";
@@ -35,7 +35,7 @@ export interface AuthDeps {
   keyStartLength: number;
   defaultKeyPermissions: Record<string, string[]>;
   /** Brings committed changes of keys, roles and bans to Redis, before the answer that confirms them (R9). */
-  publish: PublishChanges;
+  flushOutbox: FlushOutbox;
   /** Refuses keys and access tokens at once, whatever Postgres says of them; one that is kept after all can be let in again. */
   stopCredentials: (credentials: StoppedCredentials) => Promise<void>;
   resumeGrants: (grantIds: readonly string[]) => Promise<void>;

@@ -8,7 +8,7 @@ const isChanging = (path: string | undefined) =>
   path === "/api-key/update" || path === "/api-key/delete" || path?.startsWith("/admin/") === true;
 
 /** A hook that brings such a change to Redis before it is confirmed, and records it right after the framework has made it. */
-export function keyChangeHooks({ publish, journal, now }: Pick<AuthDeps, "publish" | "journal" | "now">) {
+export function keyChangeHooks({ flushOutbox, journal, now }: Pick<AuthDeps, "flushOutbox" | "journal" | "now">) {
   return {
     after: createAuthMiddleware(async (ctx) => {
       const { returned, session } = ctx.context;
@@ -20,7 +20,7 @@ export function keyChangeHooks({ publish, journal, now }: Pick<AuthDeps, "publis
           accountEvent(ownerId, { ...what, actor: personActor(session.user.id, session.session.id) }, now()),
         );
       }
-      if (isChanging(ctx.path)) await publish();
+      if (isChanging(ctx.path)) await flushOutbox();
     }),
   };
 }

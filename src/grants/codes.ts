@@ -3,7 +3,7 @@ import { redisKeys, type Redis } from "../platform/redis.ts";
 import { RedisUnavailable } from "../platform/redis-script.ts";
 
 /** What one presenter of an authorization code gets. */
-export type CodeClaim =
+export type CodeTaking =
   | { state: "taken"; code: TakenCode }
   /** Somebody else is redeeming it at this moment. */
   | { state: "redeeming" }
@@ -37,7 +37,7 @@ return 1`;
 const keysOf = (hash: string) => [redisKeys.authorizationCode(hash), redisKeys.redeeming(hash)];
 
 /** Takes a code for one redemption (RFC 6749 §4.1.2: at most once). One request, one winner; the others can tell a race from a replay. */
-export async function takeCode(redis: Pick<Redis, "eval">, code: string): Promise<CodeClaim> {
+export async function takeCode(redis: Pick<Redis, "eval">, code: string): Promise<CodeTaking> {
   const hash = await sha256(code);
   const answer = await redis.eval(TAKE, keysOf(hash), [String(REDEEMING_SECONDS)]);
   const [state, value]: unknown[] = Array.isArray(answer) ? answer : [];

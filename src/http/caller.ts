@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { Admission, AdmissionRequest, Admitted } from "../access/admission/admission.ts";
-import { authenticate, type AuthenticateDeps, type Claim } from "../access/credential/authenticate.ts";
+import { authenticate, type AuthenticateDeps, type CheckedCredential } from "../access/credential/authenticate.ts";
 import { readCredential } from "../access/credential/credential.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
 import { isOverLimit, type AccessRefusal } from "../access/refusal.ts";
@@ -20,7 +20,7 @@ import { toError } from "./refusal.ts";
 /** What finding out who calls runs on. */
 export interface CallerDeps extends AuthenticateDeps {
   config: Pick<Config, "BASE_URL">;
-  admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
+  admit: (credential: CheckedCredential, request: AdmissionRequest, now: number) => Promise<Admission>;
   journal: Pick<Journal, "record" | "tried">;
   /** Notes what a call has used, for a write after the answer. */
   used: (usage: Usage) => void;
@@ -75,9 +75,9 @@ export async function callerOf(
   const authenticated = await authenticate(deps, presented, { resource, address }, now);
   if ("refusal" in authenticated) throw refuse(authenticated.refusal);
   const wanted = { address, scopes, server: null, tool: null, beyondTools: false };
-  const admission = await deps.admit(authenticated.claim, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
+  const admission = await deps.admit(authenticated.credential, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
   if ("refusal" in admission) {
-    if (!admission.principal) deps.strangers.failed(address, now);
+    if (!admission.principal) deps.failedAttempts.failed(address, now);
     throw refuse(admission.refusal, admission.principal);
   }
   const { principal, tenantEpoch, used } = admission.admitted;

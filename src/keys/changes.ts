@@ -13,7 +13,7 @@ type Verdict = "done" | "revoked" | "rotated" | "not_administrator";
  * Changes what is given of a key, in one request to Postgres; it is in force when this resolves. Changes of one key go one after the other.
  */
 export async function updateKey(
-  { db, publish }: KeyCommandDeps,
+  { db, flushOutbox }: KeyCommandDeps,
   actor: KeyActor,
   id: string,
   change: KeyChange,
@@ -53,7 +53,7 @@ export async function updateKey(
   const info = keyOf(found, now);
   if (verdict === undefined || !info) return { state: "unknown" };
   if (verdict !== "done") return REFUSALS[verdict];
-  await publish();
+  await flushOutbox();
   return { state: "done", info };
 }
 

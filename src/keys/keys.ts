@@ -100,8 +100,8 @@ export interface KeyMade extends KeyDone {
 
 export interface KeyCommandDeps {
   db: Pick<Db, "execute" | "batch">;
-  /** Brings committed changes to Redis; see `publishChanges`. */
-  publish: () => Promise<void>;
+  /** Brings committed changes to Redis; see `flushOutbox`. */
+  flushOutbox: () => Promise<void>;
 }
 
 /** A place in the list of keys, which is sorted by creation. */

@@ -12,7 +12,7 @@ import { isApiKey } from "./token.ts";
 
 /** Ends a key for good, in one request to Postgres, and before this resolves. Done also when it had ended before: then nothing changes. */
 export async function revokeKey(
-  { db, publish }: KeyCommandDeps,
+  { db, flushOutbox }: KeyCommandDeps,
   actor: KeyActor,
   id: string,
   now: number,
@@ -31,7 +31,7 @@ export async function revokeKey(
   ]);
   const info = keyOf(rows, now);
   if (!info) return { state: "unknown" };
-  await publish();
+  await flushOutbox();
   return { state: "done", info };
 }
 
@@ -48,7 +48,7 @@ export interface LeakDeps extends KeyCommandDeps {
  * first time. `unknown` for keys that we never made or that are gone; without any I/O for what is no key.
  */
 export async function reportLeak(
-  { db, publish, sendMail, background, origin }: LeakDeps,
+  { db, flushOutbox, sendMail, background, origin }: LeakDeps,
   key: string,
   actor: Actor,
   now: number,
@@ -70,7 +70,7 @@ export async function reportLeak(
   ]);
   if (found.length === 0) return { state: "unknown" };
   for (const { email, start } of told) background(sendMail(leakMail(email, start ?? "", origin)));
-  await publish();
+  await flushOutbox();
   return { state: "done" };
 }
 

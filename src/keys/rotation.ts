@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import { KEY_SCOPES, scopesToPermissions } from "../identity/scopes.ts";
-import type { PublishChanges } from "../platform/outbox.ts";
+import type { FlushOutbox } from "../platform/outbox.ts";
 import { sha256 } from "../platform/crypto.ts";
 import { AppError } from "../platform/errors.ts";
 import { uuidv7 } from "../platform/ids.ts";
@@ -23,7 +23,7 @@ type Verdict = "done" | "revoked" | "rotated" | "expired" | "wider" | "full";
  * rotated once: of two rotations at once one is refused.
  */
 export async function rotateKey(
-  { db, publish }: KeyCommandDeps,
+  { db, flushOutbox }: KeyCommandDeps,
   actor: KeyActor,
   id: string,
   { overlapSeconds = OVERLAP_SECONDS.usual }: { overlapSeconds?: number | undefined },
@@ -84,13 +84,13 @@ export async function rotateKey(
   if (verdict !== "done") return REFUSALS[verdict];
   const info = keyOf(made, now);
   if (!info) throw new Error("a key that was made is not there");
-  return { state: "done", key, info, isPending: !(await isPublished(publish)) };
+  return { state: "done", key, info, isPending: !(await isFlushed(flushOutbox)) };
 }
 
 /** The new key is shown in this answer only: that Redis has not heard of the old one's end must not lose it. */
-async function isPublished(publish: PublishChanges): Promise<boolean> {
+async function isFlushed(flushOutbox: FlushOutbox): Promise<boolean> {
   try {
-    await publish();
+    await flushOutbox();
     return true;
   } catch (error) {
     if (error instanceof AppError && error.code === "revocation_pending") return false;

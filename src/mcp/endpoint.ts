@@ -1,6 +1,6 @@
 import { Hono, type Context } from "hono";
 import type { Admission, AdmissionRequest, Admitted } from "../access/admission/admission.ts";
-import { authenticate, type AuthenticateDeps, type Claim } from "../access/credential/authenticate.ts";
+import { authenticate, type AuthenticateDeps, type CheckedCredential } from "../access/credential/authenticate.ts";
 import { readCredential } from "../access/credential/credential.ts";
 import { mayUseServer } from "../access/policy.ts";
 import { actorOf, type Principal } from "../access/principal.ts";
@@ -27,7 +27,7 @@ import { isHarmless, wantedOf } from "./wanted.ts";
 
 export interface McpDeps extends AuthenticateDeps, ServeDeps {
   config: { BASE_URL: string; ALLOWED_ORIGINS: readonly string[] };
-  admit: (claim: Claim, request: AdmissionRequest, now: number) => Promise<Admission>;
+  admit: (credential: CheckedCredential, request: AdmissionRequest, now: number) => Promise<Admission>;
   journal: Pick<Journal, "record" | "tried">;
   /** Notes what a call has used, for a write after the answer. */
   used: (usage: Usage) => void;
@@ -84,13 +84,13 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     const wanted = await wantedOf(envelope, slug, address);
     const entry = audited && ((principal: Principal) => intentOf(visit, audited, principal, envelope));
     const admission = await deps.admit(
-      authenticated.claim,
+      authenticated.credential,
       { eventId: visit.eventId, wanted, entry, isHarmless: isHarmless(envelope, slug) },
       startedAt,
     );
     if ("refusal" in admission) {
       if (admission.principal) known.principal = admission.principal;
-      else deps.strangers.failed(address, startedAt);
+      else deps.failedAttempts.failed(address, startedAt);
       return refuse(admission);
     }
     const { admitted } = admission;
@@ -122,8 +122,8 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
 
   /** A refusal before anybody is known: an address with too many of them is told that instead. */
   function stranger(refusedAs: Refused, address: string | null, now: number): Refused {
-    const shutOut = deps.strangers.refusalOf(address, now);
-    deps.strangers.failed(address, now);
+    const shutOut = deps.failedAttempts.refusalOf(address, now);
+    deps.failedAttempts.failed(address, now);
     return shutOut ? { refusal: shutOut } : refusedAs;
   }
 

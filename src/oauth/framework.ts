@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { Auth } from "../auth/auth.ts";
 import { rotatedCookies } from "../auth/cookie-rotation.ts";
-import { GRANT_HEADER } from "../grants/claim.ts";
+import { GRANT_HEADER } from "../grants/grant-id.ts";
 import { bodyError, readText } from "../platform/body.ts";
 import type { Config } from "../platform/config.ts";
 import type { HttpEnv } from "../platform/http.ts";

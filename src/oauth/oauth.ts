@@ -10,7 +10,7 @@ import { mayRegister, setRedirectUris } from "../grants/clients/clients.ts";
 import { stayingConnected } from "./staying-connected.ts";
 import type { TakenCode } from "../grants/codes.ts";
 import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../auth/authorization/device-paths.ts";
-import { DEVICE_GRANT, GRANT_HEADER } from "../grants/claim.ts";
+import { DEVICE_GRANT, GRANT_HEADER } from "../grants/grant-id.ts";
 import { AUTH_PAGES } from "../identity/pages.ts";
 import { isSlug } from "../identity/resources.ts";
 import type { SigningKeys } from "../identity/signing-keys.ts";

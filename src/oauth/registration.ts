@@ -1,4 +1,4 @@
-import { DEVICE_GRANT } from "../grants/claim.ts";
+import { DEVICE_GRANT } from "../grants/grant-id.ts";
 import { EDITOR_REDIRECT } from "../grants/clients/redirect-uris.ts";
 import type { RegistrationPolicy } from "../platform/settings.ts";
 import { oauthError } from "./answers.ts";

@@ -11,8 +11,8 @@ export interface ChangeDeps {
   background: (work: Promise<unknown>) => void;
 }
 
-/** Tells Redis of every committed change that it has not heard of; throws when it may not have heard. See {@link publishChanges}. */
-export type PublishChanges = () => Promise<void>;
+/** Tells Redis of every committed change that it has not heard of; throws when it may not have heard. See {@link flushOutbox}. */
+export type FlushOutbox = () => Promise<void>;
 
 /** The stated bound: a change that Redis never heard of is in force after so many seconds, when the cached records end. */
 export const RECORD_SECONDS = 30;
@@ -51,7 +51,7 @@ interface Change extends Record<string, unknown> {
  * Brings the outbox to Redis: when this resolves, every change that was committed before it began is in force for the next call (R9). When
  * Redis does not take it, the changes stand, are tried again later, and are in force when the cached records end: a 503 says so.
  */
-export async function publishChanges({ db, runScript, background }: ChangeDeps): Promise<void> {
+export async function flushOutbox({ db, runScript, background }: ChangeDeps): Promise<void> {
   for (;;) {
     let rows: Change[];
     try {

@@ -41,7 +41,7 @@ const exchange = {
     })
     .meta({ id: "PublisherToken", description: "A token that publishes for five minutes." }),
   before: ({ deps, from }: { deps: PlaneDeps; from: RequestOrigin }) => {
-    const shutOut = deps.strangers.refusalOf(from.ip, deps.now());
+    const shutOut = deps.failedAttempts.refusalOf(from.ip, deps.now());
     if (shutOut) throw toError(shutOut);
     takeLocal(deps, `exchange:${visitorKey(from.ip)}`, EXCHANGES, deps.now());
   },
@@ -62,7 +62,7 @@ export const tokenForNothing = route({
           "Publishing without a proof is for development only. Use dns, http or github.",
         );
       const owned = await findNamespaces(deps.databases.write, [ANONYMOUS]);
-      return { grants: claimed(owned, ANONYMOUS), subject: "anonymous" };
+      return { grants: expectOwned(owned, ANONYMOUS), subject: "anonymous" };
     }),
 });
 
@@ -160,7 +160,7 @@ async function counted(deps: PlaneDeps, address: string | null, prove: () => Pro
   try {
     return await prove();
   } catch (error) {
-    if (error instanceof AppError && error.code === "invalid_credential") deps.strangers.failed(address, deps.now());
+    if (error instanceof AppError && error.code === "invalid_credential") deps.failedAttempts.failed(address, deps.now());
     throw error;
   }
 }
@@ -181,7 +181,7 @@ async function byDomain(
     : NaN;
   if (!(Math.abs(time - deps.now()) <= CLOCK_MS))
     throw notProved(`"timestamp" must be the time of now (RFC 3339), within ${CLOCK_MS / 1000} s.`);
-  const [owned] = claimed(await findNamespaces(deps.databases.write, [namespace]), namespace);
+  const [owned] = expectOwned(await findNamespaces(deps.databases.write, [namespace]), namespace);
   const keys = keysOfProof(owned?.proof ?? null);
   if (owned === undefined || keys.length === 0) throw noKey(namespace);
   const signer = await signerOf(keys, timestamp, signature);
@@ -201,10 +201,10 @@ async function byAccounts(deps: PlaneDeps, accounts: readonly GithubAccount[]): 
     const account = byNamespace.get(namespace);
     return account !== undefined && proof === githubProof(account);
   });
-  return { grants: claimed(grants, [...byNamespace.keys()].join(" or ")), subject: accounts[0]?.login ?? "" };
+  return { grants: expectOwned(grants, [...byNamespace.keys()].join(" or ")), subject: accounts[0]?.login ?? "" };
 }
 
-function claimed(owned: readonly OwnedNamespace[], namespace: string): readonly OwnedNamespace[] {
+function expectOwned(owned: readonly OwnedNamespace[], namespace: string): readonly OwnedNamespace[] {
   if (owned.length > 0) return owned;
   throw new AppError(
     "forbidden",

@@ -91,11 +91,11 @@ function presentedText(c: Context<HttpEnv>, { config }: PlaneDeps): string | und
 async function publisherTokenOf(c: Context<HttpEnv>, deps: PlaneDeps, text: string): Promise<PublisherToken> {
   const now = deps.now();
   const address = clientAddress(c.req.raw.headers);
-  const shutOut = deps.strangers.refusalOf(address, now);
+  const shutOut = deps.failedAttempts.refusalOf(address, now);
   if (shutOut) throw toError(shutOut);
   const token = await readPublisherToken(deps.config.BETTER_AUTH_SECRETS, text, now);
   if (token) return token;
-  deps.strangers.failed(address, now);
+  deps.failedAttempts.failed(address, now);
   throw new AppError(
     "invalid_credential",
     "This publisher token is not valid: they live for 5 minutes. Run mcp-publisher login again.",
@@ -118,7 +118,7 @@ function withToken(token: PublisherToken, name: string, c: Context<HttpEnv>): Pu
 async function legacyAuthor(c: Context<HttpEnv>, deps: PlaneDeps, text: string): Promise<Publisher | null> {
   if (!deps.acceptsLegacyKeys || /^[^.]+\.[^.]+\.[^.]+$/.test(text)) return null;
   const now = deps.now();
-  const shutOut = deps.strangers.refusalOf(clientAddress(c.req.raw.headers), now);
+  const shutOut = deps.failedAttempts.refusalOf(clientAddress(c.req.raw.headers), now);
   if (shutOut) throw toError(shutOut);
   const token = await verifyLegacyToken(deps.databases.write, text, now);
   if (!token || !(await isActiveUser(deps.databases.write, token.userId))) return null;

@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { admit, type AdmitDeps } from "../../src/access/admission/admit.ts";
 import { auditShardOf, type Admission } from "../../src/access/admission/admission.ts";
-import type { Claim } from "../../src/access/credential/authenticate.ts";
+import type { CheckedCredential } from "../../src/access/credential/authenticate.ts";
 import { recordMemory } from "../../src/access/credential/memory.ts";
 import type { Scope } from "../../src/identity/scopes.ts";
 import { UNITS, type Limit } from "../../src/limits/bucket.ts";
@@ -129,14 +129,14 @@ function clientOf(subject: Subject, skewMs: number): Client {
     guesses: WIDE,
     adoptLegacyKey: undefined,
   };
-  const claim: Claim = { kind: "api_key", key: subject.id, hash: `hash-${subject.id}` };
+  const credential: CheckedCredential = { kind: "api_key", key: subject.id, hash: `hash-${subject.id}` };
   const wanted = { address: "192.0.2.1", server: null, tool: TOOL, beyondTools: false };
   const ask = async (scopes: Scope[], eventId?: string) => {
     const now = Date.now() + skewMs;
     const id = eventId ?? uuidv7(now);
     const entry = () => JSON.stringify({ id });
     const request = { eventId: id, wanted: { ...wanted, scopes }, entry, isHarmless: true };
-    const admission = await admit(deps, claim, request, now);
+    const admission = await admit(deps, credential, request, now);
     if ("admitted" in admission && admission.admitted.isDegraded) throw new Error("Redis was not asked");
     return admission;
   };

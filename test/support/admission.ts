@@ -7,7 +7,7 @@ import { scopesToPermissions, type Scope } from "../../src/identity/scopes.ts";
 import { apiKeyPolicy } from "../../src/keys/schema.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { tenantPolicy } from "../../src/limits/schema.ts";
-import { publishChanges } from "../../src/platform/outbox.ts";
+import { flushOutbox } from "../../src/platform/outbox.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import type { LimitSettings } from "../../src/platform/limit-settings.ts";
 import { redisKeys } from "../../src/platform/redis.ts";
@@ -19,7 +19,7 @@ export const runScript = scriptRunner(config);
 /** Brings changes to Redis as whoever made them would before answering. */
 export async function publish(): Promise<void> {
   const after: Promise<unknown>[] = [];
-  await publishChanges({ db, runScript, background: (work) => void after.push(work) });
+  await flushOutbox({ db, runScript, background: (work) => void after.push(work) });
   await Promise.all(after);
 }
 

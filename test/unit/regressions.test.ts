@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ProtocolError, type ServerContext } from "@modelcontextprotocol/server";
 import { ADMIT } from "../../src/access/admission/script.ts";
 import { admit, type AdmitDeps } from "../../src/access/admission/admit.ts";
-import type { Claim } from "../../src/access/credential/authenticate.ts";
+import type { CheckedCredential } from "../../src/access/credential/authenticate.ts";
 import { readCredential } from "../../src/access/credential/credential.ts";
 import { auditText } from "../../src/audit/event.ts";
 import { canonicalResource, isResource } from "../../src/identity/resources.ts";
@@ -16,8 +16,8 @@ import { ROW, stores } from "./access/stores.ts";
 import { problemNames, PRODUCTION, without } from "./platform/environment.ts";
 import { CALLER, fakeUpstreams, tool } from "./upstreams/fake-upstreams.ts";
 
-const admitted = (deps: AdmitDeps, claim: Claim) =>
-  admit(deps, claim, { eventId: "event-1", wanted: wanted(), entry: undefined, isHarmless: false }, NOW);
+const admitted = (deps: AdmitDeps, credential: CheckedCredential) =>
+  admit(deps, credential, { eventId: "event-1", wanted: wanted(), entry: undefined, isHarmless: false }, NOW);
 
 describe("what went wrong once", () => {
   it("R3: a missing setting does not hide what production refuses", () => {

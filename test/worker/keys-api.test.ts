@@ -123,11 +123,11 @@ describe("a new key", () => {
       (await manager.api("POST", KEYS, fields)).status,
       (await manager.api("PATCH", `${KEYS}/${id}`, { scopes: ["admin"] })).status,
       (await createKey({ db }, actor, fields, Date.now())).state,
-      (await updateKey({ db, publish: services.publish }, actor, id, { scopes: ["admin"] }, Date.now())).state,
+      (await updateKey({ db, flushOutbox: services.flushOutbox }, actor, id, { scopes: ["admin"] }, Date.now())).state,
     ];
     expect(await tries()).toEqual([403, 403, "forbidden", "forbidden"]);
     await setRole(manager.userId, "admin");
-    await services.publish();
+    await services.flushOutbox();
     expect(await tries()).toEqual([201, 200, "done", "done"]);
   });
 

@@ -101,7 +101,7 @@ describe("Better Auth", () => {
     const { key, id } = await makeKey(manager);
     expect((await session.post("/api-key/delete", { keyId: id })).status).toBe(200);
     expect((await manager.api("GET", `${KEYS}/${id}`)).status).toBe(404);
-    await services.publish();
+    await services.flushOutbox();
     expect(await services.redis.get(redisKeys.keyRecord(await sha256(key)))).toMatch(/^\d+\|dead$/);
   });
 
@@ -168,7 +168,7 @@ describe("a change of a key", () => {
     const [changed, revoked, leaked] = made;
     if (!changed || !revoked || !leaked) throw new Error("three keys were made");
     const mails: string[] = [];
-    const deps = { db, publish: services.publish };
+    const deps = { db, flushOutbox: services.flushOutbox };
     const leakDeps = {
       ...deps,
       sendMail: (mail: { to: string }) => Promise.resolve(void mails.push(mail.to)),

@@ -83,7 +83,7 @@ describe("a leaked key", () => {
     const odd = [`${key.slice(0, -1)}${key.endsWith("0") ? "1" : "0"}`, key.slice(0, 20), `${key}x`, "mrg_live_", id];
     const noIo = () => Promise.reject(new Error("no I/O was to be done"));
     const never = { execute: noIo, batch: noIo } as never;
-    const deps = { db: never, publish: noIo, sendMail: noIo, background: () => undefined, origin: "" };
+    const deps = { db: never, flushOutbox: noIo, sendMail: noIo, background: () => undefined, origin: "" };
     for (const text of odd) {
       expect(await reportLeak(deps, text, {} as never, Date.now())).toEqual({ state: "malformed" });
       await resetStats();

@@ -104,7 +104,7 @@ describe("claiming a domain's namespace", () => {
     expect((await begin(namespace, { key })).state).toBe("owned");
     expect((await publishTo(definition(`${namespace}.tools/weather`), { key })).status).toBe(200);
     expect((await registryTrail(namespace)).map(({ event, tenant_id, detail }) => [event, tenant_id, detail])).toEqual([
-      ["registry.namespace_claimed", tenantId, { method: "dns" }],
+      ["registry.namespace_proved", tenantId, { method: "dns" }],
     ]);
   });
 

@@ -59,7 +59,7 @@ const ban = (userId: string, end: string | null) =>
   db.execute(sql`
     update "user" set banned = true, ban_expires = now() at time zone 'utc' + ${end}::interval where id = ${userId}`);
 
-const noDeps = { db, publish: async () => undefined };
+const noDeps = { db, flushOutbox: async () => undefined };
 const now = () => Date.now();
 
 describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {

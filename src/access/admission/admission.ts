@@ -1,7 +1,7 @@
 import type { Limit } from "../../limits/bucket.ts";
 import { GATEWAY_SHARDS, gatewayPart, shardOf, TIERS, type Tier } from "../../limits/plan.ts";
 import { redisKeys } from "../../platform/redis.ts";
-import type { Claim } from "../credential/authenticate.ts";
+import type { CheckedCredential } from "../credential/authenticate.ts";
 import type { Wanted } from "../policy.ts";
 import type { Principal } from "../principal.ts";
 import { headerOf, recordText, type VersionedRecord } from "../record.ts";
@@ -85,9 +85,9 @@ export function bucketsOf({ record }: VersionedRecord, tool: string | null): Tie
 export const limitStates = (buckets: readonly TierBucket[], remaining: readonly number[]): LimitState[] =>
   buckets.map(({ tier, limit }, index) => ({ tier, limit, remaining: remaining[index] ?? 0 }));
 
-/** Where the record of a claim is kept. */
-export const recordKeyOf = (claim: Claim): string =>
-  claim.kind === "api_key" ? redisKeys.keyRecord(claim.hash) : redisKeys.grantRecord(claim.grant.grantId);
+/** Where the record of a credential is kept. */
+export const recordKeyOf = (credential: CheckedCredential): string =>
+  credential.kind === "api_key" ? redisKeys.keyRecord(credential.hash) : redisKeys.grantRecord(credential.grant.grantId);
 
 /** The streams of audit entries: a tenant's are all in one. */
 const AUDIT_SHARDS = 8;
@@ -96,7 +96,7 @@ export const auditShardOf = (tenantId: string) => shardOf(tenantId, AUDIT_SHARDS
 
 export interface Question {
   eventId: string;
-  claim: Claim;
+  credential: CheckedCredential;
   /** The record that was decided on; undefined: none is known. */
   held: VersionedRecord | undefined;
   /** Whether it has just been read from Postgres. */
@@ -110,18 +110,18 @@ export interface Question {
 
 /** Keys and arguments of the admission script for a question; every key that the script touches is among them. */
 export function questionOf(question: Question): { keys: string[]; args: string[] } {
-  const { eventId, claim, held, isFresh, refusal, buckets, entry } = question;
+  const { eventId, credential, held, isFresh, refusal, buckets, entry } = question;
   const verdict = redisKeys.verdict(eventId);
   const { tenantId, userId } =
-    held?.record ?? (claim.kind === "access_token" ? claim.grant : { tenantId: "", userId: "" });
-  const grants = claim.kind === "access_token" ? [claim.grant.grantId, claim.grant.clientGrantId] : [];
+    held?.record ?? (credential.kind === "access_token" ? credential.grant : { tenantId: "", userId: "" });
+  const grants = credential.kind === "access_token" ? [credential.grant.grantId, credential.grant.clientGrantId] : [];
   const marks = grants.filter((id) => id !== undefined).map(redisKeys.endedGrant);
-  const proof = claim.kind === "access_token" ? claim.proof : undefined;
+  const proof = credential.kind === "access_token" ? credential.proof : undefined;
   const quota = held?.record.quota;
   return {
     keys: [
       verdict,
-      recordKeyOf(claim),
+      recordKeyOf(credential),
       redisKeys.epoch(`t:${tenantId}`),
       redisKeys.epoch(`u:${userId}`),
       quota ? redisKeys.quota(held.record.chainId) : verdict,

@@ -16,7 +16,7 @@ import {
   type AdmissionRequest,
   type TierBucket,
 } from "./admission.ts";
-import { principalOf, withoutLostRole, type Claim } from "../credential/authenticate.ts";
+import { principalOf, withoutLostRole, type CheckedCredential } from "../credential/authenticate.ts";
 import { admitDegraded, type DegradedDeps } from "./degraded.ts";
 import { grantRecord, keyRecord, type FillDeps } from "../credential/fill.ts";
 import { refusalOf } from "../policy.ts";
@@ -40,37 +40,37 @@ const MAX_ROUNDS = 6;
  * change came in between: see {@link ADMIT}. Known to Redis only: one more. Known to neither: one SQL statement more. While Redis does not
  * answer, {@link admitDegraded} decides. Throws when nobody can: the caller's 503, never a pass. `now` is in milliseconds.
  */
-export async function admit(deps: AdmitDeps, claim: Claim, request: AdmissionRequest, now: number): Promise<Admission> {
+export async function admit(deps: AdmitDeps, credential: CheckedCredential, request: AdmissionRequest, now: number): Promise<Admission> {
   try {
-    return await admitByRedis(deps, claim, request, now);
+    return await admitByRedis(deps, credential, request, now);
   } catch (error) {
-    if (error instanceof RedisUnavailable) return admitDegraded(deps, claim, request, now);
+    if (error instanceof RedisUnavailable) return admitDegraded(deps, credential, request, now);
     throw error;
   }
 }
 
-async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionRequest, now: number): Promise<Admission> {
+async function admitByRedis(deps: AdmitDeps, credential: CheckedCredential, request: AdmissionRequest, now: number): Promise<Admission> {
   const { memory } = deps;
-  const memoryKey = recordKeyOf(claim);
+  const memoryKey = recordKeyOf(credential);
   let held = memory.get(memoryKey);
   let isFresh = false;
-  if (!held && claim.kind === "api_key") {
-    const located = await locate(deps, claim, request.wanted.address);
+  if (!held && credential.kind === "api_key") {
+    const located = await locate(deps, credential, request.wanted.address);
     if (located && "refusal" in located) return located;
     held = located;
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    if (!held && claim.kind === "api_key") {
-      const filled = await fill(deps, claim, request.wanted.address, now);
+    if (!held && credential.kind === "api_key") {
+      const filled = await fill(deps, credential, request.wanted.address, now);
       if ("refusal" in filled) return filled;
       [held, isFresh] = [filled, true];
     }
-    const caller = held && principalOf(claim, held.record);
+    const caller = held && principalOf(credential, held.record);
     const refusal = held && caller && refusalOf(held.record, caller, request.wanted, now);
     const principal = held && caller && withoutLostRole(caller, held.record);
     const buckets: readonly TierBucket[] = held && !refusal ? bucketsOf(held, request.wanted.tool) : [];
     const entry = principal && !refusal ? (request.entry?.(principal) ?? "") : "";
-    const question = questionOf({ eventId: request.eventId, claim, held, isFresh, refusal, buckets, entry });
+    const question = questionOf({ eventId: request.eventId, credential, held, isFresh, refusal, buckets, entry });
     const [state = "", text = ""] = await ask(deps, question);
     isFresh = false;
     const current = state === "record" ? parseRecord(text) : undefined;
@@ -84,13 +84,13 @@ async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionReq
       case "miss":
       case "stale":
         held = undefined;
-        if (claim.kind === "access_token") [held, isFresh] = [await grantRecord(deps, claim.grant), true];
+        if (credential.kind === "access_token") [held, isFresh] = [await grantRecord(deps, credential.grant), true];
         continue;
       case "current":
       case "verdict":
         if (!held || !principal) throw new RedisUnavailable("a verdict on no record");
         memory.set(memoryKey, held, now);
-        if (state === "current") return { refusal: refusal ? inScheme(claim, refusal) : expired(claim), principal };
+        if (state === "current") return { refusal: refusal ? inScheme(credential, refusal) : expired(credential), principal };
         return answered(text, { held, principal, buckets, now });
       case "replayed":
         return {
@@ -101,7 +101,7 @@ async function admitByRedis(deps: AdmitDeps, claim: Claim, request: AdmissionReq
       case "unknown":
       case "expired":
         memory.forget(memoryKey);
-        return { refusal: expired(claim, state) };
+        return { refusal: expired(credential, state) };
       default:
         throw new RedisUnavailable("an answer that is none");
     }
@@ -128,7 +128,7 @@ const isTimeout = ({ cause }: RedisUnavailable) => cause instanceof DeadlineExce
 /** The record of a key that this isolate has not seen; undefined when Redis does not have it, and the address may try on. */
 async function locate(
   { runScript, guesses }: AdmitDeps,
-  { hash }: Extract<Claim, { kind: "api_key" }>,
+  { hash }: Extract<CheckedCredential, { kind: "api_key" }>,
   address: string | null,
 ): Promise<VersionedRecord | undefined | { refusal: AccessRefusal }> {
   const keys = [redisKeys.keyRecord(hash), guessBucket(address)];
@@ -157,7 +157,7 @@ const LOOKUPS: Limit = { perMinute: 1_200, burst: 60 };
 
 async function fill(
   deps: AdmitDeps,
-  { key, hash }: Extract<Claim, { kind: "api_key" }>,
+  { key, hash }: Extract<CheckedCredential, { kind: "api_key" }>,
   address: string | null,
   now: number,
 ): Promise<VersionedRecord | { refusal: AccessRefusal }> {
@@ -214,14 +214,14 @@ function answered(text: string, { held, principal, buckets, now }: Settled): Adm
 const unknownKey: AccessRefusal = { kind: "invalid_credential", presented: "api_key", reason: "unknown key" };
 
 /** Who came with a proof is told in its scheme (RFC 9449 §7.1). */
-const inScheme = (claim: Claim, refusal: AccessRefusal): AccessRefusal =>
-  refusal.kind === "invalid_credential" && claim.kind === "access_token" && claim.proof
+const inScheme = (credential: CheckedCredential, refusal: AccessRefusal): AccessRefusal =>
+  refusal.kind === "invalid_credential" && credential.kind === "access_token" && credential.proof
     ? { ...refusal, scheme: "DPoP" }
     : refusal;
 
-function expired(claim: Claim, reason = "not good any more"): AccessRefusal {
-  const scheme = claim.kind === "access_token" && claim.proof ? ("DPoP" as const) : undefined;
-  return { kind: "invalid_credential", presented: claim.kind, reason, scheme };
+function expired(credential: CheckedCredential, reason = "not good any more"): AccessRefusal {
+  const scheme = credential.kind === "access_token" && credential.proof ? ("DPoP" as const) : undefined;
+  return { kind: "invalid_credential", presented: credential.kind, reason, scheme };
 }
 
 const shutOut = (retryMs: number, limit: Limit): AccessRefusal => ({

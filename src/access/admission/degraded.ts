@@ -7,7 +7,7 @@ import { isUnavailable, Unavailable } from "../../platform/errors.ts";
 import type { Db } from "../../platform/db.ts";
 import type { Log } from "../../platform/log.ts";
 import { bucketsOf, limitStates, recordKeyOf, type Admission, type AdmissionRequest } from "./admission.ts";
-import { principalOf, withoutLostRole, type Claim } from "../credential/authenticate.ts";
+import { principalOf, withoutLostRole, type CheckedCredential } from "../credential/authenticate.ts";
 import { grantRecord, keyRecord, type FillDeps } from "../credential/fill.ts";
 import type { RecordMemory } from "../credential/memory.ts";
 import { refusalOf } from "../policy.ts";
@@ -39,14 +39,14 @@ export class AdmissionUnavailable extends Unavailable {
  */
 export async function admitDegraded(
   deps: DegradedDeps,
-  claim: Claim,
+  credential: CheckedCredential,
   request: AdmissionRequest,
   now: number,
 ): Promise<Admission> {
-  if (claim.kind === "access_token" && claim.proof) throw new AdmissionUnavailable("proofs cannot be checked");
-  const held = await recordWithoutRedis(deps, claim, request, now);
-  if (!held) return { refusal: unknown(claim) };
-  const caller = principalOf(claim, held.record);
+  if (credential.kind === "access_token" && credential.proof) throw new AdmissionUnavailable("proofs cannot be checked");
+  const held = await recordWithoutRedis(deps, credential, request, now);
+  if (!held) return { refusal: unknown(credential) };
+  const caller = principalOf(credential, held.record);
   const refusal = refusalOf(held.record, caller, request.wanted, now);
   const principal = withoutLostRole(caller, held.record);
   if (refusal) return { refusal, principal };
@@ -82,13 +82,13 @@ export async function admitDegraded(
 
 async function recordWithoutRedis(
   deps: DegradedDeps,
-  claim: Claim,
+  credential: CheckedCredential,
   { isHarmless }: AdmissionRequest,
   now: number,
 ): Promise<VersionedRecord | null> {
-  const memoryKey = recordKeyOf(claim);
+  const memoryKey = recordKeyOf(credential);
   try {
-    const read = claim.kind === "api_key" ? await keyRecord(deps, claim.hash) : await grantRecord(deps, claim.grant);
+    const read = credential.kind === "api_key" ? await keyRecord(deps, credential.hash) : await grantRecord(deps, credential.grant);
     if (read) deps.memory.set(memoryKey, read, now);
     else deps.memory.forget(memoryKey);
     return read;
@@ -128,7 +128,7 @@ const partOf = ({ perMinute, burst }: Limit): Limit => ({
   burst: Math.max(1, Math.floor(burst / LOCAL_PART)),
 });
 
-const unknown = ({ kind }: Claim): AccessRefusal => ({
+const unknown = ({ kind }: CheckedCredential): AccessRefusal => ({
   kind: "invalid_credential",
   presented: kind,
   reason: "unknown to Postgres",

@@ -11,16 +11,16 @@ import type { Principal } from "../principal.ts";
 import type { CredentialRecord } from "../record.ts";
 import { redisKeys } from "../../platform/redis.ts";
 import type { AccessRefusal } from "../refusal.ts";
-import type { Strangers } from "../strangers.ts";
+import type { FailedAttempts } from "../failed-attempts.ts";
 
 /** A credential that is what it claims to be as far as can be told without I/O: whether it is good here and now, admission says. */
-export type Claim =
+export type CheckedCredential =
   | { kind: "api_key"; key: string; hash: string }
   | { kind: "access_token"; verified: VerifiedToken; grant: GrantClaims; proof: VerifiedProof | undefined };
 
 export interface AuthenticateDeps {
   verifyAccessToken: VerifyAccessToken;
-  strangers: Strangers;
+  failedAttempts: FailedAttempts;
   memory: Pick<RecordMemory, "get">;
   /** Whether keys are looked up that do not have our form. */
   acceptsLegacyKeys: boolean;
@@ -39,8 +39,8 @@ export async function authenticate(
   presented: PresentedCredential,
   { resource, address }: { resource: string; address: string | null },
   now: number,
-): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
-  const shutOut = deps.strangers.refusalOf(address, now);
+): Promise<{ credential: CheckedCredential } | { refusal: AccessRefusal }> {
+  const shutOut = deps.failedAttempts.refusalOf(address, now);
   if (shutOut && presented.kind === "access_token" && !isOfKnownGrant(deps, presented.token))
     return { refusal: shutOut };
   const checked =
@@ -49,9 +49,9 @@ export async function authenticate(
       : await apiKey(deps, presented.key);
   if ("refusal" in checked) {
     if (shutOut) return { refusal: shutOut };
-    deps.strangers.failed(address, now);
-  } else if (shutOut && checked.claim.kind === "api_key") {
-    if (!deps.memory.get(redisKeys.keyRecord(checked.claim.hash))) return { refusal: shutOut };
+    deps.failedAttempts.failed(address, now);
+  } else if (shutOut && checked.credential.kind === "api_key") {
+    if (!deps.memory.get(redisKeys.keyRecord(checked.credential.hash))) return { refusal: shutOut };
   }
   return checked;
 }
@@ -73,9 +73,9 @@ function isOfKnownGrant({ memory }: AuthenticateDeps, token: string): boolean {
 async function apiKey(
   { acceptsLegacyKeys }: AuthenticateDeps,
   key: string,
-): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
+): Promise<{ credential: CheckedCredential } | { refusal: AccessRefusal }> {
   if (!mayBeApiKey(key, acceptsLegacyKeys)) return refuse("api_key", "wrong form or checksum");
-  return { claim: { kind: "api_key", key, hash: await sha256(key) } };
+  return { credential: { kind: "api_key", key, hash: await sha256(key) } };
 }
 
 async function bearer(
@@ -83,7 +83,7 @@ async function bearer(
   { token, proof }: Extract<PresentedCredential, { kind: "access_token" }>,
   resource: string,
   now: number,
-): Promise<{ claim: Claim } | { refusal: AccessRefusal }> {
+): Promise<{ credential: CheckedCredential } | { refusal: AccessRefusal }> {
   const verified = await verifyAccessToken(token, resource);
   if ("reason" in verified) return refuse("access_token", verified.reason, proof && "DPoP");
   const { principal, clientGrantId, thumbprint } = verified;
@@ -92,12 +92,12 @@ async function bearer(
   const grant = { grantId, clientGrantId, clientId, userId, tenantId };
   if (thumbprint === undefined) {
     if (proof) return { refusal: { kind: "wrong_token_scheme", presented: "DPoP" } };
-    return { claim: { kind: "access_token", verified, grant, proof: undefined } };
+    return { credential: { kind: "access_token", verified, grant, proof: undefined } };
   }
   if (!proof) return { refusal: { kind: "wrong_token_scheme", presented: "Bearer" } };
   const checked = await verifyProof(proof, { accessToken: token, thumbprint }, now);
   if ("problem" in checked) return { refusal: { kind: "invalid_dpop_proof", problem: checked.problem } };
-  return { claim: { kind: "access_token", verified, grant, proof: checked } };
+  return { credential: { kind: "access_token", verified, grant, proof: checked } };
 }
 
 /** Whether a good token has ended before its time: with its grant, or with the client that an administrator had made. */
@@ -110,9 +110,9 @@ export async function tokenHasEnded(
   return (await Promise.all(ids.map((id) => hasEnded(grants, id)))).includes(true);
 }
 
-/** Who calls, by a claim and the record that stands behind it. */
-export function principalOf(claim: Claim, record: CredentialRecord): Principal {
-  if (claim.kind === "access_token") return claim.verified.principal;
+/** Who calls, by a credential and the record that stands behind it. */
+export function principalOf(credential: CheckedCredential, record: CredentialRecord): Principal {
+  if (credential.kind === "access_token") return credential.verified.principal;
   const { servers, tools, addresses, quota, hasOwnRate } = record;
   return {
     credential: { kind: "api_key", id: record.id, name: record.name },

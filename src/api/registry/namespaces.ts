@@ -2,13 +2,13 @@ import * as z from "zod";
 import { actorOf, type Principal } from "../../access/principal.ts";
 import { managesTenant } from "../../identity/standing.ts";
 import { AppError } from "../../platform/errors.ts";
-import { claimText, proofUrl } from "../../registry/namespaces/challenge.ts";
+import { challengeText, proofUrl } from "../../registry/namespaces/challenge.ts";
 import { accountOf, githubIdOf, githubProof } from "../../registry/namespaces/github.ts";
 import { githubOwner, namespaceDomain } from "../../registry/name.ts";
 import {
   assignNamespace,
   canonicalNamespace,
-  claimNamespace,
+  proveNamespace,
   coversBelow,
   listNamespaces,
   releaseNamespace,
@@ -83,11 +83,11 @@ const proof = z.discriminatedUnion("method", [
   }),
 ]);
 
-/** Nothing is kept until the proof is there: the claim follows from the names of the organization and the namespace. */
-export const claimRegistryNamespace = route({
+/** Nothing is kept until the proof is there: the challenge follows from the names of the organization and the namespace. */
+export const requestRegistryNamespace = route({
   method: "post",
   path: PATH,
-  id: "claimRegistryNamespace",
+  id: "requestRegistryNamespace",
   tag: "Registry management",
   summary: "How to prove that a namespace is your organization's; one of the proofs is enough",
   who,
@@ -110,7 +110,7 @@ export const claimRegistryNamespace = route({
     if (standing === "taken") throw taken();
     const domain = namespaceDomain(namespace);
     const account = githubOwner(namespace);
-    const claim = await claimText(deps.config.BETTER_AUTH_SECRETS, caller.tenantId, namespace);
+    const challenge = await challengeText(deps.config.BETTER_AUTH_SECRETS, caller.tenantId, namespace);
     if (domain === undefined && account === undefined) throw notProvable(namespace);
     return {
       namespace,
@@ -119,10 +119,10 @@ export const claimRegistryNamespace = route({
         domain === undefined
           ? [{ method: "github" as const, account: account ?? "" }]
           : [
-              { method: "dns" as const, name: domain, type: "TXT" as const, value: claim },
-              { method: "http" as const, url: proofUrl(domain), line: claim },
+              { method: "dns" as const, name: domain, type: "TXT" as const, value: challenge },
+              { method: "http" as const, url: proofUrl(domain), line: challenge },
             ],
-      claim,
+      claim: challenge,
       keyRecord: domain === undefined ? null : "v=MCPv1; k=ed25519; p=<base64 of the public key>",
     };
   },
@@ -156,8 +156,8 @@ export const verifyRegistryNamespace = route({
       githubOwner(namespace) === undefined
         ? await provedByDomain(deps, caller.tenantId, namespace, body.method ?? "dns", body.signature)
         : await provedByAccount(deps, caller.userId, namespace);
-    const claim = { tenantId: caller.tenantId, namespace, ...proved };
-    const owned = await claimNamespace(deps.databases.write, claim, actorOf(caller, from), deps.now());
+    const ours = { tenantId: caller.tenantId, namespace, ...proved };
+    const owned = await proveNamespace(deps.databases.write, ours, actorOf(caller, from), deps.now());
     if (!owned) throw taken();
     return shown(owned);
   },

@@ -1,8 +1,8 @@
 import { AppError } from "../../platform/errors.ts";
 import {
-  claimText,
+  challengeText,
   domainKeys,
-  hasClaim,
+  hasChallenge,
   keysAsProof,
   proofUrl,
   readProof,
@@ -15,7 +15,7 @@ import { hasGithubAccount } from "../../registry/namespaces/namespaces.ts";
 import type { ApiDeps } from "../deps.ts";
 import { askOutside, githubOf } from "../../registry/namespaces/outside.ts";
 
-/** What proves a domain's namespace: the claim as it is published, or signed by a published key. Throws when nothing does. */
+/** What proves a domain's namespace: the challenge as it is published, or signed by a published key. Throws when nothing does. */
 export async function provedByDomain(
   deps: ApiDeps,
   tenantId: string,
@@ -29,12 +29,12 @@ export async function provedByDomain(
   if ("problem" in published) throw new AppError("forbidden", published.problem);
   const { BETTER_AUTH_SECRETS: secrets } = deps.config;
   const keys = domainKeys(published.lines);
-  const claim = await claimText(secrets, tenantId, namespace);
-  const isSigned = signature !== undefined && (await signerOf(keys, claim, signature)) !== undefined;
-  if (!isSigned && !(await hasClaim(secrets, published.lines, { tenantId, namespace }))) {
+  const challenge = await challengeText(secrets, tenantId, namespace);
+  const isSigned = signature !== undefined && (await signerOf(keys, challenge, signature)) !== undefined;
+  if (!isSigned && !(await hasChallenge(secrets, published.lines, { tenantId, namespace }))) {
     const place = method === "dns" ? `a TXT record of ${domain}` : `a line of ${proofUrl(domain)}`;
     const signed = signature === undefined ? "" : " The signature is by none of the keys there.";
-    throw new AppError("forbidden", `Not proved yet: ${place} must be ${claim}.${signed}`);
+    throw new AppError("forbidden", `Not proved yet: ${place} must be ${challenge}.${signed}`);
   }
   return { method, proof: keysAsProof(keys) };
 }

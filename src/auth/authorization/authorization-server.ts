@@ -11,7 +11,7 @@ import { beginGrant } from "../../grants/consents.ts";
 import type { AuthDeps } from "../deps.ts";
 import { deviceAuthorization } from "./device-authorization.ts";
 import { DPOP_ALGORITHMS, PROOF_WINDOW_SECONDS } from "../../grants/dpop.ts";
-import { DEVICE_GRANT, grantOf } from "../../grants/claim.ts";
+import { DEVICE_GRANT, grantOf } from "../../grants/grant-id.ts";
 import { AUTH_PAGES } from "../../identity/pages.ts";
 import { tokenBinding } from "./token-binding.ts";
 

@@ -13,7 +13,7 @@ import { consentReference } from "../../grants/consent-reference.ts";
 import type { AuthDeps } from "../deps.ts";
 import { approveDevice, denyDevice, waitingDevice } from "../../grants/device/codes.ts";
 import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "./device-paths.ts";
-import { DEVICE_GRANT } from "../../grants/claim.ts";
+import { DEVICE_GRANT } from "../../grants/grant-id.ts";
 import { ownSession } from "../own-session.ts";
 import { AUTH_PAGES } from "../../identity/pages.ts";
 import { currentTokenRequest } from "../storage/token-request.ts";

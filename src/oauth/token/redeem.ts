@@ -24,8 +24,8 @@ export async function redeem(
   exchange: Exchange,
 ): Promise<Response> {
   if (presented === null || !CODE.test(presented)) return exchange();
-  const claim = await takeCode(deps.redis, presented);
-  switch (claim.state) {
+  const taking = await takeCode(deps.redis, presented);
+  switch (taking.state) {
     case "redeeming":
       return oauthError(400, "invalid_grant", "This code is being redeemed by another request.");
     case "unknown": {
@@ -36,9 +36,9 @@ export async function redeem(
       return refused;
     }
     case "taken":
-      return redeemTaken(deps, claim.code, exchange);
+      return redeemTaken(deps, taking.code, exchange);
     default:
-      return claim satisfies never;
+      return taking satisfies never;
   }
 }
 

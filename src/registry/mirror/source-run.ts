@@ -13,7 +13,7 @@ const EXCLUDED_AT_ONCE = 2_000;
 const EXCLUDED = "This organization does not mirror it any more.";
 
 /** A source in the hands of one turn. Every statement of the turn names its holder: a turn whose lease went to another writes nothing more. */
-export interface Claimed extends NameRules {
+export interface LockedSource extends NameRules {
   id: string;
   holder: string;
   url: string;
@@ -26,7 +26,7 @@ export interface Claimed extends NameRules {
   servers: number;
 }
 
-interface ClaimedRow extends Record<string, unknown> {
+interface LockedSourceRow extends Record<string, unknown> {
   url: string;
   allow: string[];
   deny: string[];
@@ -40,9 +40,9 @@ type RunDeps = Pick<Db, "execute">;
 const timestamp = (now: number): SQL => sql`${new Date(now).toISOString()}::timestamptz`;
 
 /** Takes the lease and, unless a run is under way, begins one. Null while another turn has it, and for a source that is disabled or gone. */
-export async function claimSource(db: RunDeps, id: string, now: number): Promise<Claimed | null> {
+export async function lockSource(db: RunDeps, id: string, now: number): Promise<LockedSource | null> {
   const holder = crypto.randomUUID();
-  const { rows } = await db.execute<ClaimedRow>(sql`
+  const { rows } = await db.execute<LockedSourceRow>(sql`
     update registry_source set lease_holder = ${holder}::uuid, lease_until = now() + ${LEASE},
       run_began = coalesce(run_began, ${timestamp(now)}),
       mirrored = case when run_began is null then 0 else mirrored end,
@@ -73,7 +73,7 @@ export interface KeptPage {
  */
 export async function keepPage(
   db: RunDeps,
-  { id, holder }: Pick<Claimed, "id" | "holder">,
+  { id, holder }: Pick<LockedSource, "id" | "holder">,
   { rows, mayAdd, read, nextCursor, at, notice }: KeptPage,
   now: number,
 ): Promise<{ changed: number; read: number } | null> {
@@ -105,7 +105,7 @@ export interface Release {
 /** Gives the source back. Without a problem the next turn may follow at once; with one, what is here stays and it is tried again later. */
 export async function releaseSource(
   db: RunDeps,
-  { id, holder }: Pick<Claimed, "id" | "holder">,
+  { id, holder }: Pick<LockedSource, "id" | "holder">,
   { problem, startOver }: Release,
   now: number,
 ): Promise<void> {
@@ -123,7 +123,7 @@ export async function releaseSource(
 /** Marks versions that came before the rules said otherwise as deleted, some at a time; true while there may be more. */
 export async function excludeUnwanted(
   db: RunDeps,
-  { id, holder, allow, deny }: Pick<Claimed, "id" | "holder" | keyof NameRules>,
+  { id, holder, allow, deny }: Pick<LockedSource, "id" | "holder" | keyof NameRules>,
   now: number,
 ): Promise<boolean> {
   const like = (patterns: readonly string[]) =>

@@ -3,7 +3,7 @@ import type { Db } from "../../platform/db.ts";
 import { errorFields, type Log } from "../../platform/log.ts";
 import type { Outbound } from "../../platform/outbound.ts";
 import { readEntries, type LeftOut } from "./mirror.ts";
-import { claimSource, excludeUnwanted, keepPage, releaseSource, type Claimed, type Release } from "./source-run.ts";
+import { lockSource, excludeUnwanted, keepPage, releaseSource, type LockedSource, type Release } from "./source-run.ts";
 import { askForPage } from "./source-page.ts";
 
 /** What mirroring runs on. `reachable` lists `host:port` that entries may lead to though they are not public (development). */
@@ -48,7 +48,7 @@ export interface SyncOutcome {
 /** A turn at mirroring one source. Turns of a source exclude each other. Rejects only when Postgres does. */
 export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds = BOUNDS): Promise<SyncOutcome> {
   const outcome: SyncOutcome = { state: "busy", pages: 0, read: 0, changed: 0, leftOut: 0, problem: null };
-  const source = await claimSource(deps.db, id, deps.now());
+  const source = await lockSource(deps.db, id, deps.now());
   if (!source) return outcome;
   try {
     const end = await readPages(deps, source, bounds, outcome);
@@ -67,7 +67,7 @@ export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds 
 /** Counts into `outcome`. A `Release`: the turn is over and the run is not. */
 async function readPages(
   deps: SyncDeps,
-  source: Claimed,
+  source: LockedSource,
   bounds: SyncBounds,
   outcome: SyncOutcome,
 ): Promise<Release | "ended" | "lost"> {

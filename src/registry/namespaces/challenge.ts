@@ -69,22 +69,22 @@ export const keysAsProof = (keys: readonly DomainKey[]): string | null =>
 export const keysOfProof = (proof: string | null): DomainKey[] =>
   domainKeys((proof ?? "").split("\n").map((line) => `v=MCPv1; ${line}`));
 
-const CLAIM = "mcp-gateway-claim=";
+const PREFIX = "mcp-gateway-claim=";
 
 /**
  * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read it first could
  * claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
  */
-export const claimText = async (secrets: readonly string[], tenantId: string, namespace: string): Promise<string> =>
-  `${CLAIM}${await mark(secrets, "namespace", [tenantId, namespace])}`;
+export const challengeText = async (secrets: readonly string[], tenantId: string, namespace: string): Promise<string> =>
+  `${PREFIX}${await mark(secrets, "namespace", [tenantId, namespace])}`;
 
 /** Whether one of the lines is the claim of this tenant, by any of the secrets. */
-export async function hasClaim(
+export async function hasChallenge(
   secrets: readonly string[],
   lines: readonly string[],
   { tenantId, namespace }: { tenantId: string; namespace: string },
 ): Promise<boolean> {
-  const marks = lines.filter((line) => line.startsWith(CLAIM)).map((line) => line.slice(CLAIM.length));
+  const marks = lines.filter((line) => line.startsWith(PREFIX)).map((line) => line.slice(PREFIX.length));
   return hasMark(secrets, "namespace", [tenantId, namespace], marks);
 }
 

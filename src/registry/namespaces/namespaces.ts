@@ -91,7 +91,7 @@ export async function findNamespaces(
   return rows.map(shown);
 }
 
-/** Whether a tenant could claim a namespace: `taken` is one that is another's, or below one that is. */
+/** Whether a tenant could own a namespace: `taken` is one that is another's, or below one that is. */
 export async function standingOf(
   db: Pick<Db, "execute">,
   tenantId: string,
@@ -113,7 +113,7 @@ export async function hasGithubAccount(db: Pick<Db, "execute">, userId: string, 
 }
 
 /** A namespace for a tenant, with what proves that it is theirs. */
-export interface Claim {
+export interface ProvedNamespace {
   tenantId: string;
   namespace: string;
   method: NamespaceMethod;
@@ -125,16 +125,16 @@ export interface Claim {
  * found. Null when it is another tenant's, or below one that is. At the same
  * time, the first one has it. `now` is epoch milliseconds.
  */
-export async function claimNamespace(
+export async function proveNamespace(
   db: Pick<Db, "batch" | "execute">,
-  { tenantId, namespace, method, proof }: Claim,
+  { tenantId, namespace, method, proof }: ProvedNamespace,
   actor: Actor,
   now: number,
 ): Promise<OwnedNamespace | null> {
   const [, { rows }] = await db.batch([
     db.execute(lockFamily(namespace)),
     db.execute<NamespaceRow>(sql`
-      with owner as (${ownerOf(namespace)}), claimed as (
+      with owner as (${ownerOf(namespace)}), owned as (
         insert into registry_namespace (namespace, tenant_id, method, proof, verified_at)
         select ${namespace}, id, ${method}, ${proof}, ${new Date(now).toISOString()}::timestamptz from organization
         where id = ${tenantId} and not exists (select 1 from owner where tenant_id <> ${tenantId})
@@ -143,8 +143,8 @@ export async function claimNamespace(
             method = case registry_namespace.method when 'administrator' then 'administrator' else excluded.method end
           where registry_namespace.tenant_id = excluded.tenant_id
         returning *, namespace as target
-      ), entry as (${changeEntry({ event: "registry.namespace_claimed", actor, now, from: sql`claimed`, detail: { method } })})
-      select ${COLUMNS} from claimed`),
+      ), entry as (${changeEntry({ event: "registry.namespace_proved", actor, now, from: sql`owned`, detail: { method } })})
+      select ${COLUMNS} from owned`),
   ]);
   return rows[0] ? shown(rows[0]) : null;
 }
@@ -174,7 +174,7 @@ export async function assignNamespace(
       ),
     ),
     db.execute<NamespaceRow & { known: boolean }>(sql`
-      with claimed as (
+      with owned as (
         insert into registry_namespace (namespace, tenant_id, method, proof, verified_at)
         select ${namespace}, id, 'administrator', ${proof}, ${new Date(now).toISOString()}::timestamptz from organization
         where id = ${tenantId}
@@ -182,9 +182,9 @@ export async function assignNamespace(
           set tenant_id = excluded.tenant_id, method = excluded.method, proof = excluded.proof, verified_at = excluded.verified_at
           where registry_namespace.tenant_id = excluded.tenant_id or ${replace}::boolean
         returning *, namespace as target
-      ), entry as (${changeEntry({ event: "registry.namespace_assigned", actor, now, from: sql`claimed`, detail: { replace } })})
-      select exists (select 1 from organization where id = ${tenantId}) as known, claimed.*
-      from (values (1)) as one(n) left join claimed on true`),
+      ), entry as (${changeEntry({ event: "registry.namespace_assigned", actor, now, from: sql`owned`, detail: { replace } })})
+      select exists (select 1 from organization where id = ${tenantId}) as known, owned.*
+      from (values (1)) as one(n) left join owned on true`),
   ]);
   const [row] = rows;
   if (row?.known !== true) return { state: "no_tenant" };
@@ -223,7 +223,7 @@ export async function releaseNamespace(
 const lockFamily = (namespace: string): SQL =>
   sql`select pg_advisory_xact_lock(hashtextextended(${`registry_namespace ${namespace.split(".").slice(0, 2).join(".")}`}, 0))`;
 
-/** Makes a tenant's public servers of a namespace private, but for those whose namespace the tenant has by another claim. `tenant`: one id or none. */
+/** Makes a tenant's public servers of a namespace private, but for those whose namespace the tenant has for another reason. `tenant`: one id or none. */
 const hideServers = (namespace: string, tenant: SQL): SQL => sql`
   with hidden as (
     update registry_server s set is_public = false

@@ -1,6 +1,6 @@
 import { happened, type AuditEvent } from "../../audit/event.ts";
 import { membershipsOf } from "../../identity/tenants.ts";
-import { claimDecision, releaseDecision } from "../../grants/consent-claim.ts";
+import { takeDecision, giveBackDecision } from "../../grants/decision.ts";
 import { actsIn, personalTenantId } from "../../identity/standing.ts";
 import { errorFields } from "../../platform/log.ts";
 import { requestAuth, textOf, type AuthAnswer } from "../frame/auth-request.ts";
@@ -89,14 +89,14 @@ async function onlyOnce(
 ): Promise<AuthAnswer | undefined> {
   const parameters = new URLSearchParams(query.raw);
   const [signature, expiry] = [parameters.get("sig") ?? "", Number(parameters.get("exp"))];
-  if (!(await claimDecision(redis, { signature, expiry }, Date.now()))) return undefined;
+  if (!(await takeDecision(redis, { signature, expiry }, Date.now()))) return undefined;
   let answer: AuthAnswer | undefined;
   try {
     answer = await act();
     return answer;
   } finally {
     if (answer?.status !== 200)
-      await releaseDecision(redis, signature).catch((error: unknown) =>
+      await giveBackDecision(redis, signature).catch((error: unknown) =>
         log("warn", "web.decision_not_released", errorFields(error)),
       );
   }

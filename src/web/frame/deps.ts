@@ -3,7 +3,7 @@ import type { Journal } from "../../audit/journal.ts";
 import type { Auth } from "../../auth/auth.ts";
 import type { SendMail } from "../../platform/mail.ts";
 import type { DisconnectDeps } from "../../grants/connected.ts";
-import type { PublishChanges } from "../../platform/outbox.ts";
+import type { FlushOutbox } from "../../platform/outbox.ts";
 import type { Config } from "../../platform/config.ts";
 import type { Db } from "../../platform/db.ts";
 import type { HttpEnv } from "../../platform/http.ts";
@@ -31,7 +31,7 @@ export interface WebDeps {
   /** Consents that are being decided, and the end of what was granted. */
   grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };
   /** Brings committed changes to Redis, so that they are in force at the next call. */
-  publish: PublishChanges;
+  flushOutbox: FlushOutbox;
   /** Sends a mail; awaited after the answer. */
   sendMail: SendMail;
   /** Work that goes on after the answer. */

@@ -6,9 +6,9 @@ import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { sessionActor, type SignedIn } from "../frame/session.ts";
 
 /** What the commands on keys run on. */
-export const keyDeps = ({ grants, publish }: Pick<WebDeps, "grants" | "publish">): KeyCommandDeps => ({
+export const keyDeps = ({ grants, flushOutbox }: Pick<WebDeps, "grants" | "flushOutbox">): KeyCommandDeps => ({
   db: grants.db,
-  publish,
+  flushOutbox,
 });
 
 /** A person who is signed in, as somebody who manages keys: with every scope that a key can hold, `admin` only for administrators. */

@@ -1,7 +1,7 @@
 import { findTeam } from "../../organizations/organizations.ts";
 import { membershipsOf, type Membership } from "../../identity/tenants.ts";
 import type { Scope } from "../../identity/scopes.ts";
-import { claimDecision, releaseDecision } from "../../grants/consent-claim.ts";
+import { takeDecision, giveBackDecision } from "../../grants/decision.ts";
 import { isManagerRole, personalTenantId } from "../../identity/standing.ts";
 import { createKey } from "../../keys/creation.ts";
 import type { KeyActor, KeyMade, KeyRefusal, NewKey } from "../../keys/keys.ts";
@@ -133,14 +133,14 @@ async function onlyOnce(
 ): Promise<KeyMade | KeyRefusal | undefined> {
   const signature = `key ${form}`;
   const now = Date.now();
-  if (!(await claimDecision(redis, { signature, expiry: now / 1000 + FORM_SECONDS }, now))) return undefined;
+  if (!(await takeDecision(redis, { signature, expiry: now / 1000 + FORM_SECONDS }, now))) return undefined;
   let made: KeyMade | KeyRefusal | undefined;
   try {
     made = await act();
     return made;
   } finally {
     if (made?.state !== "done")
-      await releaseDecision(redis, signature).catch((error: unknown) =>
+      await giveBackDecision(redis, signature).catch((error: unknown) =>
         log("warn", "web.decision_not_released", errorFields(error)),
       );
   }

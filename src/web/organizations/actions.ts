@@ -57,7 +57,7 @@ export function postRole(deps: WebDeps) {
     if (!isRole(role)) return refusal(c, deps, { team, person }, "not_allowed");
     const change = { ...changedBy(c, person), teamId: team.id, userId: form.get("member") ?? "", role };
     const outcome = await changeRole(deps.grants.db, change);
-    if (outcome === "done") await deps.publish();
+    if (outcome === "done") await deps.flushOutbox();
     return outcome === "done" ? back(c, team, "role") : refusal(c, deps, { team, person }, outcome);
   });
 }
@@ -85,7 +85,7 @@ export function postRemove(deps: WebDeps) {
 /** Who has left is out at the next call, by key and by token, once Redis has heard of it; then what apps were granted is taken back for good. */
 async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }, by: ChangedBy): Promise<void> {
   try {
-    await deps.publish();
+    await deps.flushOutbox();
     await leaveTenant(deps.grants, left, by);
   } catch (error) {
     const isPending = error instanceof AppError && error.code === "revocation_pending";

@@ -1,4 +1,4 @@
-import type { Claim } from "../../../src/access/credential/authenticate.ts";
+import type { CheckedCredential } from "../../../src/access/credential/authenticate.ts";
 import type { Wanted } from "../../../src/access/policy.ts";
 import type { CredentialRecord, VersionedRecord } from "../../../src/access/record.ts";
 import type { Principal } from "../../../src/access/principal.ts";
@@ -40,7 +40,7 @@ export const versioned = (change: Partial<CredentialRecord> = {}, version = 3): 
 
 export const quota = { max: 10, period: "2027-01", used: 4, endsAt: NOW + 1_000 };
 
-export const KEY: Extract<Claim, { kind: "api_key" }> = { kind: "api_key", key: "mrg_live_x", hash: "hash-1" };
+export const KEY: Extract<CheckedCredential, { kind: "api_key" }> = { kind: "api_key", key: "mrg_live_x", hash: "hash-1" };
 
 export const TOKEN_PRINCIPAL: Principal = {
   credential: { kind: "access_token", id: "token-1", name: null },
@@ -57,7 +57,7 @@ export const TOKEN_PRINCIPAL: Principal = {
 /** A verified access token of a grant; `proof` when it is bound to a key, `clientGrantId` when it is of an administrator's client. */
 export const tokenClaim = (
   change: { proof?: { thumbprint: string; id: string; seconds: number }; clientGrantId?: string } = {},
-): Extract<Claim, { kind: "access_token" }> => ({
+): Extract<CheckedCredential, { kind: "access_token" }> => ({
   kind: "access_token",
   verified: { principal: TOKEN_PRINCIPAL, clientGrantId: change.clientGrantId },
   grant: {

@@ -25,7 +25,7 @@ describe("R10: the setting LIMITS", () => {
     expect(limitsSetting.parse(text)).toEqual(settings);
   });
 
-  it("R10: may name each tier, strangers, and those who guess keys", () => {
+  it("R10: may name each tier, failedAttempts, and those who guess keys", () => {
     const tiers = ["credential", "user", "tenant", "tool", "gateway", "address", "guess"];
     const all = Object.fromEntries(tiers.map((tier) => [tier, LIMIT]));
     expect(limitsSetting.parse(JSON.stringify(all))).toEqual(all);

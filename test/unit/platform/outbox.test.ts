@@ -1,6 +1,6 @@
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
-import { publishChanges, type ChangeDeps } from "../../../src/platform/outbox.ts";
+import { flushOutbox, type ChangeDeps } from "../../../src/platform/outbox.ts";
 import { startScriptRedis } from "./script-redis.ts";
 import { AppError, Unavailable } from "../../../src/platform/errors.ts";
 
@@ -57,14 +57,14 @@ function fake(
 describe("R9: bringing changes to Redis", () => {
   it("R9: costs one look when there is none", async () => {
     const { deps, order, background } = fake([]);
-    await publishChanges(deps);
+    await flushOutbox(deps);
     expect(order).toEqual(["read"]);
     expect(background).toEqual([]);
   });
 
   it("R9: marks them all by one request, and only then takes them from the outbox", async () => {
     const { deps, order, left, background } = fake([change(1), change(2)]);
-    await publishChanges(deps);
+    await flushOutbox(deps);
     expect(order).toEqual(["read", "mark 2", "delete 2"]);
     await Promise.all(background);
     expect(left()).toBe(0);
@@ -72,7 +72,7 @@ describe("R9: bringing changes to Redis", () => {
 
   it("R9: is done when Redis has them: nobody waits until they are gone from the outbox", async () => {
     const { deps, background } = fake([change(1)], { deletion: new Promise(() => {}) });
-    await publishChanges(deps);
+    await flushOutbox(deps);
     expect(background).toHaveLength(1);
   });
 
@@ -83,7 +83,7 @@ describe("R9: bringing changes to Redis", () => {
       change(3, "epoch:t:tenant-1", 9),
       change(4, "epoch:u:user-1", 10, true),
     ]);
-    await publishChanges(deps);
+    await flushOutbox(deps);
     expect(marks).toMatchObject([
       {
         keys: ["mrg1:key:hash-1", "mrg1:key:hash-2", "mrg1:epoch:t:tenant-1", "mrg1:epoch:u:user-1"],
@@ -99,7 +99,7 @@ describe("R9: bringing changes to Redis", () => {
     [401, ["read", "mark 200", "delete 200", "read", "mark 200", "delete 200", "read", "mark 1", "delete 1"]],
   ])("R9: goes on until none is left: %i", async (count, steps) => {
     const { deps, order, left, background } = fake(Array.from({ length: count }, (_, n) => change(n + 1)));
-    await publishChanges(deps);
+    await flushOutbox(deps);
     await Promise.all(background);
     expect(order).toEqual(steps);
     expect(left()).toBe(0);
@@ -107,7 +107,7 @@ describe("R9: bringing changes to Redis", () => {
 
   it("R9: says that a revocation is pending when Redis does not take it, and forgets nothing", async () => {
     const { deps, order, left, background } = fake([change(1)], { redis: new Error("Redis does not answer: secret") });
-    const error = await publishChanges(deps).catch((thrown: unknown) => thrown);
+    const error = await flushOutbox(deps).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(AppError);
     expect(error).toMatchObject({ code: "revocation_pending", headers: { "retry-after": "5" } });
     expect(String(error)).not.toContain("secret");
@@ -117,9 +117,9 @@ describe("R9: bringing changes to Redis", () => {
 
   it("R9: brings what was left the next time, to no harm when Redis had it after all", async () => {
     const outbox = [change(1)];
-    await publishChanges(fake(outbox, { redis: new Error("away") }).deps).catch(() => {});
+    await flushOutbox(fake(outbox, { redis: new Error("away") }).deps).catch(() => {});
     const { deps, marks, left, background } = fake(outbox);
-    await publishChanges(deps);
+    await flushOutbox(deps);
     await Promise.all(background);
     expect(left()).toBe(0);
     // Marks go up only: the same one again changes nothing.
@@ -128,7 +128,7 @@ describe("R9: bringing changes to Redis", () => {
 
   it("R9: is not called done when the outbox cannot be read", async () => {
     const away = new Unavailable("away");
-    const error = await publishChanges(fake([], { postgres: away }).deps).catch((thrown: unknown) => thrown);
+    const error = await flushOutbox(fake([], { postgres: away }).deps).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: "revocation_pending" });
   });
 });
@@ -138,7 +138,7 @@ describe("R9: the marks of changes in Redis", async () => {
   afterAll(stop);
   beforeEach(async () => void (await redis.flushall()));
 
-  const publish = async (...changes: Change[]) => publishChanges({ ...fake(changes).deps, runScript });
+  const publish = async (...changes: Change[]) => flushOutbox({ ...fake(changes).deps, runScript });
   const RECORD = "mrg1:key:hash-1";
   const EPOCH = "mrg1:epoch:t:tenant-1";
 

@@ -58,7 +58,7 @@ export function pagesOnBetterAuth(settings: Readonly<Record<string, string>> = {
     generateApiKey: () => "unused",
     keyStartLength: 12,
     defaultKeyPermissions: {},
-    publish: async () => undefined,
+    flushOutbox: async () => undefined,
     stopCredentials: async () => undefined,
     resumeGrants: async () => undefined,
     browserCookie: "__Host-mrg.form",

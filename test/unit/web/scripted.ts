@@ -58,10 +58,10 @@ export const noStores = () =>
     db: { execute: async () => ({ rows: [] }) },
     grants: { db: {}, redis: { set: async () => "OK", del: async () => 1 }, accessTokenSeconds: 900 },
     journal: { record: () => undefined },
-    publish: async () => undefined,
+    flushOutbox: async () => undefined,
     sendMail: async () => undefined,
     background: () => undefined,
-  }) as unknown as Pick<WebDeps, "db" | "grants" | "journal" | "publish" | "sendMail" | "background">;
+  }) as unknown as Pick<WebDeps, "db" | "grants" | "journal" | "flushOutbox" | "sendMail" | "background">;
 
 /** A session as `GET /get-session` answers it. */
 export const session = (user: { name?: string; email?: string } = {}): Answer => ({

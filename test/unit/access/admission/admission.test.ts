@@ -20,7 +20,7 @@ const VERDICT = "mrg1:verdict:event-1";
 
 const ask = (change: Partial<Question> = {}) => {
   const held = versioned();
-  const question = { eventId: EVENT, claim: KEY, held, isFresh: false, refusal: undefined, entry: "" };
+  const question = { eventId: EVENT, credential: KEY, held, isFresh: false, refusal: undefined, entry: "" };
   return questionOf({ ...question, buckets: bucketsOf(held, "echo"), ...change });
 };
 
@@ -135,7 +135,7 @@ describe("R9: what Redis is asked", () => {
 
   it("R8: is about the grants behind a token, and its proof", () => {
     const held = { ...versioned(), record: grantOf() };
-    const { keys, args } = ask({ claim: tokenClaim({ proof: PROOF, clientGrantId: "managed-1" }), held, buckets: [] });
+    const { keys, args } = ask({ credential: tokenClaim({ proof: PROOF, clientGrantId: "managed-1" }), held, buckets: [] });
     expect(keys).toEqual([
       VERDICT,
       "mrg1:grant:grant-1",
@@ -151,7 +151,7 @@ describe("R9: what Redis is asked", () => {
   });
 
   it("R8: names the epochs of a token's tenant and user before any record is known", () => {
-    const { keys, args } = ask({ claim: tokenClaim(), held: undefined, buckets: [] });
+    const { keys, args } = ask({ credential: tokenClaim(), held: undefined, buckets: [] });
     expect(keys.slice(1, 4)).toEqual(["mrg1:grant:grant-1", "mrg1:epoch:t:tenant-1", "mrg1:epoch:u:user-1"]);
     expect(args[1]).toBe("");
   });
@@ -188,7 +188,7 @@ describe("R9: what Redis is asked", () => {
       tokenClaim({ clientGrantId: "managed-1" }),
     );
     const questions = fc.record({
-      claim: claims,
+      credential: claims,
       held: fc.constantFrom(undefined, versioned(), versioned({ quota, expiresAt: 5 })),
       isFresh: fc.boolean(),
       refusal: fc.constantFrom(undefined, { kind: "not_on_list" as const }),
@@ -245,7 +245,7 @@ describe("the scripts of admission", () => {
   });
 });
 
-describe("where the record of a claim is kept", () => {
+describe("where the record of a credential is kept", () => {
   it("is by the hash of the key, or by the grant of the token", () => {
     expect(recordKeyOf(KEY)).toBe("mrg1:key:hash-1");
     expect(recordKeyOf(tokenClaim())).toBe("mrg1:grant:grant-1");

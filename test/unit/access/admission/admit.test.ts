@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { admit, type AdmitDeps } from "../../../../src/access/admission/admit.ts";
 import type { AdmissionRequest, Admitted } from "../../../../src/access/admission/admission.ts";
-import type { Claim } from "../../../../src/access/credential/authenticate.ts";
+import type { CheckedCredential } from "../../../../src/access/credential/authenticate.ts";
 import { recordText, type CredentialRecord } from "../../../../src/access/record.ts";
 import { TIERS } from "../../../../src/limits/plan.ts";
 import { RedisUnavailable } from "../../../../src/platform/redis-script.ts";
@@ -21,7 +21,7 @@ const request = (change: Partial<AdmissionRequest> = {}): AdmissionRequest => ({
   ...change,
 });
 
-const call = (deps: AdmitDeps, claim: Claim = KEY, change: Partial<AdmissionRequest> = {}) =>
+const call = (deps: AdmitDeps, claim: CheckedCredential = KEY, change: Partial<AdmissionRequest> = {}) =>
   admit(deps, claim, request(change), NOW);
 
 /** Stores of which the isolate has seen the key's record before. */
@@ -283,7 +283,7 @@ describe("J07: a key that is refused", () => {
 });
 
 describe("R19: a key of the old system", () => {
-  const legacy: Claim = { kind: "api_key", key: "legacy-key-of-someone", hash: "hash-1" };
+  const legacy: CheckedCredential = { kind: "api_key", key: "legacy-key-of-someone", hash: "hash-1" };
   const adopting = (made: ReturnType<typeof stores>, isOne: boolean): AdmitDeps => ({
     ...made.deps,
     adoptLegacyKey: async (key) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AdmissionRequest } from "../../../../src/access/admission/admission.ts";
 import { AdmissionUnavailable, admitDegraded, type DegradedDeps } from "../../../../src/access/admission/degraded.ts";
-import type { Claim } from "../../../../src/access/credential/authenticate.ts";
+import type { CheckedCredential } from "../../../../src/access/credential/authenticate.ts";
 import { isUnavailable } from "../../../../src/platform/errors.ts";
 import { KEY, NOW, PROOF, tokenClaim, versioned, wanted } from "../credentials.ts";
 import { PostgresDown, ROW, stores } from "../stores.ts";
@@ -12,7 +12,7 @@ const AWAY = new PostgresDown("away");
 const withQuota = (used: string) => [{ ...ROW, quota_max: "10", period: "2027-01", used, period_ends: NOW + 1_000 }];
 const PAID = [{ used: "5" }];
 
-const call = (deps: DegradedDeps, change: Partial<AdmissionRequest> = {}, claim: Claim = KEY, now = NOW) =>
+const call = (deps: DegradedDeps, change: Partial<AdmissionRequest> = {}, claim: CheckedCredential = KEY, now = NOW) =>
   admitDegraded(
     deps,
     claim,

@@ -28,7 +28,7 @@ function ask(change: Partial<Question> & { tool?: string | null } = {}) {
   const { tool = null, ...question } = change;
   const held = "held" in change ? change.held : versioned();
   const buckets = held && !change.refusal ? bucketsOf(held, tool) : [];
-  const asked = { eventId: `event-${events++}`, claim: KEY, isFresh: false, refusal: undefined, entry: "", buckets };
+  const asked = { eventId: `event-${events++}`, credential: KEY, isFresh: false, refusal: undefined, entry: "", buckets };
   const { keys, args } = questionOf({ ...asked, ...question, held });
   return runScript(ADMIT, keys, args);
 }
@@ -109,19 +109,19 @@ describe("R9: the record of a credential in Redis", () => {
   });
 
   it.each(["grant-1", "managed-1"])("R9: is of no use to a token when its grant has ended: %s", async (id) => {
-    const claim = tokenClaim({ clientGrantId: "managed-1" });
+    const credential = tokenClaim({ clientGrantId: "managed-1" });
     const held = { ...versioned(), record: grantOf() };
-    expect(await fill({ claim, held })).toEqual(["verdict", expect.anything()]);
+    expect(await fill({ credential, held })).toEqual(["verdict", expect.anything()]);
     await redis.set(`mrg1:ended:${id}`, "1");
-    expect(await ask({ claim, held })).toEqual(["ended", ""]);
-    expect(await ask({ claim, held: undefined })).toEqual(["ended", ""]);
+    expect(await ask({ credential, held })).toEqual(["ended", ""]);
+    expect(await ask({ credential, held: undefined })).toEqual(["ended", ""]);
   });
 
   it("R8: of a grant is given to who holds none", async () => {
     const held = { ...versioned(), record: grantOf() };
-    expect(await ask({ claim: tokenClaim(), held: undefined })).toEqual(["miss", ""]);
-    await fill({ claim: tokenClaim(), held });
-    expect(await ask({ claim: tokenClaim(), held: undefined })).toEqual(["record", recordText(held)]);
+    expect(await ask({ credential: tokenClaim(), held: undefined })).toEqual(["miss", ""]);
+    await fill({ credential: tokenClaim(), held });
+    expect(await ask({ credential: tokenClaim(), held: undefined })).toEqual(["record", recordText(held)]);
   });
 });
 
@@ -192,13 +192,13 @@ describe("R10: what a call takes", () => {
   });
 
   it("K03: spends a proof once, unless the call is the same event again", async () => {
-    const claim = tokenClaim({ proof: PROOF });
+    const credential = tokenClaim({ proof: PROOF });
     const held = { ...versioned(), record: grantOf() };
-    const question = { claim, held, eventId: "event-proved" };
+    const question = { credential, held, eventId: "event-proved" };
     const first = await fill(question);
     expect(first).toEqual(["verdict", expect.stringMatching(/^ok/)]);
     expect(await ask(question)).toEqual(first);
-    expect(await ask({ claim, held })).toEqual(["replayed", ""]);
+    expect(await ask({ credential, held })).toEqual(["replayed", ""]);
     expect(await redis.ttl("mrg1:proof:proof-1")).toBe(PROOF.seconds);
   });
 });
@@ -236,7 +236,7 @@ describe("the keys of a call", () => {
     const script = { source: ADMIT.source.replaceAll("KEYS[2]", "'mrg1:key:other'") };
     const { keys, args } = questionOf({
       eventId: "event-1",
-      claim: KEY,
+      credential: KEY,
       held: undefined,
       isFresh: false,
       refusal: undefined,

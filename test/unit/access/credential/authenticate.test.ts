@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { authenticate, tokenHasEnded, type AuthenticateDeps } from "../../../../src/access/credential/authenticate.ts";
 import type { PresentedCredential } from "../../../../src/access/credential/credential.ts";
 import { recordMemory } from "../../../../src/access/credential/memory.ts";
-import { strangers } from "../../../../src/access/strangers.ts";
+import { failedAttempts } from "../../../../src/access/failed-attempts.ts";
 import type { VerifiedToken } from "../../../../src/access/credential/access-token.ts";
 import type { GrantDeps } from "../../../../src/grants/revocation.ts";
 import { generateApiKey } from "../../../../src/keys/token.ts";
@@ -25,7 +25,7 @@ function isolate(verified: VerifiedToken | { reason: string } = { reason: "ERR_J
       asked.push(`${token} for ${resource}`);
       return verified;
     },
-    strangers: strangers(localBuckets(10), LIMIT),
+    failedAttempts: failedAttempts(localBuckets(10), LIMIT),
     memory,
     acceptsLegacyKeys: false,
   };
@@ -38,7 +38,7 @@ const withKey = (deps: AuthenticateDeps, key = generateApiKey()) => present(deps
 const withToken = (deps: AuthenticateDeps) => present(deps, { kind: "access_token", token: "t" }, `${RESOURCE}/notes`);
 
 /** Makes the address fail until it is shut out. */
-function shutOut({ strangers: who }: AuthenticateDeps): void {
+function shutOut({ failedAttempts: who }: AuthenticateDeps): void {
   for (let n = 0; n < LIMIT.burst; n++) who.failed(ADDRESS, NOW);
 }
 
@@ -50,7 +50,7 @@ describe("R8: a caller with an API key", () => {
   it("R8: claims it by its hash, at the cost of no request", async () => {
     const { deps, asked } = isolate();
     const key = generateApiKey();
-    expect(await withKey(deps, key)).toEqual({ claim: { kind: "api_key", key, hash: await sha256(key) } });
+    expect(await withKey(deps, key)).toEqual({ credential: { kind: "api_key", key, hash: await sha256(key) } });
     expect(asked).toEqual([]);
   });
 
@@ -87,7 +87,7 @@ describe("R8: a caller with an API key", () => {
     const { deps } = isolate();
     expect(await withKey(deps, key)).toEqual(badForm);
     const answer = await withKey({ ...deps, acceptsLegacyKeys: true }, key);
-    expect(answer).toEqual(mayExist ? { claim: { kind: "api_key", key, hash: await sha256(key) } } : badForm);
+    expect(answer).toEqual(mayExist ? { credential: { kind: "api_key", key, hash: await sha256(key) } } : badForm);
   });
 });
 
@@ -101,8 +101,8 @@ describe("R8: a caller with an access token", () => {
   it("R8: claims what its token says of the grant, and of the administrator's client that it was given to", async () => {
     for (const clientGrantId of [undefined, "managed-1"]) {
       const verified = { principal: TOKEN_PRINCIPAL, clientGrantId };
-      const { claim } = (await withToken(isolate(verified).deps)) as { claim: object };
-      expect(claim).toEqual({
+      const { credential } = (await withToken(isolate(verified).deps)) as { credential: object };
+      expect(credential).toEqual({
         ...tokenClaim(clientGrantId === undefined ? {} : { clientGrantId }),
         verified,
       });
@@ -136,7 +136,7 @@ describe("a caller with an access token that is bound to a key", () => {
   it("claims it with a proof of that key, which admission spends", async () => {
     const answer = await prove(isolate(bound).deps);
     expect(answer).toMatchObject({
-      claim: { proof: { thumbprint: clientKey.thumbprint, seconds: expect.any(Number) } },
+      credential: { proof: { thumbprint: clientKey.thumbprint, seconds: expect.any(Number) } },
     });
   });
 
@@ -205,7 +205,7 @@ describe("R10: an address that keeps failing", () => {
     const known = generateApiKey();
     memory.set(`mrg1:key:${await sha256(known)}`, versioned(), NOW);
     shutOut(deps);
-    expect(await withKey(deps, known)).toHaveProperty("claim");
+    expect(await withKey(deps, known)).toHaveProperty("credential");
     expect(await withKey(deps, generateApiKey())).toMatchObject(limited);
   });
 
@@ -213,13 +213,13 @@ describe("R10: an address that keeps failing", () => {
     const { deps } = isolate();
     shutOut(deps);
     const other = { resource: RESOURCE, address: "192.0.2.2" };
-    expect(await authenticate(deps, { kind: "api_key", key: generateApiKey() }, other, NOW)).toHaveProperty("claim");
+    expect(await authenticate(deps, { kind: "api_key", key: generateApiKey() }, other, NOW)).toHaveProperty("credential");
   });
 
   it("R10: is not counted for keys of a good form: whether they exist, admission finds", async () => {
     const { deps } = isolate();
     for (let n = 0; n < 20; n++) await withKey(deps);
-    expect(await withKey(deps)).toHaveProperty("claim");
+    expect(await withKey(deps)).toHaveProperty("credential");
   });
 });
 

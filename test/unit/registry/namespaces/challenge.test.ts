@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  claimText,
+  challengeText,
   domainKeys,
-  hasClaim,
+  hasChallenge,
   keysAsProof,
   keysOfProof,
   signerOf,
@@ -72,11 +72,11 @@ describe("a signature", () => {
 describe("the claim of a namespace", () => {
   it("is of one tenant and one namespace, and outlives a rotation of the secret", async () => {
     const place = { tenantId: "t1", namespace: "com.example" };
-    const line = await claimText(["old"], "t1", "com.example");
-    expect(await hasClaim(["new", "old"], ["x", line], place)).toBe(true);
-    expect(await hasClaim(["new"], [line], place)).toBe(false);
-    expect(await hasClaim(["old"], [line], { ...place, tenantId: "t2" })).toBe(false);
-    expect(await hasClaim(["old"], [line], { ...place, namespace: "com.example.a" })).toBe(false);
-    expect(await hasClaim(["old"], [`${line}x`, ""], place)).toBe(false);
+    const line = await challengeText(["old"], "t1", "com.example");
+    expect(await hasChallenge(["new", "old"], ["x", line], place)).toBe(true);
+    expect(await hasChallenge(["new"], [line], place)).toBe(false);
+    expect(await hasChallenge(["old"], [line], { ...place, tenantId: "t2" })).toBe(false);
+    expect(await hasChallenge(["old"], [line], { ...place, namespace: "com.example.a" })).toBe(false);
+    expect(await hasChallenge(["old"], [`${line}x`, ""], place)).toBe(false);
   });
 });

@@ -4,13 +4,13 @@ import { visitorKey } from "../platform/ip.ts";
 import type { AccessRefusal } from "./refusal.ts";
 
 /** Counts, in this isolate and without I/O, how often requests from an address come to nothing: it is the address that is limited, no account. */
-export interface Strangers {
+export interface FailedAttempts {
   /** The refusal of an address that has failed too often; undefined while it may try. */
   refusalOf: (address: string | null, now: number) => AccessRefusal | undefined;
   failed: (address: string | null, now: number) => void;
 }
 
-export function strangers(local: LocalBuckets, limit: Limit): Strangers {
+export function failedAttempts(local: LocalBuckets, limit: Limit): FailedAttempts {
   const bucketOf = (address: string | null) => `address:${visitorKey(address)}`;
   return {
     refusalOf: (address, now) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEVICE_GRANT, GRANT_HEADER, grantOf } from "../../../src/grants/claim.ts";
+import { DEVICE_GRANT, GRANT_HEADER, grantOf } from "../../../src/grants/grant-id.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
 
 const headers = new Headers({ [GRANT_HEADER]: "grant-1" });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { claimDecision, releaseDecision } from "../../../src/grants/consent-claim.ts";
+import { takeDecision, giveBackDecision } from "../../../src/grants/decision.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
 import type { Redis } from "../../../src/platform/redis.ts";
 
@@ -35,36 +35,36 @@ const request = { signature: "signature=", expiry: NOW / 1000 + 300 };
 describe("the decision of a consent request", () => {
   it("B10: is taken once, by whoever comes first, for as long as the signature is good", async () => {
     const { store, set } = redis();
-    expect(await claimDecision(store, request, NOW)).toBe(true);
-    expect(await claimDecision(store, request, NOW)).toBe(false);
+    expect(await takeDecision(store, request, NOW)).toBe(true);
+    expect(await takeDecision(store, request, NOW)).toBe(false);
     const key = `mrg1:decided:${await sha256("signature=")}`;
     expect(set[0]).toEqual([key, expect.any(String), { nx: true, ex: 360 }]);
   });
 
   it("is another one for another request", async () => {
     const { store } = redis();
-    await claimDecision(store, request, NOW);
-    expect(await claimDecision(store, { ...request, signature: "other" }, NOW)).toBe(true);
+    await takeDecision(store, request, NOW);
+    expect(await takeDecision(store, { ...request, signature: "other" }, NOW)).toBe(true);
   });
 
   it("can be taken again when it was given back", async () => {
     const { store } = redis();
-    await claimDecision(store, request, NOW);
-    await releaseDecision(store, request.signature);
-    expect(await claimDecision(store, request, NOW)).toBe(true);
+    await takeDecision(store, request, NOW);
+    await giveBackDecision(store, request.signature);
+    expect(await takeDecision(store, request, NOW)).toBe(true);
   });
 
   it("can be taken again when the answer to the first try was lost, and then by one", async () => {
     const { store, deaf } = redis();
-    await expect(claimDecision(deaf, request, NOW)).rejects.toThrow("lost");
-    expect(await claimDecision(store, request, NOW)).toBe(true);
-    await expect(claimDecision(deaf, request, NOW)).rejects.toThrow("lost");
-    expect(await claimDecision(store, request, NOW)).toBe(false);
+    await expect(takeDecision(deaf, request, NOW)).rejects.toThrow("lost");
+    expect(await takeDecision(store, request, NOW)).toBe(true);
+    await expect(takeDecision(deaf, request, NOW)).rejects.toThrow("lost");
+    expect(await takeDecision(store, request, NOW)).toBe(false);
   });
 
   it("is remembered for a while even when the clocks of two isolates differ", async () => {
     const { store, set } = redis();
-    await claimDecision(store, request, NOW + 400_000);
+    await takeDecision(store, request, NOW + 400_000);
     expect(set[0]?.[2]).toEqual({ nx: true, ex: 60 });
   });
 });

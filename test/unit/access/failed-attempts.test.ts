@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { strangers } from "../../../src/access/strangers.ts";
+import { failedAttempts } from "../../../src/access/failed-attempts.ts";
 import { localBuckets } from "../../../src/limits/local.ts";
 import { NOW } from "./credentials.ts";
 
 const LIMIT = { perMinute: 60, burst: 3 };
-const fresh = () => strangers(localBuckets(100), LIMIT);
+const fresh = () => failedAttempts(localBuckets(100), LIMIT);
 
 /** Fails so often from an address that it may try no more. */
 function fail(who: ReturnType<typeof fresh>, address: string | null, times = LIMIT.burst) {

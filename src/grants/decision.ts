@@ -13,23 +13,23 @@ return 0`;
  * signature's, in seconds, `now` in milliseconds. When the answer of Redis is lost nothing is decided, and what it may have noted is taken
  * back, so that the person can decide again.
  */
-export async function claimDecision(
+export async function takeDecision(
   redis: Pick<Redis, "set" | "eval">,
   { signature, expiry }: { signature: string; expiry: number },
   now: number,
 ): Promise<boolean> {
   const left = Math.max(0, Math.ceil(expiry - now / 1000));
   const key = redisKeys.decidedConsent(await sha256(signature));
-  const claim = crypto.randomUUID();
+  const nonce = crypto.randomUUID();
   try {
-    return (await redis.set(key, claim, { nx: true, ex: left + MARGIN_SECONDS })) !== null;
+    return (await redis.set(key, nonce, { nx: true, ex: left + MARGIN_SECONDS })) !== null;
   } catch (error) {
-    await redis.eval(GIVE_UP, [key], [claim]).catch(() => undefined);
+    await redis.eval(GIVE_UP, [key], [nonce]).catch(() => undefined);
     throw error;
   }
 }
 
 /** Gives the decision back when it came to nothing. */
-export async function releaseDecision(redis: Pick<Redis, "del">, signature: string): Promise<void> {
+export async function giveBackDecision(redis: Pick<Redis, "del">, signature: string): Promise<void> {
   await redis.del(redisKeys.decidedConsent(await sha256(signature)));
 }
