@@ -174,7 +174,8 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
     memory,
     failedAttempts: failedAttempts(local, config.LIMITS.address ?? FAILURES),
     acceptsLegacyKeys: config.LEGACY_KEYS === "accept",
-    admit: (credential: CheckedCredential, request: AdmissionRequest, at: number) => admit(admission, credential, request, at),
+    admit: (credential: CheckedCredential, request: AdmissionRequest, at: number) =>
+      admit(admission, credential, request, at),
     grants: { redis, db, accessTokenSeconds: config.ACCESS_TOKEN_TTL },
     verifyAccessToken: accessTokenVerifier(config.BASE_URL, keys),
     catalog: { directory, connect },

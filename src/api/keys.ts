@@ -15,7 +15,7 @@ import { route, type ApiDeps } from "./deps.ts";
 
 const reads = { scopes: ["keys:read"] } as const;
 const writes = { scopes: ["keys:write"] } as const;
-/** The caller's keys in the tenant of their credential, newest first; for owners and administrators of a team also the team's. */
+/** The caller's keys in the tenant of their credential, newest first; for owners and administrators of an organization also the organization's. */
 export const listApiKeys = route({
   method: "get",
   path: "/api/v1/keys",

@@ -23,8 +23,8 @@ import { withoutSessionFaults } from "./storage/session-faults.ts";
 const CONSENT_PATHS = ["get-consents", "get-consent", "update-consent", "delete-consent"].map(
   (name) => `/oauth2/${name}`,
 );
-/** The framework's own way to change teams checks before it writes, and ends nothing of who leaves. */
-const TEAM_PATHS = [
+/** The framework's own way to change organizations checks before it writes, and ends nothing of who leaves. */
+const ORGANIZATION_PATHS = [
   ..."create update delete invite-member accept-invitation reject-invitation cancel-invitation remove-member leave".split(
     " ",
   ),
@@ -44,7 +44,13 @@ export function authOptions(deps: AuthDeps) {
     // Tokens for the session of a browser are nobody's business: clients get theirs from the OAuth token endpoint. Consents end with
     // their grants, by the dashboard; the framework's way leaves the tokens alive, and tells whose consent an id is.
     // Verification mails go out when somebody enters the account's password, not when a stranger names its address.
-    disabledPaths: ["/token", "/send-verification-email", "/admin/remove-user", ...CONSENT_PATHS, ...TEAM_PATHS],
+    disabledPaths: [
+      "/token",
+      "/send-verification-email",
+      "/admin/remove-user",
+      ...CONSENT_PATHS,
+      ...ORGANIZATION_PATHS,
+    ],
     database: database(db, config.BASE_URL),
     secondaryStorage: deps.storage,
     // No copy of a session in a cookie: it would outlive the session by a minute.

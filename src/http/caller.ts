@@ -75,7 +75,11 @@ export async function callerOf(
   const authenticated = await authenticate(deps, presented, { resource, address }, now);
   if ("refusal" in authenticated) throw refuse(authenticated.refusal);
   const wanted = { address, scopes, server: null, tool: null, beyondTools: false };
-  const admission = await deps.admit(authenticated.credential, { eventId: uuidv7(now), wanted, isHarmless: false }, now);
+  const admission = await deps.admit(
+    authenticated.credential,
+    { eventId: uuidv7(now), wanted, isHarmless: false },
+    now,
+  );
   if ("refusal" in admission) {
     if (!admission.principal) deps.failedAttempts.failed(address, now);
     throw refuse(admission.refusal, admission.principal);

@@ -17,6 +17,6 @@ export async function membershipsOf(db: Pick<Db, "execute">, userId: string): Pr
     where m.user_id = ${userId} order by o.name, o.id limit 200`);
   const own = personalTenantId(userId);
   const personal = { tenantId: own, name: rows.find(({ id }) => id === own)?.name ?? "", personal: true };
-  const teams = rows.filter(({ id }) => id !== own);
-  return [personal, ...teams.map(({ id, name }) => ({ tenantId: id, name, personal: false }))];
+  const organizations = rows.filter(({ id }) => id !== own);
+  return [personal, ...organizations.map(({ id, name }) => ({ tenantId: id, name, personal: false }))];
 }

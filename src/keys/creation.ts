@@ -40,14 +40,14 @@ export async function createKey(
   const { name, scopes, expiresAt, servers, tools, addresses, rate, quota, owner = "user" } = checked.fields;
   const tenantId = input.tenantId ?? actor.tenantId ?? personalTenantId(userId);
   if (actor.tenantId !== null && tenantId !== actor.tenantId) return NO_TENANT;
-  const ofTeam = owner === "organization";
-  const [configId, referenceId] = ofTeam ? ["organization", tenantId] : ["default", userId];
+  const ofOrganization = owner === "organization";
+  const [configId, referenceId] = ofOrganization ? ["organization", tenantId] : ["default", userId];
   const [key, id] = [generateApiKey("live"), uuidv7(now)];
   const permissions = JSON.stringify(scopesToPermissions(scopes));
 
   const [, { rows }, { rows: made }] = await db.batch([
     db.execute(
-      ofTeam
+      ofOrganization
         ? sql`select 1 from organization where id = ${tenantId} for no key update`
         : sql`select 1 from "user" where id = ${userId} for no key update`,
     ),
@@ -55,8 +55,8 @@ export async function createKey(
       with standing as (
         select case
           when not ${actsInSql({ tenantId, userId })} then 'not_member'
-          when ${ofTeam}::boolean and (${isPersonalTenant(tenantId)}::boolean or not ${managesSql({ tenantId, userId })}) then 'not_manager'
-          when ${scopes.includes("admin")}::boolean and (${ofTeam}::boolean or not ${administratorRoleSql(sql`u.role`)})
+          when ${ofOrganization}::boolean and (${isPersonalTenant(tenantId)}::boolean or not ${managesSql({ tenantId, userId })}) then 'not_manager'
+          when ${scopes.includes("admin")}::boolean and (${ofOrganization}::boolean or not ${administratorRoleSql(sql`u.role`)})
             then 'not_administrator'
           when (
             select count(*) from apikey k join api_key_policy p on p.key_id = k.id

@@ -113,7 +113,7 @@ export interface KeyPosition {
 const MAX_PAGE = 200;
 
 /**
- * The actor's keys, and those that belong to teams of which they are owner or administrator; newest first, at most `limit` (200). For a
+ * The actor's keys, and those that belong to organizations of which they are owner or administrator; newest first, at most `limit` (200). For a
  * credential those that act in its tenant.
  */
 export async function listKeys(

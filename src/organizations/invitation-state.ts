@@ -3,7 +3,7 @@ import { activeSql, mayManageRoleSql } from "../identity/standing.ts";
 
 /**
  * Whether an invitation `i` can be answered: nobody has, it is not too old, and who sent it may still give that role. Whoever loses a role, the
- * team or the account takes their invitations along.
+ * organization or the account takes their invitations along.
  */
 export const isOpen = sql`i.status = 'pending' and i.expires_at > now() at time zone 'utc' and exists (
   select 1 from member inviter join "user" person on person.id = inviter.user_id

@@ -13,62 +13,62 @@ import { randomToken, sha256 } from "../platform/crypto.ts";
 import type { Db } from "../platform/db.ts";
 import { isOpen } from "./invitation-state.ts";
 import { linkMail, type Mail } from "../platform/mail.ts";
-import type { TeamChange } from "./organizations.ts";
+import type { OrganizationChange } from "./organizations.ts";
 
 /** An invitation as the person who holds its link sees it. */
 export interface Invitation {
-  teamName: string;
+  organizationName: string;
   inviterName: string;
   role: Role;
 }
 
 const VALID_DAYS = 7;
-/** Invitations that a team may send in a day. */
+/** Invitations that an organization may send in a day. */
 const A_DAY = 20;
-/** Mails about invitations to one address in a day, from all teams together. */
+/** Mails about invitations to one address in a day, from all organizations together. */
 const MAILS_A_DAY = 3;
 
 /**
- * Invites an address (lower case) to a team, in place of an open invitation to it. The token is in the answer and in the mail only: the row is
+ * Invites an address (lower case) to an organization, in place of an open invitation to it. The token is in the answer and in the mail only: the row is
  * found by its hash. Null token: this address has had its mails for today. Then an open invitation keeps its link, with the new role and time.
- * Invitations of one team, and those to one address, go one after the other, so that the bounds hold.
+ * Invitations of one organization, and those to one address, go one after the other, so that the bounds hold.
  */
 export async function invite(
   db: Pick<Db, "execute" | "batch">,
-  asked: { teamId: string; email: string; role: Role } & ChangedBy<KnownActor>,
+  asked: { organizationId: string; email: string; role: Role } & ChangedBy<KnownActor>,
 ): Promise<{ state: "invited"; token: string | null } | { state: "unknown" | "not_allowed" | "too_many" }> {
-  const { actor, now, teamId, email, role } = asked;
+  const { actor, now, organizationId, email, role } = asked;
   const { userId } = actor;
   const token = randomToken(32);
   const expiry = sql`now() at time zone 'utc' + make_interval(days => ${VALID_DAYS})`;
   const [, , { rows }] = await db.batch([
-    db.execute(sql`select 1 from organization where id = ${teamId} for no key update`),
+    db.execute(sql`select 1 from organization where id = ${organizationId} for no key update`),
     db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`invitation:${email}`}, 0))`),
     db.execute<InviteRow>(sql`
-      with team as (
+      with asked as (
         select o.id, m.role from organization o join member m on m.organization_id = o.id and m.user_id = ${userId}
           join "user" u on u.id = m.user_id and ${activeSql("u")}
-        where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
+        where o.id = ${organizationId} and not ${isPersonalTenantSql(sql`o.id`)}
       ), recent as (
-        select count(*) filter (where organization_id = ${teamId})::int as by_team,
+        select count(*) filter (where organization_id = ${organizationId})::int as by_organization,
           count(*) filter (where email = ${email})::int as to_address
         from invitation
-        where created_at > now() at time zone 'utc' - interval '1 day' and (organization_id = ${teamId} or email = ${email})
+        where created_at > now() at time zone 'utc' - interval '1 day' and (organization_id = ${organizationId} or email = ${email})
       ), standing as (
-        select team.*, by_team, ${mayManageRoleSql(sql`team.role`, sql`${role}`)} as may,
+        select asked.*, by_organization, ${mayManageRoleSql(sql`asked.role`, sql`${role}`)} as may,
           to_address < ${MAILS_A_DAY} as mailed
-        from team, recent
+        from asked, recent
       ), earlier as (
         update invitation i set status = case when mailed then 'canceled' else status end,
           role = ${role}, expires_at = ${expiry}, inviter_id = ${userId}
         from standing
-        where may and by_team < ${A_DAY} and organization_id = ${teamId} and email = ${email} and status = 'pending'
+        where may and by_organization < ${A_DAY} and organization_id = ${organizationId} and email = ${email} and status = 'pending'
           and (mailed or ${isOpen})
         returning i.id
       ), made as (
         insert into invitation (id, organization_id, email, role, status, expires_at, created_at, inviter_id)
         select ${await sha256(token)}, id, ${email}, ${role}, 'pending', ${expiry}, now() at time zone 'utc', ${userId}
-        from standing where may and by_team < ${A_DAY} and (mailed or not exists (select 1 from earlier))
+        from standing where may and by_organization < ${A_DAY} and (mailed or not exists (select 1 from earlier))
         returning id
       ), entry as (${changeEntry({
         event: "invitation.sent",
@@ -76,35 +76,35 @@ export async function invite(
         now,
         from: sql`(select coalesce((select id from made), (select max(id) from earlier)) as id from standing
           where exists (select 1 from made) or exists (select 1 from earlier))`,
-        tenant: sql`${teamId}::text`,
+        tenant: sql`${organizationId}::text`,
         target: sql`id`,
         detail: { role },
       })})
-      select may, mailed, by_team from standing`),
+      select may, mailed, by_organization from standing`),
   ]);
   const [row] = rows;
   if (!row) return { state: "unknown" };
   if (!row.may) return { state: "not_allowed" };
-  if (row.by_team >= A_DAY) return { state: "too_many" };
+  if (row.by_organization >= A_DAY) return { state: "too_many" };
   return { state: "invited", token: row.mailed ? token : null };
 }
 
 interface InviteRow extends Record<string, unknown> {
   may: boolean;
   mailed: boolean;
-  by_team: number;
+  by_organization: number;
 }
 
-/** Takes back an open invitation of a team. */
+/** Takes back an open invitation of an organization. */
 export async function cancelInvitation(
   db: Pick<Db, "execute">,
-  { actor, now, teamId, id }: { teamId: string; id: string } & ChangedBy<KnownActor>,
-): Promise<TeamChange> {
+  { actor, now, organizationId, id }: { organizationId: string; id: string } & ChangedBy<KnownActor>,
+): Promise<OrganizationChange> {
   const { rows } = await db.execute(sql`
     with withdrawn as (
       update invitation i set status = 'canceled'
-      where i.id = ${id} and i.organization_id = ${teamId} and i.status = 'pending'
-        and ${managesSql({ tenantId: teamId, userId: actor.userId })} returning i.organization_id as tenant_id, i.id as target
+      where i.id = ${id} and i.organization_id = ${organizationId} and i.status = 'pending'
+        and ${managesSql({ tenantId: organizationId, userId: actor.userId })} returning i.organization_id as tenant_id, i.id as target
     ), entry as (${changeEntry({ event: "invitation.withdrawn", actor, now, from: sql`withdrawn` })})
     select 1 from withdrawn`);
   return rows.length > 0 ? "done" : "unknown";
@@ -113,20 +113,20 @@ export async function cancelInvitation(
 /** What a link is an invitation to, if it is open. Whoever holds the link may know: it was sent to them. */
 export async function findInvitation(db: Pick<Db, "execute">, token: string): Promise<Invitation | null> {
   const { rows } = await db.execute<Invitation & Record<string, unknown>>(sql`
-    select o.name as "teamName", u.name as "inviterName", ${roleSql(sql`i.role`)} as role
+    select o.name as "organizationName", u.name as "inviterName", ${roleSql(sql`i.role`)} as role
     from invitation i join organization o on o.id = i.organization_id join "user" u on u.id = i.inviter_id
     where i.id = ${await sha256(token)} and ${isOpen}`);
   return rows[0] ?? null;
 }
 
 /**
- * Answers an invitation for the person whose confirmed address was invited. One statement, so that a link is used once. Returns the team;
+ * Answers an invitation for the person whose confirmed address was invited. One statement, so that a link is used once. Returns the organization;
  * null when there is no such open invitation, or it is somebody else's.
  */
 export async function answerInvitation(
   db: Pick<Db, "execute">,
   { token, accept, actor, now }: { token: string; accept: boolean } & ChangedBy<KnownActor>,
-): Promise<{ teamId: string } | null> {
+): Promise<{ organizationId: string } | null> {
   const { userId } = actor;
   const { rows } = await db.execute<{ id: string }>(sql`
     with answered as (
@@ -151,7 +151,7 @@ export async function answerInvitation(
     })})
     select organization_id as id from answered`);
   const [row] = rows;
-  return row ? { teamId: row.id } : null;
+  return row ? { organizationId: row.id } : null;
 }
 
 /** Whether somebody has invited an address: then it may open an account where only the invited may. */
@@ -162,12 +162,13 @@ export async function isInvited(db: Pick<Db, "execute">, email: string): Promise
   return rows.length > 0;
 }
 
-/** Names of teams and people are theirs to choose: they are on the page, not in the mail, which must not carry anybody's text. */
+/** Names of organizations and people are theirs to choose: they are on the page, not in the mail, which must not carry anybody's text. */
 export function invitationMail(origin: string, to: string, token: string): Mail {
   return linkMail({
     to,
-    subject: "You are invited to a team",
-    intro: "Somebody invites this address to a team at the MCP Registry Gateway. The page says who, and to which team.",
+    subject: "You are invited to an organization",
+    intro:
+      "Somebody invites this address to an organization at the MCP Registry Gateway. The page says who, and to which organization.",
     action: "See the invitation",
     url: `${origin}/invite/${token}`,
     outro: "The link is valid for seven days. If you expect no invitation, ignore this message.",

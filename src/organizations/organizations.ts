@@ -15,8 +15,8 @@ import {
 import type { Db } from "../platform/db.ts";
 import { isOpen } from "./invitation-state.ts";
 
-/** Somebody in a team. */
-export interface TeamMember {
+/** Somebody in an organization. */
+export interface OrganizationMember {
   userId: string;
   name: string;
   email: string;
@@ -31,66 +31,70 @@ export interface OpenInvitation {
   expiresAt: Date;
 }
 
-/** A team as one of its members sees it. */
-export interface Team {
+/** An organization as one of its members sees it. */
+export interface Organization {
   id: string;
   name: string;
   /** Of the member who looks. */
   role: Role;
-  members: TeamMember[];
+  members: OrganizationMember[];
   /** Empty for those who may not invite. */
   invitations: OpenInvitation[];
 }
 
-/** What became of a change: `unknown` also where somebody else's team or a stranger is meant. */
-export type TeamChange = "done" | "unknown" | "not_allowed" | "last_owner";
+/** What became of a change: `unknown` also where somebody else's organization or a stranger is meant. */
+export type OrganizationChange = "done" | "unknown" | "not_allowed" | "last_owner";
 
 const MAX_NAME = 100;
-const MAX_TEAMS = 20;
+const MAX_ORGANIZATIONS = 20;
 const OWNER: Role = "owner";
 
-/** What is wrong with a team's name, in words for the person, or undefined. */
-export const teamNameProblem = (name: string): string | undefined =>
+/** What is wrong with an organization's name, in words for the person, or undefined. */
+export const organizationNameProblem = (name: string): string | undefined =>
   name === "" || name.length > MAX_NAME || /\p{Cc}/u.test(name)
     ? `Enter a name of at most ${MAX_NAME} characters.`
     : undefined;
 
-/** Makes a team with one owner. Undefined when the person owns twenty already, also when they are made at the same moment. */
-export async function createTeam(
+/** Makes an organization with one owner. Undefined when the person owns twenty already, also when they are made at the same moment. */
+export async function createOrganization(
   db: Pick<Db, "execute" | "batch">,
   { actor, name, now }: { name: string } & ChangedBy<KnownActor>,
 ): Promise<string | undefined> {
   const { userId } = actor;
-  const id = `team-${crypto.randomUUID()}`;
+  const id = `org-${crypto.randomUUID()}`;
   const [, { rows }] = await db.batch([
     db.execute(sql`select 1 from "user" where id = ${userId} for no key update`),
     db.execute<{ id: string }>(sql`
     with owned as (
-      select count(*) as teams from member
+      select count(*) as organizations from member
       where user_id = ${userId} and ${ownerRoleSql(sql`role`)} and organization_id <> ${personalTenantId(userId)}
-    ), team as (
+    ), created as (
       insert into organization (id, name, slug, created_at)
-      select ${id}, ${name}, ${id}, now() at time zone 'utc' from owned where teams < ${MAX_TEAMS} returning id
-    ), entry as (${changeEntry({ event: "organization.created", actor, now, from: sql`team`, tenant: sql`id`, target: sql`id` })})
+      select ${id}, ${name}, ${id}, now() at time zone 'utc' from owned where organizations < ${MAX_ORGANIZATIONS} returning id
+    ), entry as (${changeEntry({ event: "organization.created", actor, now, from: sql`created`, tenant: sql`id`, target: sql`id` })})
     insert into member (id, organization_id, user_id, role, created_at)
-    select ${memberId(id, userId)}, id, ${userId}, ${OWNER}, now() at time zone 'utc' from team returning organization_id as id`),
+    select ${memberId(id, userId)}, id, ${userId}, ${OWNER}, now() at time zone 'utc' from created returning organization_id as id`),
   ]);
   return rows[0]?.id;
 }
 
 /** One membership has one id: joining twice at once makes one row. */
-const memberId = (teamId: string, userId: string) => `${teamId}:${userId}`;
+const memberId = (organizationId: string, userId: string) => `${organizationId}:${userId}`;
 
-interface TeamRow extends Record<string, unknown> {
+interface OrganizationRow extends Record<string, unknown> {
   name: string;
   role: Role;
-  members: TeamMember[];
+  members: OrganizationMember[];
   invitations: { id: string; email: string; role: Role; expires: number }[];
 }
 
-/** A team with its members, for a member; null for everybody else. Personal organizations are no teams. */
-export async function findTeam(db: Pick<Db, "execute">, userId: string, teamId: string): Promise<Team | null> {
-  const { rows } = await db.execute<TeamRow>(sql`
+/** An organization with its members, for a member; null for everybody else. Null for a personal organization too. */
+export async function findOrganization(
+  db: Pick<Db, "execute">,
+  userId: string,
+  organizationId: string,
+): Promise<Organization | null> {
+  const { rows } = await db.execute<OrganizationRow>(sql`
     select o.name, ${roleSql(sql`me.role`)} as role,
       (select coalesce(json_agg(json_build_object('userId', u.id, 'name', u.name, 'email', u.email, 'role', ${roleSql(sql`m.role`)})
           order by m.created_at, u.id), '[]')
@@ -99,16 +103,16 @@ export async function findTeam(db: Pick<Db, "execute">, userId: string, teamId: 
           'expires', extract(epoch from i.expires_at)) order by i.created_at, i.id), '[]')
         from invitation i where i.organization_id = o.id and ${isOpen} and ${managerRoleSql(sql`me.role`)}) as invitations
     from organization o join member me on me.organization_id = o.id and me.user_id = ${userId}
-    where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}`);
+    where o.id = ${organizationId} and not ${isPersonalTenantSql(sql`o.id`)}`);
   const [row] = rows;
   if (!row) return null;
   const invitations = row.invitations.map(({ expires, ...rest }) => ({ ...rest, expiresAt: new Date(expires * 1000) }));
-  return { id: teamId, name: row.name, role: row.role, members: row.members, invitations };
+  return { id: organizationId, name: row.name, role: row.role, members: row.members, invitations };
 }
 
 /** What happens to a member, and who does it. */
 interface MemberChange extends ChangedBy<KnownActor> {
-  teamId: string;
+  organizationId: string;
   userId: string;
 }
 
@@ -121,19 +125,19 @@ interface ChangeRow extends Record<string, unknown> {
 
 /**
  * Gives a member another role. Owners may do that to everybody, administrators to those below owner and not up to it; the last owner stays
- * one. Changes of one team go one after the other: two owners who demote each other at the same time leave one.
+ * one. Changes of one organization go one after the other: two owners who demote each other at the same time leave one.
  */
 export function changeRole(
   db: Pick<Db, "execute" | "batch">,
   change: MemberChange & { role: Role },
-): Promise<TeamChange> {
+): Promise<OrganizationChange> {
   const { role } = change;
   return settle(
     db,
     change,
     { event: "member.role_changed", detail: { role }, isChange: sql`target <> ${role}` },
     sql`update member set role = ${role} from standing s
-      where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
+      where member.organization_id = ${change.organizationId} and member.user_id = ${change.userId} and s.may
         and not (${ownerRoleSql(sql`s.target`)} and ${!isOwnerRole(role)}::boolean and s.owners = 1)
       returning 1`,
     sql`${mayManageRoleSql(sql`actor`, sql`target`)} and ${mayManageRoleSql(sql`actor`, sql`${role}`)}`,
@@ -141,22 +145,22 @@ export function changeRole(
 }
 
 /**
- * Takes a member out of a team, and back what invites them to it; anybody may leave. The last owner may not: somebody has to be able to let
+ * Takes a member out of an organization, and back what invites them to it; anybody may leave. The last owner may not: somebody has to be able to let
  * others in.
  */
-export function removeMember(db: Pick<Db, "execute" | "batch">, change: MemberChange): Promise<TeamChange> {
+export function removeMember(db: Pick<Db, "execute" | "batch">, change: MemberChange): Promise<OrganizationChange> {
   const isOwn = change.actor.userId === change.userId;
   return settle(
     db,
     change,
     { event: isOwn ? "member.left" : "member.removed", detail: {}, isChange: sql`true` },
     sql`delete from member using standing s
-      where member.organization_id = ${change.teamId} and member.user_id = ${change.userId} and s.may
+      where member.organization_id = ${change.organizationId} and member.user_id = ${change.userId} and s.may
         and not (${ownerRoleSql(sql`s.target`)} and s.owners = 1)
       returning 1
       ), withdrawn as (
         update invitation i set status = 'canceled' from "user" u
-        where u.id = ${change.userId} and i.organization_id = ${change.teamId} and lower(i.email) = lower(u.email)
+        where u.id = ${change.userId} and i.organization_id = ${change.organizationId} and lower(i.email) = lower(u.email)
           and i.status = 'pending' and exists (select 1 from written)`,
     sql`${isOwn}::boolean or ${mayManageRoleSql(sql`actor`, sql`target`)}`,
   );
@@ -164,23 +168,23 @@ export function removeMember(db: Pick<Db, "execute" | "batch">, change: MemberCh
 
 async function settle(
   db: Pick<Db, "execute" | "batch">,
-  { actor, now, teamId, userId }: MemberChange,
+  { actor, now, organizationId, userId }: MemberChange,
   { isChange, ...what }: { event: AuditEventName; detail: AuditDetail; isChange: SQL },
   write: SQL,
   may: SQL,
-): Promise<TeamChange> {
+): Promise<OrganizationChange> {
   // The lock is a statement of its own, so that the next one sees what the one before it has left. It is on the members, in the order in
   // which the end of an account takes them: an owner whose account ends at this moment counts no more.
   const [, { rows }] = await db.batch([
     db.execute(sql`
-      select 1 from member where organization_id = ${teamId} and not ${isPersonalTenantSql(sql`organization_id`)} order by id for update`),
+      select 1 from member where organization_id = ${organizationId} and not ${isPersonalTenantSql(sql`organization_id`)} order by id for update`),
     db.execute<ChangeRow>(sql`
       with roles as (
         select (select ${roleSql(sql`m.role`)} from member m join "user" u on u.id = m.user_id and ${activeSql("u")}
             where m.organization_id = o.id and m.user_id = ${actor.userId}) as actor,
           (select ${roleSql(sql`m.role`)} from member m where m.organization_id = o.id and m.user_id = ${userId}) as target,
           (select count(*)::int from member m where m.organization_id = o.id and ${ownerRoleSql(sql`m.role`)}) as owners
-        from organization o where o.id = ${teamId} and not ${isPersonalTenantSql(sql`o.id`)}
+        from organization o where o.id = ${organizationId} and not ${isPersonalTenantSql(sql`o.id`)}
       ), standing as (
         select actor, target, owners, actor is not null and target is not null and (${may}) as may from roles
       ), written as (${write}
@@ -189,7 +193,7 @@ async function settle(
         actor,
         now,
         from: sql`(select 1 from standing where ${isChange} and exists (select 1 from written))`,
-        tenant: sql`${teamId}::text`,
+        tenant: sql`${organizationId}::text`,
         target: sql`${userId}::text`,
       })})
       select actor, target, owners, exists (select 1 from written) as done from standing`),

@@ -160,7 +160,8 @@ async function counted(deps: PlaneDeps, address: string | null, prove: () => Pro
   try {
     return await prove();
   } catch (error) {
-    if (error instanceof AppError && error.code === "invalid_credential") deps.failedAttempts.failed(address, deps.now());
+    if (error instanceof AppError && error.code === "invalid_credential")
+      deps.failedAttempts.failed(address, deps.now());
     throw error;
   }
 }

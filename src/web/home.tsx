@@ -17,8 +17,8 @@ export function home(deps: WebDeps) {
       { title: "MCP Registry Gateway", wide: true },
       <>
         <p>
-          This gateway puts your team's MCP servers behind one login: clients connect to one address, people sign in and
-          consent, scripts use API keys.
+          This gateway puts your organization's MCP servers behind one login: clients connect to one address, people
+          sign in and consent, scripts use API keys.
         </p>
         <section class="card stack" aria-labelledby="account">
           <h2 id="account">Your account</h2>

@@ -24,7 +24,7 @@ import {
 import { showSignIn, signIn } from "./sign-in/sign-in.tsx";
 import { signOut } from "./sign-in/sign-out.ts";
 import { showSignUp, signUp } from "./sign-in/sign-up.tsx";
-import { addTeamPages } from "./organizations/pages.ts";
+import { addOrganizationPages } from "./organizations/pages.ts";
 import { showVerifyEmail, verifyEmail } from "./sign-in/verify-email.tsx";
 
 /** The pages that people see. They are forms and links only: nothing here needs a script. */
@@ -56,7 +56,7 @@ export function web(deps: WebDeps): Hono<HttpEnv> {
   pages.post(REVOKE_OTHERS_PATH, form("revoke-others"), revokeOtherSessions(deps));
   addAccountPages(pages, deps, form);
   addKeyPages(pages, deps, form);
-  addTeamPages(pages, deps, form);
+  addOrganizationPages(pages, deps, form);
   addRegistryPages(pages, deps, form);
   pages.get("/error", (c) => errorPage(c, c.req.query("error") ?? ""));
 

@@ -37,7 +37,7 @@ const PAGES_OF_A_PERSON = [
   "/dashboard/registry/com.example%2Faccessible?version=0.9.0",
   "/dashboard/registry/publish",
   "/dashboard/sessions",
-  "/dashboard/team",
+  "/dashboard/organizations",
   "/dashboard/account",
   "/device",
 ];

@@ -48,19 +48,19 @@ async function connected(): Promise<Client> {
 }
 
 let made = 0;
-let ids: { key: string; user: string; team: string };
+let ids: { key: string; user: string; organization: string };
 let hash: string;
 
-/** A key `ids.key` of the person `ids.user`, who is a member of `ids.team`. */
+/** A key `ids.key` of the person `ids.user`, who is a member of `ids.organization`. */
 beforeEach(async () => {
   const n = ++made;
-  ids = { key: `key-${n}`, user: `user-${n}`, team: `team-${n}` };
+  ids = { key: `key-${n}`, user: `user-${n}`, organization: `organization-${n}` };
   hash = await sha256(generateApiKey());
   const permissions = JSON.stringify(scopesToPermissions(["mcp:tools", "keys:read"]));
   await owner.query(`
     insert into "user" (id, name, email) values ('${ids.user}', 'Someone', '${ids.user}@example.com');
-    insert into organization (id, name, slug, created_at) values ('${ids.team}', 'Example team', '${ids.team}', now());
-    insert into member (id, organization_id, user_id, role, created_at) values ('m-${n}', '${ids.team}', '${ids.user}', 'member', now());
+    insert into organization (id, name, slug, created_at) values ('${ids.organization}', 'Example organization', '${ids.organization}', now());
+    insert into member (id, organization_id, user_id, role, created_at) values ('m-${n}', '${ids.organization}', '${ids.user}', 'member', now());
     insert into apikey (id, config_id, name, reference_id, key, enabled, created_at, updated_at, permissions)
     values ('${ids.key}', 'default', 'Laptop', '${ids.user}', '${hash}', true, now(), now(), '${permissions}')`);
 });
@@ -110,39 +110,39 @@ describe("the view for other back ends", () => {
       () => setUser(`banned = true, ban_expires = now() ${UTC} + interval '1 hour'`),
     ],
     ["of somebody who is gone", false, () => owner.query(`delete from "user" where id = '${ids.user}'`)],
-    ["that acts in a team of its owner", true, () => setPolicy(`tenant_id = '${ids.team}'`)],
+    ["that acts in an organization of its owner", true, () => setPolicy(`tenant_id = '${ids.organization}'`)],
     [
-      "that acts in a team that its owner has left",
+      "that acts in an organization that its owner has left",
       false,
       async () => {
-        await setPolicy(`tenant_id = '${ids.team}'`);
-        await owner.query(`delete from member where organization_id = '${ids.team}'`);
+        await setPolicy(`tenant_id = '${ids.organization}'`);
+        await owner.query(`delete from member where organization_id = '${ids.organization}'`);
       },
     ],
     ["that acts in somebody else's tenant", false, () => setPolicy("tenant_id = 'personal-user-0'")],
     [
-      "that belongs to a team",
+      "that belongs to an organization",
       true,
       async () => {
-        await setKey(`config_id = 'organization', reference_id = '${ids.team}'`);
-        await setPolicy(`tenant_id = '${ids.team}'`);
+        await setKey(`config_id = 'organization', reference_id = '${ids.organization}'`);
+        await setPolicy(`tenant_id = '${ids.organization}'`);
       },
     ],
     [
-      "that belongs to a team and acts elsewhere",
+      "that belongs to an organization and acts elsewhere",
       false,
       async () => {
-        await setKey(`config_id = 'organization', reference_id = '${ids.team}'`);
+        await setKey(`config_id = 'organization', reference_id = '${ids.organization}'`);
         await setPolicy(`tenant_id = 'personal-${ids.user}'`);
       },
     ],
     [
-      "that belongs to a team that is gone",
+      "that belongs to an organization that is gone",
       false,
       async () => {
-        await setKey(`config_id = 'organization', reference_id = '${ids.team}'`);
-        await setPolicy(`tenant_id = '${ids.team}'`);
-        await owner.query(`delete from organization where id = '${ids.team}'`);
+        await setKey(`config_id = 'organization', reference_id = '${ids.organization}'`);
+        await setPolicy(`tenant_id = '${ids.organization}'`);
+        await owner.query(`delete from organization where id = '${ids.organization}'`);
       },
     ],
   ])("R16: says of a key %s what the gateway says: %s", async (_what, works, change) => {
@@ -168,12 +168,12 @@ describe("the view for other back ends", () => {
     });
   });
 
-  it("R16: has one row for a key however often its owner is a member, and no user for a team's key", async () => {
+  it("R16: has one row for a key however often its owner is a member, and no user for an organization's key", async () => {
     await owner.query(`insert into member select id || '-again', organization_id, user_id, role, created_at from member
-      where organization_id = '${ids.team}'`);
-    await setPolicy(`tenant_id = '${ids.team}'`);
+      where organization_id = '${ids.organization}'`);
+    await setPolicy(`tenant_id = '${ids.organization}'`);
     expect(await seen()).toMatchObject({ user_id: ids.user, works: true });
-    await setKey(`config_id = 'organization', reference_id = '${ids.team}'`);
+    await setKey(`config_id = 'organization', reference_id = '${ids.organization}'`);
     expect(await seen()).toMatchObject({ user_id: null, works: true });
   });
 
@@ -273,7 +273,7 @@ describe("the scopes in a key's permissions", () => {
     expect((await seen())["scopes"]).toEqual(["mcp:tools"]);
     await setUser("role = 'admin'");
     expect((await seen())["scopes"]).toEqual(["admin", "mcp:tools"]);
-    await setKey(`config_id = 'organization', reference_id = '${ids.team}'`);
+    await setKey(`config_id = 'organization', reference_id = '${ids.organization}'`);
     expect((await seen())["scopes"]).toEqual(["mcp:tools"]);
   });
 });
@@ -330,7 +330,7 @@ describe("the SQL of docs/back-ends.md", () => {
   it("R16: finds a key that is good, in its tenant only", async () => {
     const [found] = await lookUp(`personal-${ids.user}`, null);
     expect(found).toMatchObject({ key_id: ids.key, user_id: ids.user, scopes: ["keys:read", "mcp:tools"] });
-    expect(await lookUp(ids.team, null)).toEqual([]);
+    expect(await lookUp(ids.organization, null)).toEqual([]);
     await setKey("enabled = false");
     expect(await lookUp(`personal-${ids.user}`, null)).toEqual([]);
   });

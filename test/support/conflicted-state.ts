@@ -135,7 +135,7 @@ const PERMISSIONS = [
   '{"admin":["*"],"openid":["*"]}',
   "[]",
 ];
-const METADATA = [null, '{"team":"blue"}', '"{\\"twice\\":true}"', "no json"];
+const METADATA = [null, '{"organization":"blue"}', '"{\\"twice\\":true}"', "no json"];
 
 const ENHANCED_STATES: Record<string, { worked: boolean; row?: Row }> = {
   plain: { worked: true },

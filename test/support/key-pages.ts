@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import { sha256 } from "../../src/platform/crypto.ts";
 import { pageOf, type Page } from "./browsing.ts";
 import { db } from "./gateway.ts";
-import type { Member } from "./teams.ts";
+import type { Member } from "./organizations.ts";
 
 export const KEYS = "/dashboard/keys";
 export const NEW = `${KEYS}/new`;

@@ -1,4 +1,4 @@
-// API keys as the management API makes them, and teams for them to belong to.
+// API keys as the management API makes them, and organizations for them to belong to.
 import { sql } from "drizzle-orm";
 import { unauthenticated } from "../../src/audit/event.ts";
 import type { Scope } from "../../src/identity/scopes.ts";
@@ -45,11 +45,13 @@ export async function makeKey({ api }: Pick<Manager, "api">, fields: Record<stri
   return answer.json();
 }
 
-/** A team with a new person for each of these roles. */
-export async function teamOf<Role extends string>(...roles: Role[]): Promise<{ id: string } & Record<Role, string>> {
-  const id = `team-${crypto.randomUUID()}`;
+/** An organization with a new person for each of these roles. */
+export async function organizationOf<Role extends string>(
+  ...roles: Role[]
+): Promise<{ id: string } & Record<Role, string>> {
+  const id = `organization-${crypto.randomUUID()}`;
   await db.execute(
-    sql`insert into organization (id, name, slug, created_at) values (${id}, 'Example team', ${id}, now() at time zone 'utc')`,
+    sql`insert into organization (id, name, slug, created_at) values (${id}, 'Example organization', ${id}, now() at time zone 'utc')`,
   );
   const people: Record<string, string> = {};
   for (const role of roles) {
@@ -60,10 +62,10 @@ export async function teamOf<Role extends string>(...roles: Role[]): Promise<{ i
   return { ...(people as Record<Role, string>), id };
 }
 
-const join = (team: string, userId: string, role: string) =>
+const join = (organization: string, userId: string, role: string) =>
   db.execute(sql`
   insert into member (id, organization_id, user_id, role, created_at)
-  values (${`${team}:${userId}`}, ${team}, ${userId}, ${role}, now() at time zone 'utc')`);
+  values (${`${organization}:${userId}`}, ${organization}, ${userId}, ${role}, now() at time zone 'utc')`);
 
 /** A key's rows in both tables. */
 export async function rowsOf(id: string): Promise<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 // The pages of the registry, as members and strangers open them.
 import { formBrowser, pageOf, type Page } from "./browsing.ts";
-import type { Member } from "./teams.ts";
+import type { Member } from "./organizations.ts";
 
 export const REGISTRY = "/dashboard/registry";
 export const PUBLISH = `${REGISTRY}/publish`;

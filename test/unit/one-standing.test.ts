@@ -65,7 +65,7 @@ describe("who is active, manages or administers", () => {
     "sql`m.role in (${OWNER}, ${ADMIN})`",
     "sql`role <> ${OWNER}`",
     "sql`exists (select 1 from \"user\" where role = 'admin')`",
-    'if (team.role !== "member") return;',
+    'if (organization.role !== "member") return;',
     'user?.["role"] !== "admin"',
   ])("is found when it is said again: %s", (source) => {
     expect(copiesIn("web/any.tsx", source)).not.toEqual([]);

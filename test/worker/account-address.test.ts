@@ -141,9 +141,9 @@ describe("a new e-mail address", () => {
   );
 
   it("R23: is one at the domains that get an account, where only those do", async () => {
-    const gateway = gatewayWith({ SIGN_UP: "domains:team.example.com" });
+    const gateway = gatewayWith({ SIGN_UP: "domains:organization.example.com" });
     const { browser } = await signedInPerson(gateway);
-    const [outside, inside] = [newEmail(), newEmail("team.example.com")];
+    const [outside, inside] = [newEmail(), newEmail("organization.example.com")];
     const refused = await ask(browser, outside);
     expect([refused.status, textOf(refused.html)]).toEqual([400, expect.stringContaining("at this domain")]);
     expect((await ask(browser, inside)).status).toBe(200);

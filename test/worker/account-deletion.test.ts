@@ -21,8 +21,8 @@ const remove = (browser: FormBrowser, email: string, password = PASSWORD) =>
 
 /** An organization with members in these roles. */
 async function newOrganization(members: readonly (readonly [Person, string])[]): Promise<{ id: string; name: string }> {
-  const id = `team-${crypto.randomUUID()}`;
-  const name = `Team ${id.slice(5, 13)}`;
+  const id = `organization-${crypto.randomUUID()}`;
+  const name = `Organization ${id.slice(5, 13)}`;
   await db.execute(sql`insert into organization (id, name, slug, created_at) values (${id}, ${name}, ${id}, now())`);
   for (const [person, role] of members) {
     await db.execute(sql`insert into member (id, organization_id, user_id, role, created_at)
@@ -151,7 +151,7 @@ describe("the last owner of an organization", () => {
   it("is always somebody: of two owners who leave at the same moment, one stays", async () => {
     for (let round = 0; round < 10; round++) {
       const [one, two, member] = [await newUser(), await newUser(), await newUser()];
-      const team = await newOrganization([
+      const organization = await newOrganization([
         [one, "owner"],
         [two, "owner"],
         [member, "member"],
@@ -159,8 +159,10 @@ describe("the last owner of an organization", () => {
       const ends = await Promise.allSettled([one, two].map(({ id }) => endAccount(db, id, changedBy(id))));
       const values = ends.flatMap((end) => (end.status === "fulfilled" ? [end.value] : []));
       expect(values.filter(({ deleted }) => deleted)).toHaveLength(1);
-      for (const { deleted, orphans } of values) expect(orphans).toEqual(deleted ? [] : [team.name]);
-      const owners = await db.execute(sql`select 1 from member where organization_id = ${team.id} and role = 'owner'`);
+      for (const { deleted, orphans } of values) expect(orphans).toEqual(deleted ? [] : [organization.name]);
+      const owners = await db.execute(
+        sql`select 1 from member where organization_id = ${organization.id} and role = 'owner'`,
+      );
       expect(owners.rows).toHaveLength(1);
     }
   });

@@ -103,14 +103,14 @@ describe("SIGN_UP", () => {
   });
 
   it.each([
-    ["team.example.com", true],
-    ["TEAM.example.com", true],
-    ["sub.team.example.com", false],
-    ["evil-team.example.com", false],
-    ["team.example.com.evil.example.com", false],
+    ["organization.example.com", true],
+    ["ORGANIZATION.example.com", true],
+    ["sub.organization.example.com", false],
+    ["evil-organization.example.com", false],
+    ["organization.example.com.evil.example.com", false],
   ])("R23: a list of domains takes addresses at %s: %s", async (domain, taken) => {
     const email = newEmail(domain);
-    await signUp(formBrowser(gatewayWith({ SIGN_UP: "domains:team.example.com" })), email);
+    await signUp(formBrowser(gatewayWith({ SIGN_UP: "domains:organization.example.com" })), email);
     expect((await userOf(email.toLowerCase())) !== undefined).toBe(taken);
   });
 });

@@ -175,19 +175,19 @@ async function administrators<S extends Holder>(subjects: S[]): Promise<S[]> {
 const among = (subjects: readonly Holder[]) =>
   sql`${userTable.id} = any(${sql.param(subjects.map(({ userId }) => userId))}::text[])`;
 
-/** Everybody in one team instead of the personal tenant, with the key too. */
-async function inTeam<S extends Holder>(subjects: S[]): Promise<S[]> {
-  const team = `team-${crypto.randomUUID()}`;
+/** Everybody in one organization instead of the personal tenant, with the key too. */
+async function inOrganization<S extends Holder>(subjects: S[]): Promise<S[]> {
+  const organization = `organization-${crypto.randomUUID()}`;
   await db.execute(
-    sql`insert into organization (id, name, slug, created_at) values (${team}, 'Example team', ${team}, now() at time zone 'utc')`,
+    sql`insert into organization (id, name, slug, created_at) values (${organization}, 'Example organization', ${organization}, now() at time zone 'utc')`,
   );
   await db.execute(sql`insert into member (id, organization_id, user_id, role, created_at)
-    select ${team} || id, ${team}, id, 'member', now() at time zone 'utc' from "user" where ${among(subjects)}`);
+    select ${organization} || id, ${organization}, id, 'member', now() at time zone 'utc' from "user" where ${among(subjects)}`);
   await db.execute(
-    sql`update api_key_policy set tenant_id = ${team} where key_id = any(${sql.param(subjects.map(({ keyId }) => keyId))}::text[])`,
+    sql`update api_key_policy set tenant_id = ${organization} where key_id = any(${sql.param(subjects.map(({ keyId }) => keyId))}::text[])`,
   );
   await publish();
-  return subjects.map((subject) => ({ ...subject, tenantId: team }));
+  return subjects.map((subject) => ({ ...subject, tenantId: organization }));
 }
 
 describe("a change is in force at the next call with a key", () => {
@@ -273,7 +273,10 @@ describe("a change is in force at the next call with a key", () => {
       "of somebody who is no administrator any more",
       { call: whoami, apply: demotion, isInForce: hasNoAdmin, prepare: administrators },
     ],
-    ["of somebody who has left the team", { call: echo, apply: leaving, isInForce: isRefused, prepare: inTeam }],
+    [
+      "of somebody who has left the organization",
+      { call: echo, apply: leaving, isInForce: isRefused, prepare: inOrganization },
+    ],
     ["of somebody who is banned", { call: echo, apply: ban, isInForce: isRefused }],
   ];
 
@@ -319,7 +322,10 @@ describe("a change is in force at the next call with a token", () => {
       { call: echo, apply: ({ recordId }) => endGrant(grants, recordId), isInForce: isRefused },
     ],
     ["of somebody who is banned", { call: echo, apply: ban, isInForce: isRefused }],
-    ["of somebody who has left the team", { call: echo, apply: leaving, isInForce: isRefused, prepare: inTeam }],
+    [
+      "of somebody who has left the organization",
+      { call: echo, apply: leaving, isInForce: isRefused, prepare: inOrganization },
+    ],
     [
       "of somebody who is no administrator any more",
       { call: whoami, apply: demotion, isInForce: hasNoAdmin, prepare: administrators },

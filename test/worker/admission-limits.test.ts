@@ -25,7 +25,7 @@ import {
   upstreams,
   type RpcAnswer,
 } from "../support/gateway.ts";
-import { teamOf } from "../support/keys.ts";
+import { organizationOf } from "../support/keys.ts";
 
 const echo = (key: string) => callTool("echo", { text: "x" }, { key });
 
@@ -135,12 +135,15 @@ describe("limits", () => {
   });
 
   it("M01: other users of the same organization meet the organization's bucket", async () => {
-    const team = await teamOf("owner", "admin", "member");
-    await giveTenant(team.id, { tenant: atMost(4) });
+    const organization = await organizationOf("owner", "admin", "member");
+    await giveTenant(organization.id, { tenant: atMost(4) });
     const keys = await Promise.all(
-      [team.owner, team.admin, team.member].flatMap((userId) => [newKey({ userId }), newKey({ userId })]),
+      [organization.owner, organization.admin, organization.member].flatMap((userId) => [
+        newKey({ userId }),
+        newKey({ userId }),
+      ]),
     );
-    await Promise.all(keys.map(({ id }) => changePolicy(id, { tenantId: team.id })));
+    await Promise.all(keys.map(({ id }) => changePolicy(id, { tenantId: organization.id })));
     await publish();
     const answers = await Promise.all(keys.map(({ key }) => echo(key)));
     const refused = answers.filter(({ status }) => status === 429);

@@ -25,7 +25,7 @@ import {
   tokensFor,
   type Tokens,
 } from "../support/oauth.ts";
-import { act, added, answer, formTokens, invitedLink, newMember, newTeam } from "../support/teams.ts";
+import { act, added, answer, formTokens, invitedLink, newMember, newOrganization } from "../support/organizations.ts";
 
 const inShort = ({ event, detail }: Entry) =>
   [event, detail["reason"] ?? detail["role"]].filter((part) => typeof part === "string").join(" ");
@@ -113,21 +113,21 @@ describe("R11: the audit log of an organization", () => {
   it("R11: says who was invited, came, was given another role, was removed and left", async () => {
     const owner = await newMember();
     await formTokens(owner);
-    const team = await newTeam(owner);
-    const [member, guest] = [await added(owner, team), await newMember()];
-    await act(owner, team, "role", { member: member.person.id, role: "admin" });
-    await act(owner, team, "role", { member: member.person.id, role: "admin" });
-    await answer(guest, await invitedLink(owner, team, guest.person.email), "decline");
-    await act(owner, team, "invite", { email: `${team}@example.com`, role: "admin" });
+    const organization = await newOrganization(owner);
+    const [member, guest] = [await added(owner, organization), await newMember()];
+    await act(owner, organization, "role", { member: member.person.id, role: "admin" });
+    await act(owner, organization, "role", { member: member.person.id, role: "admin" });
+    await answer(guest, await invitedLink(owner, organization, guest.person.email), "decline");
+    await act(owner, organization, "invite", { email: `${organization}@example.com`, role: "admin" });
     const { rows } = await db.execute<{ id: string }>(
-      sql`select id from invitation where organization_id = ${team} and status = 'pending'`,
+      sql`select id from invitation where organization_id = ${organization} and status = 'pending'`,
     );
-    await act(member, team, "cancel", { invitation: rows[0]?.id ?? "" });
-    const leaving = await added(owner, team);
-    await act(leaving, team, "remove", { member: leaving.person.id });
-    await act(owner, team, "remove", { member: member.person.id });
+    await act(member, organization, "cancel", { invitation: rows[0]?.id ?? "" });
+    const leaving = await added(owner, organization);
+    await act(leaving, organization, "remove", { member: leaving.person.id });
+    await act(owner, organization, "remove", { member: member.person.id });
 
-    const entries = await entriesOfTenant(team, 12);
+    const entries = await entriesOfTenant(organization, 12);
     expect(entries.map(inShort)).toEqual([
       "organization.created",
       "invitation.sent member",
@@ -155,15 +155,15 @@ describe("R11: the audit log of an organization", () => {
   it("R11: says that it ended with its last member's account, and what the apps of a member lost with the membership", async () => {
     const owner = await newMember();
     await formTokens(owner);
-    const team = await newTeam(owner);
-    const member = await added(owner, team);
+    const organization = await newOrganization(owner);
+    const member = await added(owner, organization);
     const clientId = await newClient();
     await db.execute(sql`
       insert into oauth_consent (id, client_id, user_id, reference_id, scopes, created_at, updated_at)
-      values (${crypto.randomUUID()}, ${clientId}, ${member.person.id}, ${team}, '{mcp:tools}', now(), now())`);
-    await act(owner, team, "remove", { member: member.person.id });
+      values (${crypto.randomUUID()}, ${clientId}, ${member.person.id}, ${organization}, '{mcp:tools}', now(), now())`);
+    await act(owner, organization, "remove", { member: member.person.id });
     await endAccount(db, owner.person.id, changedBy(owner.person.id));
-    const entries = await entriesOfTenant(team, 6);
+    const entries = await entriesOfTenant(organization, 6);
     expect(entries.slice(3).map(inShort)).toEqual(["member.removed", "app.disconnected left", "organization.deleted"]);
     expect(entries[4]).toMatchObject({ target: clientId, detail: { person: member.person.id } });
   });

@@ -15,7 +15,7 @@ import {
   stats,
   withFault,
 } from "../support/gateway.ts";
-import { makeKey, newManager, teamOf, type Manager } from "../support/keys.ts";
+import { makeKey, newManager, organizationOf, type Manager } from "../support/keys.ts";
 import {
   byBasic,
   managing,
@@ -101,33 +101,38 @@ describe("verification of a key", () => {
   });
 
   it.each(FAULTS)("R16: says the same of every key that is not good: one that is %s", async (_what, spoil) => {
-    const team = await teamOf("owner", "member");
-    const { ask } = await newBackEnd({ userId: team.owner, tenantId: team.id });
-    const made = await newKey({ userId: team.member });
-    await setPolicy(made.id, `tenant_id = '${team.id}'`);
-    expect(await ask({ key: made.key, address: "192.0.2.7" })).toMatchObject({ active: true, userId: team.member });
+    const organization = await organizationOf("owner", "member");
+    const { ask } = await newBackEnd({ userId: organization.owner, tenantId: organization.id });
+    const made = await newKey({ userId: organization.member });
+    await setPolicy(made.id, `tenant_id = '${organization.id}'`);
+    expect(await ask({ key: made.key, address: "192.0.2.7" })).toMatchObject({
+      active: true,
+      userId: organization.member,
+    });
     const other = await spoil(made);
     expect(await ask({ key: typeof other === "string" ? other : made.key, address: "192.0.2.7" })).toEqual(INACTIVE);
   });
 
-  it("R16: is refused by the next question after a revocation, and when the owner leaves the team", async () => {
-    const team = await teamOf("owner", "member");
-    const { ask } = await newBackEnd({ userId: team.owner, tenantId: team.id });
-    const member = await newManager({ userId: team.member, tenantId: team.id });
+  it("R16: is refused by the next question after a revocation, and when the owner leaves the organization", async () => {
+    const organization = await organizationOf("owner", "member");
+    const { ask } = await newBackEnd({ userId: organization.owner, tenantId: organization.id });
+    const member = await newManager({ userId: organization.member, tenantId: organization.id });
     const [first, second] = [await makeKey(member), await makeKey(member)];
     expect(await ask({ key: first.key })).toMatchObject({ active: true });
     await member.api("POST", `/api/v1/keys/${first.id}/revoke`);
     expect(await ask({ key: first.key })).toEqual(INACTIVE);
     expect(await ask({ key: second.key })).toMatchObject({ active: true });
-    await db.execute(sql`delete from member where user_id = ${team.member} and organization_id = ${team.id}`);
+    await db.execute(
+      sql`delete from member where user_id = ${organization.member} and organization_id = ${organization.id}`,
+    );
     expect(await ask({ key: second.key })).toEqual(INACTIVE);
   });
 
   it("R16: names nobody for a key that belongs to the organization", async () => {
-    const team = await teamOf("owner");
-    const { ask, ...manager } = await newBackEnd({ userId: team.owner, tenantId: team.id });
+    const organization = await organizationOf("owner");
+    const { ask, ...manager } = await newBackEnd({ userId: organization.owner, tenantId: organization.id });
     const { key } = await makeKey(manager, { owner: "organization" });
-    expect(await ask({ key })).toMatchObject({ active: true, userId: null, tenantId: team.id });
+    expect(await ask({ key })).toMatchObject({ active: true, userId: null, tenantId: organization.id });
   });
 
   it("R8: tells of the scope admin only while the owner is an administrator", async () => {
@@ -228,11 +233,11 @@ describe("introspection of a key", () => {
   });
 
   it("R16: names the key for one that belongs to the organization, and no end for one that has none", async () => {
-    const team = await teamOf("owner");
-    const manager = await newManager({ userId: team.owner, tenantId: team.id });
+    const organization = await organizationOf("owner");
+    const manager = await newManager({ userId: organization.owner, tenantId: organization.id });
     const { key, id } = await makeKey(manager, { owner: "organization" });
-    const state = await told(await newServer(team.id), key);
-    expect(state).toMatchObject({ active: true, sub: `key:${id}`, tenant: team.id });
+    const state = await told(await newServer(organization.id), key);
+    expect(state).toMatchObject({ active: true, sub: `key:${id}`, tenant: organization.id });
     expect(state).not.toHaveProperty("exp");
   });
 
@@ -252,11 +257,11 @@ describe("introspection of a key", () => {
   });
 
   it.each(FAULTS)("R16: says the same of every key that is not good: one that is %s", async (_what, spoil) => {
-    const team = await teamOf("owner", "member");
-    const made = await newKey({ userId: team.member });
-    await setPolicy(made.id, `tenant_id = '${team.id}'`);
-    const server = await newServer(team.id);
-    expect(await told(server, made.key, "192.0.2.7")).toMatchObject({ active: true, sub: team.member });
+    const organization = await organizationOf("owner", "member");
+    const made = await newKey({ userId: organization.member });
+    await setPolicy(made.id, `tenant_id = '${organization.id}'`);
+    const server = await newServer(organization.id);
+    expect(await told(server, made.key, "192.0.2.7")).toMatchObject({ active: true, sub: organization.member });
     const other = (await spoil(made)) || "-";
     expect(await told(server, typeof other === "string" ? other : made.key, "192.0.2.7")).toEqual(INACTIVE);
   });

@@ -52,8 +52,8 @@ const consentsOf = async (clientId: string) =>
     )
   ).rows;
 
-async function newTeam(person: Person, name = "Team <b>One</b>"): Promise<string> {
-  const id = `team-${crypto.randomUUID()}`;
+async function newOrganization(person: Person, name = "Organization <b>One</b>"): Promise<string> {
+  const id = `organization-${crypto.randomUUID()}`;
   const createdAt = new Date();
   await db.insert(organization).values({ id, name, slug: id, createdAt });
   await db.insert(member).values({ id, organizationId: id, userId: person.id, role: "member", createdAt });
@@ -125,33 +125,33 @@ describe("a consent is for one tenant", () => {
 
   it("a member of several chooses one, and the app acts there", async () => {
     const person = await newPerson();
-    const team = await newTeam(person);
+    const tenantId = await newOrganization(person);
     const { browser, page, clientId } = await atConsent({}, {}, person);
     const choices = [...page.html.matchAll(/<input type="radio" name="tenant" value="([^"]*)"( checked="")?/g)];
     expect(choices.map(([, value, checked]) => [value, checked !== undefined])).toEqual([
       [person.tenantId, true],
-      [team, false],
+      [tenantId, false],
     ]);
-    expect(page.html).toContain("<bdi>Team &lt;b&gt;One&lt;/b&gt;</bdi>");
-    const answer = leftFor(await browser.submit(page, "/consent", { decision: "allow", tenant: team }));
+    expect(page.html).toContain("<bdi>Organization &lt;b&gt;One&lt;/b&gt;</bdi>");
+    const answer = leftFor(await browser.submit(page, "/consent", { decision: "allow", tenant: tenantId }));
     const tokens = await (await redeem(clientId, answer.searchParams.get("code") ?? "")).json<Tokens>();
     const who = await callTool("whoami", {}, { token: tokens.access_token });
-    expect(who.result?.structuredContent).toMatchObject({ userId: person.id, tenantId: team });
-    expect(await activeTenants(person)).toEqual([team]);
+    expect(who.result?.structuredContent).toMatchObject({ userId: person.id, tenantId });
+    expect(await activeTenants(person)).toEqual([tenantId]);
     expect(await isAskedAgain(browser, clientId)).toBe(false);
   });
 
   it("B04: a consent for one tenant covers no other, and choosing another one works beside it", async () => {
     const person = await newPerson();
-    const team = await newTeam(person);
+    const tenantId = await newOrganization(person);
     const { browser, page, clientId } = await atConsent({}, {}, person);
     await browser.submit(page, "/consent", { decision: "allow", tenant: person.tenantId });
     const again = pageOf(await browser.open(authorizePath(clientId, { prompt: "consent" })));
-    const answer = leftFor(await browser.submit(again, "/consent", { decision: "allow", tenant: team }));
+    const answer = leftFor(await browser.submit(again, "/consent", { decision: "allow", tenant: tenantId }));
     const tokens = await (await redeem(clientId, answer.searchParams.get("code") ?? "")).json<Tokens>();
-    expect(claimsOf(tokens.access_token)["tenant"]).toBe(team);
+    expect(claimsOf(tokens.access_token)["tenant"]).toBe(tenantId);
     const tenants = (await consentsOf(clientId)).map(({ reference_id: reference }) => reference.split("#")[0] ?? "");
-    expect(tenants.toSorted()).toEqual([person.tenantId, team].toSorted());
+    expect(tenants.toSorted()).toEqual([person.tenantId, tenantId].toSorted());
   });
 
   it.each(["a stranger's", "no"])("O03: %s tenant is refused alike, and nothing changes", async (whose) => {
@@ -169,10 +169,10 @@ describe("a consent is for one tenant", () => {
 
   it("O03: a tenant that the person has left is not granted for, even while it is the active one", async () => {
     const person = await newPerson();
-    const team = await newTeam(person);
+    const tenantId = await newOrganization(person);
     const { browser, page, clientId } = await atConsent({}, {}, person);
-    await browser.submit(page, "/consent", { decision: "allow", tenant: team });
-    await db.execute(sql`delete from member where organization_id = ${team}`);
+    await browser.submit(page, "/consent", { decision: "allow", tenant: tenantId });
+    await db.execute(sql`delete from member where organization_id = ${tenantId}`);
     const asked = pageOf(await browser.open(authorizePath(clientId)));
     expect(textOf(asked.html)).toContain("Acts in Your personal organization");
     const answer = leftFor(await browser.submit(asked, "/consent", { decision: "allow" }));
@@ -182,9 +182,9 @@ describe("a consent is for one tenant", () => {
 
   it("to deny changes no tenant", async () => {
     const person = await newPerson();
-    const team = await newTeam(person);
+    const tenantId = await newOrganization(person);
     const { browser, page, clientId } = await atConsent({}, {}, person);
-    const answer = leftFor(await browser.submit(page, "/consent", { decision: "deny", tenant: team }));
+    const answer = leftFor(await browser.submit(page, "/consent", { decision: "deny", tenant: tenantId }));
     expect(answer.searchParams.get("error")).toBe("access_denied");
     expect(await activeTenants(person)).toEqual([person.tenantId]);
     expect(await consentsOf(clientId)).toEqual([]);

@@ -23,12 +23,12 @@ const startOne = async (fields: Record<string, unknown> = {}) => {
   return { clientId, ...(await start(clientId)) };
 };
 
-/** A team of which the person is a member. */
-async function newTeam({ id: userId }: Person, name: string): Promise<string> {
-  const id = `team-${crypto.randomUUID()}`;
-  await db.execute(sql`with team as (
+/** An organization of which the person is a member. */
+async function newOrganization({ id: userId }: Person, name: string): Promise<string> {
+  const id = `organization-${crypto.randomUUID()}`;
+  await db.execute(sql`with organization as (
       insert into organization (id, name, slug, created_at) values (${id}, ${name}, ${id}, now()) returning id)
-    insert into member (id, organization_id, user_id, role, created_at) select ${id}, id, ${userId}, 'member', now() from team`);
+    insert into member (id, organization_id, user_id, role, created_at) select ${id}, id, ${userId}, 'member', now() from organization`);
   return id;
 }
 
@@ -203,24 +203,24 @@ describe("who decides about a device", () => {
 
   it("O04: chooses a tenant of their own for it, and leaves it with the tenant", async () => {
     const person = await newPerson();
-    const team = await newTeam(person, "Team <b>");
-    const foreign = await newTeam(await newPerson(), "Others");
+    const organization = await newOrganization(person, "Organization <b>");
+    const foreign = await newOrganization(await newPerson(), "Others");
     const device = await startOne();
     const browser = formBrowser();
     const page = await enterCode(browser, person, device.user_code);
-    expect(textOf(page.html)).toContain("Team <b>");
+    expect(textOf(page.html)).toContain("Organization <b>");
     expect(textOf(page.html)).not.toContain("Others");
     const refused = await browser.submit(page, "/device/decide", { decision: "approve", tenant: foreign });
     expect(pageOf(refused).status).toBe(403);
-    await browser.submit(page, "/device/decide", { decision: "approve", tenant: team });
+    await browser.submit(page, "/device/decide", { decision: "approve", tenant: organization });
     const tokens = await (await poll(device.clientId, device.device_code)).json<Tokens>();
-    expect(claimsOf(tokens.access_token)["tenant"]).toBe(team);
+    expect(claimsOf(tokens.access_token)["tenant"]).toBe(organization);
     const { result } = await callTool("whoami", {}, { token: tokens.access_token });
-    expect(result?.structuredContent).toMatchObject({ tenantId: team, userId: person.id });
-    await db.execute(sql`delete from member where id = ${team}`);
+    expect(result?.structuredContent).toMatchObject({ tenantId: organization, userId: person.id });
+    await db.execute(sql`delete from member where id = ${organization}`);
     expect((await refresh(device.clientId, tokens.refresh_token)).status).toBe(400);
     const late = await startOne();
-    const other = await newTeam(person, "Second");
+    const other = await newOrganization(person, "Second");
     const again = await enterCode(browser, person, late.user_code);
     await browser.submit(again, "/device/decide", { decision: "approve", tenant: other });
     await db.execute(sql`delete from member where id = ${other}`);

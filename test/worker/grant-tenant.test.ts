@@ -18,9 +18,9 @@ import {
 describe("the tenant of a grant", () => {
   it("O04: is the one that was active at consent, and gives no more tokens once the person has left it", async () => {
     const person = await newPerson();
-    const tenant = `team-${crypto.randomUUID()}`;
+    const tenant = `organization-${crypto.randomUUID()}`;
     const createdAt = new Date();
-    await db.insert(organization).values({ id: tenant, name: "Team", slug: tenant, createdAt });
+    await db.insert(organization).values({ id: tenant, name: "Organization", slug: tenant, createdAt });
     await db
       .insert(member)
       .values({ id: tenant, organizationId: tenant, userId: person.id, role: "member", createdAt });

@@ -155,9 +155,9 @@ describe("introspection of an access token", () => {
 
   it("O04: is over when the person has left the tenant", async () => {
     const person = await newPerson();
-    const tenant = `team-${crypto.randomUUID()}`;
+    const tenant = `organization-${crypto.randomUUID()}`;
     const createdAt = new Date();
-    await db.insert(organization).values({ id: tenant, name: "Team", slug: tenant, createdAt });
+    await db.insert(organization).values({ id: tenant, name: "Organization", slug: tenant, createdAt });
     const membership = { id: tenant, organizationId: tenant, userId: person.id, role: "member", createdAt };
     await db.insert(member).values(membership);
     const browser = formBrowser();

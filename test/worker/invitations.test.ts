@@ -12,35 +12,35 @@ import {
   formTokens,
   invitedLink,
   newMember,
-  newTeam,
+  newOrganization,
   rolesIn,
-  teamPage,
-  TEAMS,
+  organizationPage,
+  ORGANIZATIONS,
   type Member,
-} from "../support/teams.ts";
+} from "../support/organizations.ts";
 
 let owner: Member;
-let team: string;
+let organization: string;
 beforeEach(async () => {
   owner = await newMember();
-  team = await newTeam(owner);
+  organization = await newOrganization(owner);
 });
 
 describe("an invitation", () => {
-  it("brings the invited person into the team, in the role that was offered, once", async () => {
+  it("brings the invited person into the organization, in the role that was offered, once", async () => {
     const member = await newMember();
-    const link = await invitedLink(owner, team, member.person.email, "admin");
+    const link = await invitedLink(owner, organization, member.person.email, "admin");
     const shown = pageOf(await member.browser.open(link));
-    expect(textOf(shown.html)).toMatch(/Team Example team Invited by .* As Administrator/);
+    expect(textOf(shown.html)).toMatch(/Organization Example organization Invited by .* As Administrator/);
     const joined = await answer(member, link);
-    expect(joined.url.pathname).toBe(`${TEAMS}/${team}`);
-    expect(await rolesIn(team)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "admin" });
+    expect(joined.url.pathname).toBe(`${ORGANIZATIONS}/${organization}`);
+    expect(await rolesIn(organization)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "admin" });
     expect(pageOf(await member.browser.open(link)).status).toBe(404);
   });
 
   it("waits through a login", async () => {
     const member = await newPerson();
-    const link = await invitedLink(owner, team, member.email);
+    const link = await invitedLink(owner, organization, member.email);
     const browser = formBrowser();
     const shown = pageOf(await browser.open(link));
     const login = await browser.open(
@@ -48,16 +48,16 @@ describe("an invitation", () => {
     );
     const back = pageOf(await signInAt(browser, login, member));
     expect(back.url.pathname).toBe(link);
-    expect(back.html).toContain("Join the team");
+    expect(back.html).toContain("Join the organization");
   });
 
   it("I11: is for the person whose confirmed address was invited, and nobody else", async () => {
     const [member, stranger] = [await newMember(), await newMember()];
-    const link = await invitedLink(owner, team, member.person.email);
+    const link = await invitedLink(owner, organization, member.person.email);
     expect((await answer(stranger, link)).status).toBe(403);
     await db.execute(sql`update "user" set email_verified = false where id = ${member.person.id}`);
     expect((await answer(member, link)).status).toBe(403);
-    expect(await rolesIn(team)).toEqual({ [owner.person.id]: "owner" });
+    expect(await rolesIn(organization)).toEqual({ [owner.person.id]: "owner" });
     await db.execute(sql`update "user" set email_verified = true where id = ${member.person.id}`);
     expect((await answer(member, link, "decline")).url.pathname).toContain("/dashboard");
     expect(pageOf(await member.browser.open(link)).status).toBe(404);
@@ -65,15 +65,18 @@ describe("an invitation", () => {
 
   it("ends when it is cancelled, replaced, or a week old", async () => {
     const member = await newMember();
-    const first = await invitedLink(owner, team, member.person.email);
-    const second = await invitedLink(owner, team, member.person.email);
+    const first = await invitedLink(owner, organization, member.person.email);
+    const second = await invitedLink(owner, organization, member.person.email);
     expect(pageOf(await member.browser.open(first)).status).toBe(404);
-    const id = /name="invitation" value="([^"]+)"/.exec((await teamPage(owner.browser, team)).html)?.[1] ?? "";
-    expect((await act(owner, team, "cancel", { invitation: id })).html).toContain("The invitation is cancelled.");
+    const id =
+      /name="invitation" value="([^"]+)"/.exec((await organizationPage(owner.browser, organization)).html)?.[1] ?? "";
+    expect((await act(owner, organization, "cancel", { invitation: id })).html).toContain(
+      "The invitation is cancelled.",
+    );
     expect(pageOf(await member.browser.open(second)).status).toBe(404);
-    const third = await invitedLink(owner, team, member.person.email);
+    const third = await invitedLink(owner, organization, member.person.email);
     await db.execute(
-      sql`update invitation set expires_at = now() - interval '1 second' where organization_id = ${team}`,
+      sql`update invitation set expires_at = now() - interval '1 second' where organization_id = ${organization}`,
     );
     expect(pageOf(await member.browser.open(third)).status).toBe(404);
   });
@@ -81,7 +84,9 @@ describe("an invitation", () => {
   it("I02: looks the same for an address without an account, and mails nobody more than three times a day", async () => {
     const email = `nobody-${crypto.randomUUID()}@example.com`;
     for (let i = 0; i < 5; i++)
-      expect((await act(owner, team, "invite", { email, role: "member" })).html).toContain("The invitation is sent.");
+      expect((await act(owner, organization, "invite", { email, role: "member" })).html).toContain(
+        "The invitation is sent.",
+      );
     await eventually(async () => ((await mailsTo(email)).length >= 3 ? true : undefined));
     const mails = await mailsTo(email);
     expect(mails).toHaveLength(3);
@@ -92,10 +97,10 @@ describe("an invitation", () => {
     expect(opened.filter((status) => status === 200)).toHaveLength(1);
   });
 
-  it("is not sent more than twenty times a day by one team", async () => {
+  it("is not sent more than twenty times a day by one organization", async () => {
     await db.execute(sql`insert into invitation (id, organization_id, email, role, status, expires_at, inviter_id)
-      select ${team} || n, ${team}, 'x' || n || '@example.com', 'member', 'canceled', now(), ${owner.person.id} from generate_series(1, 20) n`);
-    const refused = await act(owner, team, "invite", { email: "one-more@example.com", role: "member" });
+      select ${organization} || n, ${organization}, 'x' || n || '@example.com', 'member', 'canceled', now(), ${owner.person.id} from generate_series(1, 20) n`);
+    const refused = await act(owner, organization, "invite", { email: "one-more@example.com", role: "member" });
     expect(refused.status).toBe(429);
   });
 
@@ -104,10 +109,10 @@ describe("an invitation", () => {
     const senders = await Promise.all(
       others.map(async (member) => {
         await formTokens(member);
-        return { member, own: await newTeam(member) };
+        return { member, own: await newOrganization(member) };
       }),
     );
-    const [{ member, own } = { member: owner, own: team }] = senders;
+    const [{ member, own } = { member: owner, own: organization }] = senders;
     await Promise.all(
       senders.flatMap((sender) =>
         Array.from({ length: 4 }, () => act(sender.member, sender.own, "invite", { email, role: "member" })),
@@ -124,15 +129,15 @@ describe("an invitation", () => {
   });
 
   it("ends with the role of who sent it, and with the membership that it led to", async () => {
-    const [admin, invited] = [await added(owner, team, "admin"), await newMember()];
-    const link = await invitedLink(admin, team, invited.person.email, "admin");
-    await act(owner, team, "role", { member: admin.person.id, role: "member" });
+    const [admin, invited] = [await added(owner, organization, "admin"), await newMember()];
+    const link = await invitedLink(admin, organization, invited.person.email, "admin");
+    await act(owner, organization, "role", { member: admin.person.id, role: "member" });
     expect((await request(link)).status).toBe(404);
-    expect((await teamPage(owner.browser, team)).html).not.toContain(invited.person.email);
+    expect((await organizationPage(owner.browser, organization)).html).not.toContain(invited.person.email);
 
-    const again = await invitedLink(owner, team, admin.person.email, "owner");
+    const again = await invitedLink(owner, organization, admin.person.email, "owner");
     expect((await request(again)).status).toBe(200);
-    await act(owner, team, "remove", { member: admin.person.id });
+    await act(owner, organization, "remove", { member: admin.person.id });
     expect((await request(again)).status).toBe(404);
   });
 
@@ -144,17 +149,17 @@ describe("an invitation", () => {
       return browser.submit(page, "/sign-up", { name: "Invited", email, password: "a long enough passphrase" });
     };
     const [invited, stranger] = [`in-${crypto.randomUUID()}@example.com`, `out-${crypto.randomUUID()}@example.com`];
-    await invitedLink(owner, team, invited);
+    await invitedLink(owner, organization, invited);
     const pages = [pageOf(await open(invited)), pageOf(await open(stranger))];
     expect(pages[0]?.status).toBe(pages[1]?.status);
     const { rows } = await db.execute(sql`select email from "user" where email in (${invited}, ${stranger})`);
     expect(rows).toEqual([{ email: invited }]);
-    expect(pages[0]?.html).toContain("or a team has invited");
+    expect(pages[0]?.html).toContain("or an organization has invited");
   });
 
   it("R23: leads somebody without an account through sign-up, confirmation and login back to itself", async () => {
     const email = newEmail();
-    const [link, browser] = [await invitedLink(owner, team, email), formBrowser()];
+    const [link, browser] = [await invitedLink(owner, organization, email), formBrowser()];
     const shown = pageOf(await browser.open(link));
     const way = /href="(\/sign-up\?next=[^"]+)"/.exec(shown.html)?.[1] ?? "";
     await signUp(browser, email, way);
@@ -164,6 +169,6 @@ describe("an invitation", () => {
     const back = pageOf(await signInAt(browser, await browser.open(login), { email }));
     expect(back.url.pathname).toBe(link);
     const joined = pageOf(await browser.submit(back, "/invite", { decision: "accept" }));
-    expect(joined.url.pathname).toBe(`${TEAMS}/${team}`);
+    expect(joined.url.pathname).toBe(`${ORGANIZATIONS}/${organization}`);
   });
 });

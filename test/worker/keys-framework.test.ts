@@ -7,7 +7,7 @@ import { updateKey } from "../../src/keys/changes.ts";
 import { createServices } from "../../src/services.ts";
 import { formBrowser } from "../support/browsing.ts";
 import { callTool, config, db, newUser, origin, withFault } from "../support/gateway.ts";
-import { KEYS, makeKey, newManager, NOBODY, rowsOf, teamOf } from "../support/keys.ts";
+import { KEYS, makeKey, newManager, NOBODY, rowsOf, organizationOf } from "../support/keys.ts";
 import { managing } from "../support/managed-clients.ts";
 import { AUTH, json, newPerson, PASSWORD } from "../support/oauth.ts";
 import { background } from "../support/worker.ts";
@@ -46,12 +46,12 @@ describe("Better Auth", () => {
     for (const one of [key, String(next["key"])]) expect(await verify(one)).toMatchObject({ valid: true });
   });
 
-  it("R7: accepts keys that belong to a team", async () => {
-    const team = await teamOf("owner");
-    const manager = await newManager({ userId: team.owner, tenantId: team.id });
+  it("R7: accepts keys that belong to an organization", async () => {
+    const organization = await organizationOf("owner");
+    const manager = await newManager({ userId: organization.owner, tenantId: organization.id });
     const { key, id } = await makeKey(manager, { owner: "organization" });
     for (const more of [{}, { configId: "organization" }]) {
-      expect(await verify(key, more)).toMatchObject({ valid: true, key: { id, referenceId: team.id } });
+      expect(await verify(key, more)).toMatchObject({ valid: true, key: { id, referenceId: organization.id } });
     }
     expect(await verify(key, { configId: "default" })).toMatchObject({ valid: false });
   });
@@ -105,34 +105,36 @@ describe("Better Auth", () => {
     expect(await services.redis.get(redisKeys.keyRecord(await sha256(key)))).toMatch(/^\d+\|dead$/);
   });
 
-  it("O02: has no endpoint by which a member, an owner or a stranger reaches keys of a team", async () => {
+  it("O02: has no endpoint by which a member, an owner or a stranger reaches keys of an organization", async () => {
     const [owner, member, stranger] = [await newPerson(), await newPerson(), await newPerson()];
-    const team = await teamOf();
+    const organization = await organizationOf();
     for (const [person, role] of [
       [owner, "owner"],
       [member, "member"],
     ] as const) {
       await db.execute(sql`insert into member (id, organization_id, user_id, role, created_at)
-        values (${crypto.randomUUID()}, ${team.id}, ${person.id}, ${role}, now())`);
+        values (${crypto.randomUUID()}, ${organization.id}, ${person.id}, ${role}, now())`);
     }
-    const manager = await newManager({ userId: owner.id, tenantId: team.id });
+    const manager = await newManager({ userId: owner.id, tenantId: organization.id });
     const { id } = await makeKey(manager, { owner: "organization" });
     const before = await rowsOf(id);
     for (const person of [owner, member, stranger]) {
       const { post, get } = await newSession(person);
-      const named = { configId: "organization", organizationId: team.id };
+      const named = { configId: "organization", organizationId: organization.id };
       await post("/api-key/create", { name: "x", ...named });
       for (const more of [{}, { configId: "organization" }]) {
         expect((await post("/api-key/update", { keyId: id, enabled: false, ...more })).status).toBe(404);
         expect((await post("/api-key/delete", { keyId: id, ...more })).status).toBe(404);
         expect((await get(`/api-key/get?id=${id}&${new URLSearchParams(more).toString()}`)).status).toBe(404);
-        const list = await get(`/api-key/list?${new URLSearchParams({ ...more, organizationId: team.id }).toString()}`);
+        const list = await get(
+          `/api-key/list?${new URLSearchParams({ ...more, organizationId: organization.id }).toString()}`,
+        );
         expect(await list.text()).not.toContain(id);
       }
     }
     expect(await rowsOf(id)).toEqual(before);
     const { rows } = await db.execute(
-      sql`select 1 from apikey where config_id <> 'default' and reference_id in (${team.id}, ${owner.id}, ${member.id}, ${stranger.id})`,
+      sql`select 1 from apikey where config_id <> 'default' and reference_id in (${organization.id}, ${owner.id}, ${member.id}, ${stranger.id})`,
     );
     expect(rows).toHaveLength(1);
   });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { reportLeak } from "../../src/keys/revocation.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { db, eventually, mailsTo, newUser, request, resetStats, stats } from "../support/gateway.ts";
-import { KEYS, makeKey, newManager, rowsOf, teamOf, trailOf } from "../support/keys.ts";
+import { KEYS, makeKey, newManager, rowsOf, organizationOf, trailOf } from "../support/keys.ts";
 import { json } from "../support/oauth.ts";
 
 const report = (key: unknown) =>
@@ -55,13 +55,13 @@ describe("a leaked key", () => {
     expect((await trailOf(leaked.id)).map(({ event }) => event)).toEqual(["key.created", "key.leaked"]);
   });
 
-  it("of a team is told to the team's owners", async () => {
-    const team = await teamOf("owner", "member");
-    const owner = await newManager({ userId: team.owner, tenantId: team.id });
+  it("of an organization is told to the organization's owners", async () => {
+    const organization = await organizationOf("owner", "member");
+    const owner = await newManager({ userId: organization.owner, tenantId: organization.id });
     const { key } = await makeKey(owner, { owner: "organization" });
     expect((await report(key)).status).toBe(200);
-    await firstMail(await emailOf(team.owner));
-    expect(await mailsTo(await emailOf(team.member))).toEqual([]);
+    await firstMail(await emailOf(organization.owner));
+    expect(await mailsTo(await emailOf(organization.member))).toEqual([]);
   });
 
   it("J15: leaves the key that has taken its place alone", async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { hiddenFields, pageOf, textOf, type FormBrowser } from "../support/browsing.ts";
 import { act, keyOn, KEYS, LIMITS, madeKey, make, NEW, open, rowOf, rowsOf } from "../support/key-pages.ts";
-import { added, newMember, newTeam, OWN_FORM, type Member } from "../support/teams.ts";
+import { added, newMember, newOrganization, OWN_FORM, type Member } from "../support/organizations.ts";
 
 let owner: Member;
 beforeEach(async () => {
@@ -50,26 +50,30 @@ describe("who may see and change a key", () => {
     expect((await open(owner, KEYS)).html).toContain(path);
   });
 
-  it("O02: a team's owners and administrators, not its members", async () => {
-    const team = await newTeam(owner, "Example team");
-    const [admin, member] = [await added(owner, team, "admin"), await added(owner, team)];
-    const { key, path } = await madeKey(owner, { tenant: team, owner: "organization" });
-    expect(await rowOf(key)).toMatchObject({ config_id: "organization", reference_id: team, tenant_id: team });
+  it("O02: an organization's owners and administrators, not its members", async () => {
+    const organization = await newOrganization(owner, "Example organization");
+    const [admin, member] = [await added(owner, organization, "admin"), await added(owner, organization)];
+    const { key, path } = await madeKey(owner, { tenant: organization, owner: "organization" });
+    expect(await rowOf(key)).toMatchObject({
+      config_id: "organization",
+      reference_id: organization,
+      tenant_id: organization,
+    });
     expect((await act(admin, path, "name", { name: "Renamed" })).url.search).toBe("?done=name");
     expect(textOf((await open(admin, KEYS)).html)).toContain("Renamed");
     expect(await statuses(member.browser, path, await tokensOf(member))).toEqual(Array.from({ length: 7 }, () => 404));
     expect((await open(member, KEYS)).html).not.toContain("Renamed");
 
-    const refused = await make(member, { tenant: team, owner: "organization" });
+    const refused = await make(member, { tenant: organization, owner: "organization" });
     expect(refused.status).toBe(400);
     expect(refused.html).toMatch(/id="owner-problem"[^<]*Only owners and administrators/);
-    const own = await rowOf(keyOn(await make(member, { tenant: team })));
-    expect(own).toMatchObject({ config_id: "default", reference_id: member.person.id, tenant_id: team });
+    const own = await rowOf(keyOn(await make(member, { tenant: organization })));
+    expect(own).toMatchObject({ config_id: "default", reference_id: member.person.id, tenant_id: organization });
     expect(await rowOf(key)).toMatchObject({ name: "Renamed", enabled: true, revoked_at: null, rotated_to: null });
   });
 
   it("O04: nobody makes a key that belongs to a personal organization", async () => {
-    await newTeam(owner);
+    await newOrganization(owner);
     const page = await make(owner, { owner: "organization" });
     expect([page.status, keyOn(page)]).toEqual([400, ""]);
     expect(page.html).toMatch(/id="owner-problem"/);

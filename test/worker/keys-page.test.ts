@@ -4,7 +4,7 @@ import { isApiKey } from "../../src/keys/token.ts";
 import { pageOf, textOf, type Page } from "../support/browsing.ts";
 import { callTool, db, newKey, resetStats, stats, withFault } from "../support/gateway.ts";
 import { act, KEY_FIELD, keyOn, KEYS, LIMITS, madeKey, make, NEW, open, rowOf, rowsOf } from "../support/key-pages.ts";
-import { newMember, type Member } from "../support/teams.ts";
+import { newMember, type Member } from "../support/organizations.ts";
 
 let owner: Member;
 beforeEach(async () => {
@@ -79,7 +79,7 @@ describe("a new key", () => {
   it("J11 J14: is not made of wrong entries; each is named at its field, and what was entered is kept", async () => {
     const page = await make(owner, {
       name: "",
-      tenant: "team-of-others",
+      tenant: "organization-of-others",
       owner: "nobody",
       scope: "",
       expiry: "9999",

@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { TIERS } from "../../src/limits/plan.ts";
 import { callTool, db, eventually, newKey, newUser, withFault } from "../support/gateway.ts";
-import { newManager, teamOf } from "../support/keys.ts";
+import { newManager, organizationOf } from "../support/keys.ts";
 import { manage, managing, newAdministrator } from "../support/managed-clients.ts";
 import { gatewayWith, json } from "../support/oauth.ts";
 
@@ -78,11 +78,13 @@ describe("the limits of an organization", () => {
   });
 
   it("R10: hold all its members' keys, and nobody else's", async () => {
-    const team = await teamOf("owner", "member");
-    const [one, other] = [await newKey({ userId: team.owner }), await newKey({ userId: team.member })];
+    const organization = await organizationOf("owner", "member");
+    const [one, other] = [await newKey({ userId: organization.owner }), await newKey({ userId: organization.member })];
     const stranger = await newKey();
-    await db.execute(sql`update api_key_policy set tenant_id = ${team.id} where key_id in (${one.id}, ${other.id})`);
-    await manage("PUT", limitsOf(team.id), { tenant: ONE });
+    await db.execute(
+      sql`update api_key_policy set tenant_id = ${organization.id} where key_id in (${one.id}, ${other.id})`,
+    );
+    await manage("PUT", limitsOf(organization.id), { tenant: ONE });
     expect((await echo(one.key)).status).toBe(200);
     expect((await echo(other.key)).error?.data).toMatchObject({ code: "rate_limited", tier: "tenant" });
     expect((await echo(stranger.key)).status).toBe(200);
@@ -154,10 +156,14 @@ describe("the limits of an organization", () => {
   );
 
   it("O02: are not for owners of the organization to set, whatever scopes their key has", async () => {
-    const team = await teamOf("owner");
-    const { api } = await newManager({ userId: team.owner, tenantId: team.id, scopes: ["admin", "mcp:tools"] });
+    const organization = await organizationOf("owner");
+    const { api } = await newManager({
+      userId: organization.owner,
+      tenantId: organization.id,
+      scopes: ["admin", "mcp:tools"],
+    });
     for (const [method, body] of [["GET"], ["PUT", { tenant: ONE }], ["DELETE"]] as const)
-      expect((await api(method, limitsOf(team.id), body)).status).toBe(403);
+      expect((await api(method, limitsOf(organization.id), body)).status).toBe(403);
   });
 
   it("R9: say 503 while Redis does not take a change, which stands nevertheless", async () => {

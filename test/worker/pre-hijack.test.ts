@@ -130,7 +130,7 @@ describe("a mail that asks to confirm an address", () => {
 describe("a sign-up that the policy does not allow", () => {
   it("R23: is told so, which shows the policy and not whose address is let in all the same", async () => {
     const [admin, stranger] = [newEmail(), newEmail()];
-    const gateway = gatewayWith({ SIGN_UP: "domains:team.example.com", ADMIN_EMAILS: admin });
+    const gateway = gatewayWith({ SIGN_UP: "domains:organization.example.com", ADMIN_EMAILS: admin });
     const pages = [];
     for (const email of [stranger, admin]) {
       const page = await signUp(formBrowser(gateway), email);
@@ -139,11 +139,11 @@ describe("a sign-up that the policy does not allow", () => {
     expect(pages[0]).toEqual(pages[1]);
     expect(pages[0]).toMatchObject({
       status: 403,
-      text: expect.stringContaining("Only addresses at team.example.com"),
+      text: expect.stringContaining("Only addresses at organization.example.com"),
     });
     await linkTo(admin);
     expect(await userOf(stranger)).toBeUndefined();
-    const member = newEmail("team.example.com");
+    const member = newEmail("organization.example.com");
     expect((await signUp(formBrowser(gateway), member)).status).toBe(200);
   });
 });

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { db, newKey, newUser } from "../support/gateway.ts";
-import { teamOf } from "../support/keys.ts";
+import { organizationOf } from "../support/keys.ts";
 import { newAdministrator } from "../support/managed-clients.ts";
 import { gatewayWith } from "../support/oauth.ts";
 import { outside, type Host } from "../support/outside.ts";
@@ -340,24 +340,24 @@ describe("an administrator", () => {
   });
 });
 
-describe("the namespaces of a team", () => {
+describe("the namespaces of an organization", () => {
   it("O02: are managed by its owners and administrators, not by members who may publish", async () => {
-    const team = await teamOf("owner", "admin", "member");
-    const namespace = await ownNamespace(team.id);
+    const organization = await organizationOf("owner", "admin", "member");
+    const namespace = await ownNamespace(organization.id);
     const keyOf = async (userId: string) => {
       const { key, id } = await newKey({ userId, scopes: ["mcp-registry:read", "mcp-registry:write"] });
-      await db.execute(sql`update api_key_policy set tenant_id = ${team.id} where key_id = ${id}`);
+      await db.execute(sql`update api_key_policy set tenant_id = ${organization.id} where key_id = ${id}`);
       return key;
     };
-    const member = await keyOf(team.member);
+    const member = await keyOf(organization.member);
     expect((await publishTo(definition(`${namespace}/weather`), { key: member })).status).toBe(200);
     expect(await listed({ key: member })).toHaveLength(1);
     expect((await ask("POST", NAMESPACES, { namespace: newDomain().namespace }, { key: member })).status).toBe(403);
     expect((await verify(namespace, {}, { key: member })).status).toBe(403);
     expect((await ask("DELETE", `${NAMESPACES}/${namespace}`, undefined, { key: member })).status).toBe(403);
-    expect((await begin(newDomain().namespace, { key: await keyOf(team.owner) })).state).toBe("unproved");
+    expect((await begin(newDomain().namespace, { key: await keyOf(organization.owner) })).state).toBe("unproved");
     expect(
-      (await ask("DELETE", `${NAMESPACES}/${namespace}`, undefined, { key: await keyOf(team.admin) })).status,
+      (await ask("DELETE", `${NAMESPACES}/${namespace}`, undefined, { key: await keyOf(organization.admin) })).status,
     ).toBe(200);
   });
 });

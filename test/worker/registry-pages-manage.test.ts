@@ -5,7 +5,7 @@ import { addUpstream, db, origin, upstreams } from "../support/gateway.ts";
 import { ownNamespace, registryTrail } from "../support/publishing.ts";
 import { addServer, newWord } from "../support/registry.ts";
 import { listed, openPage, pathOf, REGISTRY, RICH, stranger } from "../support/registry-pages.ts";
-import { added, newMember, newTeam, OWN_FORM, type Member } from "../support/teams.ts";
+import { added, newMember, newOrganization, OWN_FORM, type Member } from "../support/organizations.ts";
 
 let member: Member;
 let tenantId: string;
@@ -125,13 +125,13 @@ describe("what members do about a server", () => {
     ]);
   });
 
-  it("O02: of a team publish and withdraw; its owners and administrators decide how servers are shown", async () => {
-    const team = await newTeam(member);
-    const colleague = await added(member, team);
-    const name = `${await ownNamespace(team)}/weather`;
-    await addServer({ tenantId: team, name });
+  it("O02: of an organization publish and withdraw; its owners and administrators decide how servers are shown", async () => {
+    const organization = await newOrganization(member);
+    const colleague = await added(member, organization);
+    const name = `${await ownNamespace(organization)}/weather`;
+    await addServer({ tenantId: organization, name });
     await addServer({ tenantId, name });
-    const query = `?tenant=${team}`;
+    const query = `?tenant=${organization}`;
     const page = await open(pathOf(name) + query, colleague);
     expect(page.html).not.toContain(`${pathOf(name)}/visibility`);
     const token = async (by: Member, action: string, tenant: string) =>
@@ -142,19 +142,19 @@ describe("what members do about a server", () => {
       ["visibility", { public: "yes" }],
       ["gateway", { gateway: "" }],
     ] as const) {
-      const fields = { ...(await token(colleague, action, colleague.person.tenantId)), tenant: team, ...field };
+      const fields = { ...(await token(colleague, action, colleague.person.tenantId)), tenant: organization, ...field };
       expect(pageOf(await colleague.browser.post(`${pathOf(name)}/${action}`, fields, OWN_FORM)).status).toBe(403);
       const outsider = await newMember();
       await addServer({ tenantId: outsider.person.tenantId, name });
-      const theirs = { ...(await token(outsider, action, outsider.person.tenantId)), tenant: team, ...field };
+      const theirs = { ...(await token(outsider, action, outsider.person.tenantId)), tenant: organization, ...field };
       expect(pageOf(await outsider.browser.post(`${pathOf(name)}/${action}`, theirs, OWN_FORM)).status).toBe(404);
     }
-    expect(await rows(team, name)).toMatchObject([{ is_public: false, gateway_slug: null }]);
+    expect(await rows(organization, name)).toMatchObject([{ is_public: false, gateway_slug: null }]);
     expect((await act(name, "status", { status: "deprecated", message: "" }, colleague, query)).status).toBe(200);
-    expect(await rows(team, name)).toMatchObject([{ status: "deprecated" }]);
+    expect(await rows(organization, name)).toMatchObject([{ status: "deprecated" }]);
     expect(await rows(tenantId, name)).toMatchObject([{ status: "active" }]);
     expect((await act(name, "visibility", {}, member, query)).status).toBe(200);
-    expect(await rows(team, name)).toMatchObject([{ is_public: true }]);
+    expect(await rows(organization, name)).toMatchObject([{ is_public: true }]);
   });
 
   it("Q03: change nothing by a link", async () => {

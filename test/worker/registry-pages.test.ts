@@ -4,7 +4,7 @@ import { origin, request, resetStats } from "../support/gateway.ts";
 import { definition, ownNamespace, registryTrail, versionsIn } from "../support/publishing.ts";
 import { addServer, newWord, registryRequests } from "../support/registry.ts";
 import { listed, openPage, pathOf, PUBLISH, REGISTRY, RICH, stranger } from "../support/registry-pages.ts";
-import { newMember, newTeam, OWN_FORM, type Member } from "../support/teams.ts";
+import { newMember, newOrganization, OWN_FORM, type Member } from "../support/organizations.ts";
 
 let member: Member;
 let tenantId: string;
@@ -64,16 +64,16 @@ describe("the registry of an organization", () => {
   });
 
   it("O02: is for members, who change between their organizations", async () => {
-    const team = await newTeam(member);
-    await addServer({ tenantId: team, name: `com.example/${word}` });
-    const page = await open(`${REGISTRY}?tenant=${team}`);
+    const organization = await newOrganization(member);
+    await addServer({ tenantId: organization, name: `com.example/${word}` });
+    const page = await open(`${REGISTRY}?tenant=${organization}`);
     expect(listed(page)).toEqual([`com.example/${word}`]);
     expect(listed(await open(`${REGISTRY}?tenant=${tenantId}`))).toEqual([]);
     const outsider = await newMember();
     for (const path of [
-      `${REGISTRY}?tenant=${team}`,
-      `${pathOf(`com.example/${word}`)}?tenant=${team}`,
-      `${PUBLISH}?tenant=${team}`,
+      `${REGISTRY}?tenant=${organization}`,
+      `${pathOf(`com.example/${word}`)}?tenant=${organization}`,
+      `${PUBLISH}?tenant=${organization}`,
     ]) {
       expect((await open(path)).status).toBe(200);
       expect((await open(path, outsider)).status).toBe(404);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { serverResponse } from "../support/registry-shapes.ts";
 import { db, newKey, resetStats, stats } from "../support/gateway.ts";
 import { newClient, newPerson, tokensFor } from "../support/oauth.ts";
-import { teamOf } from "../support/keys.ts";
+import { organizationOf } from "../support/keys.ts";
 import {
   ask,
   definition,
@@ -174,10 +174,10 @@ describe("what is not published", () => {
     expect((await publishTo(body, { key: reader.key })).status).toBe(403);
   });
 
-  it("O02: by a person, in a namespace of the team with a credential of their own tenant", async () => {
-    const team = await teamOf("owner");
-    const namespace = await ownNamespace(team.id);
-    const { key } = await newKey({ userId: team.owner, scopes: ["mcp-registry:write"] });
+  it("O02: by a person, in a namespace of the organization with a credential of their own tenant", async () => {
+    const organization = await organizationOf("owner");
+    const namespace = await ownNamespace(organization.id);
+    const { key } = await newKey({ userId: organization.owner, scopes: ["mcp-registry:write"] });
     expect((await publishTo(definition(`${namespace}/weather`), { key })).status).toBe(403);
   });
 

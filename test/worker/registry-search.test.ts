@@ -45,7 +45,7 @@ beforeAll(async () => {
     tenantId,
     name: "com.example/inside",
     gatewaySlug: "inside",
-    versions: [{ definition: { description: "Notes of a team", packages: [npm] } }],
+    versions: [{ definition: { description: "Notes of an organization", packages: [npm] } }],
   });
   await addServer({
     tenantId,

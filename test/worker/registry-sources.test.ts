@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { removeSource } from "../../src/registry/mirror/source.ts";
 import { createWorker } from "../../src/worker.ts";
 import { db, newKey } from "../support/gateway.ts";
-import { NOBODY, teamOf } from "../support/keys.ts";
+import { NOBODY, organizationOf } from "../support/keys.ts";
 import { managing } from "../support/managed-clients.ts";
 import { gatewayWith, json } from "../support/oauth.ts";
 import { OtherRegistry } from "../support/other-registry.ts";
@@ -102,9 +102,13 @@ describe("the sources of an organization", () => {
   });
 
   it("O01: are for its owners and administrators, not for members", async () => {
-    const team = await teamOf("owner", "admin", "member");
-    const as = (userId: string) => newCurator({ userId, tenantId: team.id });
-    const [owner, admin, member] = [await as(team.owner), await as(team.admin), await as(team.member)];
+    const organization = await organizationOf("owner", "admin", "member");
+    const as = (userId: string) => newCurator({ userId, tenantId: organization.id });
+    const [owner, admin, member] = [
+      await as(organization.owner),
+      await as(organization.admin),
+      await as(organization.member),
+    ];
     const { id } = await makeSource(owner.api);
     expect((await admin.api("PATCH", `${SOURCES}/${id}`, { enabled: false })).status).toBe(200);
     for (const [method, path, body] of [

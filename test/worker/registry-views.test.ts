@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it, vi } from "vitest";
 import { db, eventually, newKey, newUser, request, resetStats, withFault } from "../support/gateway.ts";
-import { newManager, teamOf } from "../support/keys.ts";
+import { newManager, organizationOf } from "../support/keys.ts";
 import { managing } from "../support/managed-clients.ts";
 import {
   addServer,
@@ -241,11 +241,11 @@ describe("managing private views", () => {
   });
 
   it("O02: is for owners and administrators of the organization, and there for its own views", async () => {
-    const team = await teamOf("owner", "admin", "member");
-    const manager = async (userId: string) => newViewManager({ userId, tenantId: team.id });
-    const { id } = await makeView((await manager(team.owner)).api);
+    const organization = await organizationOf("owner", "admin", "member");
+    const manager = async (userId: string) => newViewManager({ userId, tenantId: organization.id });
+    const { id } = await makeView((await manager(organization.owner)).api);
     const stranger = await newViewManager();
-    const member = await manager(team.member);
+    const member = await manager(organization.member);
     for (const [method, path, body] of [
       ["POST", VIEWS, { name: "Mine" }],
       ["GET", VIEWS, undefined],
@@ -256,7 +256,7 @@ describe("managing private views", () => {
       if (path !== VIEWS) expect((await stranger.api(method, path, body)).status).toBe(404);
     }
     expect(await (await stranger.api("GET", VIEWS)).json()).toEqual({ views: [] });
-    expect((await (await manager(team.admin)).api("DELETE", `${VIEWS}/${id}`)).status).toBe(200);
+    expect((await (await manager(organization.admin)).api("DELETE", `${VIEWS}/${id}`)).status).toBe(200);
   });
 
   it("O03: is not for a credential that is held to less than its scopes say", async () => {

@@ -7,7 +7,12 @@ import {
   invite,
   isInvited,
 } from "../../src/organizations/invitations.ts";
-import { changeRole, createTeam, findTeam, removeMember } from "../../src/organizations/organizations.ts";
+import {
+  changeRole,
+  createOrganization,
+  findOrganization,
+  removeMember,
+} from "../../src/organizations/organizations.ts";
 import {
   activeSql,
   actsIn,
@@ -42,7 +47,7 @@ import { createView, viewsOf } from "../../src/registry/views/changes.ts";
 import { changedBy, signIn } from "../support/accounts.ts";
 import { formBrowser, pageOf } from "../support/browsing.ts";
 import { callTool, db, newKey, newUser, origin } from "../support/gateway.ts";
-import { NOBODY, teamOf } from "../support/keys.ts";
+import { NOBODY, organizationOf } from "../support/keys.ts";
 import { byBasic, CLIENTS, managing, newManagedClient, postAs, setRole } from "../support/managed-clients.ts";
 import { codeFor, json, newClient, newPerson, redeem, refresh, tokensFor } from "../support/oauth.ts";
 import { ask, definition, newLegacyToken, ownNamespace, publishTo } from "../support/publishing.ts";
@@ -74,8 +79,8 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
     expect((await callTool("whoami", {}, { token: tokens.access_token })).status).toBe(expected ? 200 : 401);
     expect((await redeem(clientId, code)).status).toBe(expected ? 200 : 400);
     expect((await refresh(clientId, tokens.refresh_token)).status).toBe(expected ? 200 : 400);
-    const seen = pageOf(await browser.open("/dashboard/team"));
-    expect(seen.url.pathname).toBe(expected ? "/dashboard/team" : "/sign-in");
+    const seen = pageOf(await browser.open("/dashboard/organizations"));
+    expect(seen.url.pathname).toBe(expected ? "/dashboard/organizations" : "/sign-in");
     expect((await signIn(formBrowser(), person.email)).status).toBe(expected ? 200 : 403);
   });
 
@@ -93,19 +98,19 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
   });
 
   it("O04: has API keys that work, and makes and changes keys, only if that ban is over", async () => {
-    const { owner, id: team } = await teamOf("owner");
+    const { owner, id: organization } = await organizationOf("owner");
     const { key, id } = await newKey({ userId: owner });
     await setRole(owner, "admin");
     const tenantId = personalTenantId(owner);
     const actor = { ...NOBODY, userId: owner, scopes: new Set(["mcp:tools", "admin"] as const) };
-    const ofTeam = { name: "CI", tenantId: team, owner: "organization" } as const;
-    const made = await createKey(noDeps, actor, ofTeam, now());
+    const ofOrganization = { name: "CI", tenantId: organization, owner: "organization" } as const;
+    const made = await createKey(noDeps, actor, ofOrganization, now());
     if (made.state !== "done") throw new Error(made.state);
     await ban(owner, end);
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(expected ? 200 : 401);
     const question = { key, tenantId, scopes: [], address: null };
     expect((await checkKey({ db, acceptsLegacyKeys: false }, question, now())) !== undefined).toBe(expected);
-    for (const input of [{ name: "Own", scopes: ["admin"] as const }, ofTeam])
+    for (const input of [{ name: "Own", scopes: ["admin"] as const }, ofOrganization])
       expect((await createKey(noDeps, actor, input, now())).state).toBe(expected ? "done" : "forbidden");
     expect((await getKey(db, actor, made.info.id, now())) !== null).toBe(expected);
     const widened = await updateKey(noDeps, actor, id, { scopes: ["admin"] }, now());
@@ -126,15 +131,15 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
   });
 
   it("O04: manages sources, views, namespaces and servers of a registry only if that ban is over", async () => {
-    const { owner, admin, id: team } = await teamOf("owner", "admin");
+    const { owner, admin, id: organization } = await organizationOf("owner", "admin");
     const { tenantId: own } = { tenantId: personalTenantId(owner) };
     const name = `com.example/${newWord()}`;
-    await addServer({ tenantId: team, name });
+    await addServer({ tenantId: organization, name });
     for (const userId of [owner, admin]) await ban(userId, end);
     for (const [userId, tenantId] of [
       [owner, own],
-      [owner, team],
-      [admin, team],
+      [owner, organization],
+      [admin, organization],
     ] as const) {
       const actor = { ...NOBODY, userId, tenantId };
       expect(await managesTenant(db, actor)).toBe(expected);
@@ -146,9 +151,9 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
       expect((await curationOf(db, actor)).curates).toBe(expected);
     }
     const settings = { url: "https://registry.example.com", allow: [], deny: [], enabled: false, everyMinutes: 60 };
-    const source = await addSource({ db }, { ...NOBODY, userId: admin, tenantId: team }, settings, now());
+    const source = await addSource({ db }, { ...NOBODY, userId: admin, tenantId: organization }, settings, now());
     expect(source).toEqual(expected ? { id: expect.any(String) } : "not_allowed");
-    const curator = { ...NOBODY, userId: admin, tenantId: team };
+    const curator = { ...NOBODY, userId: admin, tenantId: organization };
     expect(await setGateway(db, curator, name, null, now())).toBe(expected ? "done" : "forbidden");
   });
 
@@ -169,27 +174,27 @@ describe.each(BANS)("somebody who is banned %s", (_what, end, expected) => {
     expect(claimed.status === 401).toBe(!expected);
   });
 
-  it("O04: changes a team and its invitations only if that ban is over", async () => {
-    const { owner, admin, member, id: teamId } = await teamOf("owner", "admin", "member");
+  it("O04: changes an organization and its invitations only if that ban is over", async () => {
+    const { owner, admin, member, id: organizationId } = await organizationOf("owner", "admin", "member");
     const guest = await newUser();
-    const wanted = { ...changedBy(owner), teamId, email: guest.email, role: "member" } as const;
+    const wanted = { ...changedBy(owner), organizationId, email: guest.email, role: "member" } as const;
     const invited = await invite(db, wanted);
     if (invited.state !== "invited" || invited.token === null) throw new Error(invited.state);
     for (const userId of [owner, admin]) await ban(userId, end);
     const done = expected ? "done" : "unknown";
     expect(await isInvited(db, guest.email)).toBe(expected);
     expect((await findInvitation(db, invited.token)) !== null).toBe(expected);
-    expect((await findTeam(db, member, teamId))?.members).toHaveLength(3);
+    expect((await findOrganization(db, member, organizationId))?.members).toHaveLength(3);
     const joined = await answerInvitation(db, { token: invited.token, accept: true, ...changedBy(guest.id) });
-    expect(joined).toEqual(expected ? { teamId } : null);
+    expect(joined).toEqual(expected ? { organizationId } : null);
     const again = await invite(db, { ...wanted, ...changedBy(admin), email: `again-${guest.email}` });
     expect(again.state).toBe(expected ? "invited" : "unknown");
     const { rows } = await db.execute<{ id: string }>(
-      sql`select id from invitation where organization_id = ${teamId} and status = 'pending'`,
+      sql`select id from invitation where organization_id = ${organizationId} and status = 'pending'`,
     );
-    expect(await cancelInvitation(db, { ...changedBy(owner), teamId, id: rows[0]?.id ?? "" })).toBe(done);
-    expect(await changeRole(db, { ...changedBy(owner), teamId, userId: member, role: "admin" })).toBe(done);
-    expect(await removeMember(db, { ...changedBy(admin), teamId, userId: member })).toBe(done);
+    expect(await cancelInvitation(db, { ...changedBy(owner), organizationId, id: rows[0]?.id ?? "" })).toBe(done);
+    expect(await changeRole(db, { ...changedBy(owner), organizationId, userId: member, role: "admin" })).toBe(done);
+    expect(await removeMember(db, { ...changedBy(admin), organizationId, userId: member })).toBe(done);
   });
 });
 
@@ -231,7 +236,7 @@ describe("the rules in SQL", () => {
   });
 
   it("name personal organizations as TypeScript does", async () => {
-    const ids = ["user-1", "personal-user-1", "team-1", ""].map((id) => [id, null] as const);
+    const ids = ["user-1", "personal-user-1", "organization-1", ""].map((id) => [id, null] as const);
     expect(await saidOf(ids, personalTenantSql(a))).toEqual(ids.map(([id]) => personalTenantId(id)));
     expect(await saidOf(ids, isPersonalTenantSql(a))).toEqual(ids.map(([id]) => isPersonalTenant(id)));
   });
@@ -247,18 +252,18 @@ describe("the rules in SQL", () => {
   });
 
   it("let a person act in and manage what is theirs, with values and with columns alike", async () => {
-    const { owner, admin, member, id: team } = await teamOf("owner", "admin", "member");
+    const { owner, admin, member, id: organization } = await organizationOf("owner", "admin", "member");
     const stranger = (await newUser()).id;
     const [both, gone] = [(await newUser()).id, `gone-${crypto.randomUUID()}`];
     await db.execute(sql`insert into member (id, organization_id, user_id, role, created_at)
-      values (${`${team}:${both}`}, ${team}, ${both}, 'member,admin', now() at time zone 'utc')`);
+      values (${`${organization}:${both}`}, ${organization}, ${both}, 'member,admin', now() at time zone 'utc')`);
     const cases: readonly [tenantId: string, userId: string, acts: boolean, manages: boolean][] = [
-      [team, owner, true, true],
-      [team, admin, true, true],
-      [team, both, true, true],
-      [team, member, true, false],
-      [team, stranger, false, false],
-      [team, gone, false, false],
+      [organization, owner, true, true],
+      [organization, admin, true, true],
+      [organization, both, true, true],
+      [organization, member, true, false],
+      [organization, stranger, false, false],
+      [organization, gone, false, false],
       [personalTenantId(member), member, true, true],
       [personalTenantId(member), owner, false, false],
       // Whether there is such a person is another question than where they may act.
@@ -284,32 +289,33 @@ describe("the rules in SQL", () => {
 
 describe("a member with several roles", () => {
   it("has the highest of them", async () => {
-    const { owner, member, id: teamId } = await teamOf("owner", "member");
+    const { owner, member, id: organizationId } = await organizationOf("owner", "member");
     await db.execute(
-      sql`update member set role = 'member,admin' where organization_id = ${teamId} and user_id = ${member}`,
+      sql`update member set role = 'member,admin' where organization_id = ${organizationId} and user_id = ${member}`,
     );
     await db.execute(
-      sql`update member set role = 'member, owner' where organization_id = ${teamId} and user_id = ${owner}`,
+      sql`update member set role = 'member, owner' where organization_id = ${organizationId} and user_id = ${owner}`,
     );
-    const team = await findTeam(db, member, teamId);
-    expect(team?.role).toBe("admin");
-    expect(Object.fromEntries(team?.members.map(({ userId, role }) => [userId, role]) ?? [])).toEqual({
+    const organization = await findOrganization(db, member, organizationId);
+    expect(organization?.role).toBe("admin");
+    expect(Object.fromEntries(organization?.members.map(({ userId, role }) => [userId, role]) ?? [])).toEqual({
       [owner]: "owner",
       [member]: "admin",
     });
     const guest = await newUser();
-    const asking = { ...changedBy(member), teamId, email: guest.email };
+    const asking = { ...changedBy(member), organizationId, email: guest.email };
     expect((await invite(db, { ...asking, role: "owner" })).state).toBe("not_allowed");
     expect((await invite(db, { ...asking, role: "member" })).state).toBe("invited");
-    expect(await removeMember(db, { ...changedBy(member), teamId, userId: owner })).toBe("not_allowed");
-    expect(await removeMember(db, { ...changedBy(owner), teamId, userId: owner })).toBe("last_owner");
+    expect(await removeMember(db, { ...changedBy(member), organizationId, userId: owner })).toBe("not_allowed");
+    expect(await removeMember(db, { ...changedBy(owner), organizationId, userId: owner })).toBe("last_owner");
   });
 
   it("uses up what an owner may own", async () => {
     const { id: userId } = await newUser();
-    for (let made = 0; made < 20; made++) await createTeam(db, { ...changedBy(userId), name: "Example team" });
+    for (let made = 0; made < 20; made++)
+      await createOrganization(db, { ...changedBy(userId), name: "Example organization" });
     await db.execute(sql`
       update member set role = 'member,owner' where user_id = ${userId} and organization_id <> ${personalTenantId(userId)}`);
-    expect(await createTeam(db, { ...changedBy(userId), name: "One more" })).toBeUndefined();
+    expect(await createOrganization(db, { ...changedBy(userId), name: "One more" })).toBeUndefined();
   });
 });

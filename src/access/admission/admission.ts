@@ -87,7 +87,9 @@ export const limitStates = (buckets: readonly TierBucket[], remaining: readonly 
 
 /** Where the record of a credential is kept. */
 export const recordKeyOf = (credential: CheckedCredential): string =>
-  credential.kind === "api_key" ? redisKeys.keyRecord(credential.hash) : redisKeys.grantRecord(credential.grant.grantId);
+  credential.kind === "api_key"
+    ? redisKeys.keyRecord(credential.hash)
+    : redisKeys.grantRecord(credential.grant.grantId);
 
 /** The streams of audit entries: a tenant's are all in one. */
 const AUDIT_SHARDS = 8;

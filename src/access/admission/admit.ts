@@ -40,7 +40,12 @@ const MAX_ROUNDS = 6;
  * change came in between: see {@link ADMIT}. Known to Redis only: one more. Known to neither: one SQL statement more. While Redis does not
  * answer, {@link admitDegraded} decides. Throws when nobody can: the caller's 503, never a pass. `now` is in milliseconds.
  */
-export async function admit(deps: AdmitDeps, credential: CheckedCredential, request: AdmissionRequest, now: number): Promise<Admission> {
+export async function admit(
+  deps: AdmitDeps,
+  credential: CheckedCredential,
+  request: AdmissionRequest,
+  now: number,
+): Promise<Admission> {
   try {
     return await admitByRedis(deps, credential, request, now);
   } catch (error) {
@@ -49,7 +54,12 @@ export async function admit(deps: AdmitDeps, credential: CheckedCredential, requ
   }
 }
 
-async function admitByRedis(deps: AdmitDeps, credential: CheckedCredential, request: AdmissionRequest, now: number): Promise<Admission> {
+async function admitByRedis(
+  deps: AdmitDeps,
+  credential: CheckedCredential,
+  request: AdmissionRequest,
+  now: number,
+): Promise<Admission> {
   const { memory } = deps;
   const memoryKey = recordKeyOf(credential);
   let held = memory.get(memoryKey);
@@ -90,7 +100,8 @@ async function admitByRedis(deps: AdmitDeps, credential: CheckedCredential, requ
       case "verdict":
         if (!held || !principal) throw new RedisUnavailable("a verdict on no record");
         memory.set(memoryKey, held, now);
-        if (state === "current") return { refusal: refusal ? inScheme(credential, refusal) : expired(credential), principal };
+        if (state === "current")
+          return { refusal: refusal ? inScheme(credential, refusal) : expired(credential), principal };
         return answered(text, { held, principal, buckets, now });
       case "replayed":
         return {

@@ -43,7 +43,8 @@ export async function admitDegraded(
   request: AdmissionRequest,
   now: number,
 ): Promise<Admission> {
-  if (credential.kind === "access_token" && credential.proof) throw new AdmissionUnavailable("proofs cannot be checked");
+  if (credential.kind === "access_token" && credential.proof)
+    throw new AdmissionUnavailable("proofs cannot be checked");
   const held = await recordWithoutRedis(deps, credential, request, now);
   if (!held) return { refusal: unknown(credential) };
   const caller = principalOf(credential, held.record);
@@ -88,7 +89,10 @@ async function recordWithoutRedis(
 ): Promise<VersionedRecord | null> {
   const memoryKey = recordKeyOf(credential);
   try {
-    const read = credential.kind === "api_key" ? await keyRecord(deps, credential.hash) : await grantRecord(deps, credential.grant);
+    const read =
+      credential.kind === "api_key"
+        ? await keyRecord(deps, credential.hash)
+        : await grantRecord(deps, credential.grant);
     if (read) deps.memory.set(memoryKey, read, now);
     else deps.memory.forget(memoryKey);
     return read;

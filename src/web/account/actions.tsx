@@ -127,8 +127,8 @@ function lastOwnerPage(c: PageContext, deps: WebDeps, person: SignedIn, { body }
         ))}
       </ul>
       <p>
-        Make somebody else owner on the page <a href="/dashboard/team">Team</a>, or remove the other members. Then{" "}
-        <a href={PATH}>delete the account</a>.
+        Make somebody else owner on the page <a href="/dashboard/organizations">Organizations</a>, or remove the other
+        members. Then <a href={PATH}>delete the account</a>.
       </p>
     </>,
   );

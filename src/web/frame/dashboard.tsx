@@ -13,7 +13,7 @@ const MENU = {
   "/dashboard/keys": "API keys",
   "/dashboard/registry": "Registry",
   "/dashboard/sessions": "Sessions",
-  "/dashboard/team": "Team",
+  "/dashboard/organizations": "Organizations",
   "/dashboard/account": "Account",
 } as const;
 

@@ -13,7 +13,7 @@ export const NEW_KEY_PATH = `${KEYS_PATH}/new`;
 const PAGE_SIZE = 50;
 const POSITION = /^(\d{1,14})\.([\w-]{1,64})$/;
 
-/** `GET /dashboard/keys`: the keys of this person and of the teams that they manage, newest first. */
+/** `GET /dashboard/keys`: the keys of this person and of the organizations that they manage, newest first. */
 export function showKeys(deps: WebDeps) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const before = positionOf(c.req.query("before") ?? "");
@@ -31,8 +31,8 @@ export function showKeys(deps: WebDeps) {
           <Nothing endpoint={`${deps.config.BASE_URL}/mcp`} />
         ) : (
           <p>
-            These keys are yours or belong to teams that you manage. A program that has one acts without a login. Your
-            connected apps need none.
+            These keys are yours or belong to organizations that you manage. A program that has one acts without a
+            login. Your connected apps need none.
           </p>
         )}
         <p>

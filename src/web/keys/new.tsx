@@ -1,4 +1,4 @@
-import { findTeam } from "../../organizations/organizations.ts";
+import { findOrganization } from "../../organizations/organizations.ts";
 import { membershipsOf, type Membership } from "../../identity/tenants.ts";
 import type { Scope } from "../../identity/scopes.ts";
 import { takeDecision, giveBackDecision } from "../../grants/decision.ts";
@@ -117,12 +117,12 @@ async function ownerProblem(
   if (owner === "user") return undefined;
   if (owner !== "organization") return NO_CHOICE;
   if (tenant === personalTenantId(person.userId))
-    return "Keys of your personal organization are yours. Choose yourself, or a team above.";
-  const team = await findTeam(deps.db, person.userId, tenant);
-  const manages = team !== null && isManagerRole(team.role);
+    return "Keys of your personal organization are yours. Choose yourself, or an organization above.";
+  const organization = await findOrganization(deps.db, person.userId, tenant);
+  const manages = organization !== null && isManagerRole(organization.role);
   return manages
     ? undefined
-    : "Only owners and administrators of a team make keys for it. Choose yourself, or ask one.";
+    : "Only owners and administrators of an organization make keys for it. Choose yourself, or ask one.";
 }
 
 /** Lets a form make a single key: undefined when it has. An attempt that made none does not count. */
@@ -200,7 +200,10 @@ async function newKeyPage(
             value={entries.owner}
             options={[
               ["user", "You"],
-              ["organization", "The team it acts in: its owners and administrators manage it, also when you have left"],
+              [
+                "organization",
+                "The organization it acts in: its owners and administrators manage it, also when you have left",
+              ],
             ]}
             problem={problems.owner}
           />

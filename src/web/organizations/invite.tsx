@@ -6,7 +6,7 @@ import { notFoundPage } from "../frame/not-found.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import { changedBy, signedIn } from "../frame/session.ts";
 import { ROLE_NAMES } from "./page.tsx";
-import { TEAMS_PATH } from "./organizations.tsx";
+import { ORGANIZATIONS_PATH } from "./organizations.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
 const TOKEN = /^[\w-]{43}$/;
@@ -17,7 +17,7 @@ export function showInvitation(deps: WebDeps) {
   return (c: PageContext) => invitationPage(c, deps, c.req.param("token") ?? "");
 }
 
-/** `POST /invite`: joins the team, or declines. Only the person whose confirmed address was invited can. */
+/** `POST /invite`: joins the organization, or declines. Only the person whose confirmed address was invited can. */
 export function answerInvite(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -27,7 +27,7 @@ export function answerInvite(deps: WebDeps) {
       return invitationPage(c, deps, token);
     const accept = decision === "accept";
     const answered = await answerInvitation(deps.db, { token, accept, ...changedBy(c, person) });
-    if (answered) return c.redirect(accept ? `${TEAMS_PATH}/${answered.teamId}` : "/dashboard", 303);
+    if (answered) return c.redirect(accept ? `${ORGANIZATIONS_PATH}/${answered.organizationId}` : "/dashboard", 303);
     return invitationPage(c, deps, token, "This invitation was sent to another address than that of your account.");
   };
 }
@@ -39,13 +39,13 @@ async function invitationPage(c: PageContext, deps: WebDeps, token: string, prob
   const next = new URLSearchParams({ next: `/invite/${token}` }).toString();
   return htmlPage(
     c,
-    { title: "You are invited to a team", status: problem === undefined ? 200 : 403 },
+    { title: "You are invited to an organization", status: problem === undefined ? 200 : 403 },
     <>
       {problem && <Notice tone="danger">{problem}</Notice>}
       <dl class="card facts">
-        <dt>Team</dt>
+        <dt>Organization</dt>
         <dd>
-          <bdi>{untrustedText(invitation.teamName) || "A team without a name"}</bdi>
+          <bdi>{untrustedText(invitation.organizationName) || "An organization without a name"}</bdi>
         </dd>
         <dt>Invited by</dt>
         <dd>
@@ -66,7 +66,7 @@ async function invitationPage(c: PageContext, deps: WebDeps, token: string, prob
         <Form action="/invite" token={await formToken(c, deps, "invite")} carry={{ token }}>
           <div class="buttons">
             <button type="submit" name="decision" value="accept" class="primary">
-              Join the team
+              Join the organization
             </button>
             <button type="submit" name="decision" value="decline">
               Decline

@@ -1,4 +1,4 @@
-import { createTeam, teamNameProblem } from "../../organizations/organizations.ts";
+import { createOrganization, organizationNameProblem } from "../../organizations/organizations.ts";
 import { membershipsOf } from "../../identity/tenants.ts";
 import { personalTenantId } from "../../identity/standing.ts";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
@@ -8,23 +8,26 @@ import { formToken } from "../frame/protected-form.tsx";
 import { changedBy, type SignedIn } from "../frame/session.ts";
 import { untrustedText } from "../frame/untrusted.ts";
 
-export const TEAMS_PATH = "/dashboard/team";
+export const ORGANIZATIONS_PATH = "/dashboard/organizations";
 
-/** `GET /dashboard/team`: the teams of this person, and a form for another one. */
-export function showTeams(deps: WebDeps) {
-  return forPerson(deps, TEAMS_PATH, (c, person) => teamsPage(c, deps, person, {}));
+/** `GET /dashboard/organizations`: the organizations of this person, and a form for another one. */
+export function showOrganizations(deps: WebDeps) {
+  return forPerson(deps, ORGANIZATIONS_PATH, (c, person) => teamsPage(c, deps, person, {}));
 }
 
-/** `POST /dashboard/team`: makes a team, with this person as its owner. */
-export function makeTeam(deps: WebDeps) {
-  return forPerson(deps, TEAMS_PATH, async (c, person) => {
+/** `POST /dashboard/organizations`: makes an organization, with this person as its owner. */
+export function makeOrganization(deps: WebDeps) {
+  return forPerson(deps, ORGANIZATIONS_PATH, async (c, person) => {
     const name = (c.get("form").get("name") ?? "").trim();
-    const problem = teamNameProblem(name);
+    const problem = organizationNameProblem(name);
     if (problem !== undefined) return teamsPage(c, deps, person, { name, problem });
-    const id = await createTeam(deps.grants.db, { name, ...changedBy(c, person) });
+    const id = await createOrganization(deps.grants.db, { name, ...changedBy(c, person) });
     if (id === undefined)
-      return teamsPage(c, deps, person, { name, problem: "You own twenty teams. Hand one over or leave it first." });
-    return c.redirect(`${TEAMS_PATH}/${id}`, 303);
+      return teamsPage(c, deps, person, {
+        name,
+        problem: "You own twenty organizations. Hand one over or leave it first.",
+      });
+    return c.redirect(`${ORGANIZATIONS_PATH}/${id}`, 303);
   });
 }
 
@@ -34,31 +37,34 @@ async function teamsPage(
   person: SignedIn,
   { name, problem }: { name?: string; problem?: string },
 ) {
-  const teams = (await membershipsOf(deps.db, person.userId)).filter(
+  const organizations = (await membershipsOf(deps.db, person.userId)).filter(
     ({ tenantId }) => tenantId !== personalTenantId(person.userId),
   );
-  const token = await formToken(c, deps, "team-create");
+  const token = await formToken(c, deps, "organization-create");
   return dashboardPage(
     c,
     deps,
-    { title: "Teams", current: TEAMS_PATH, person, status: problem === undefined ? 200 : 400 },
+    { title: "Organizations", current: ORGANIZATIONS_PATH, person, status: problem === undefined ? 200 : 400 },
     <>
-      {teams.length === 0 ? (
-        <p>You are in no team. In a team people share MCP servers; when you connect an app you choose where it acts.</p>
+      {organizations.length === 0 ? (
+        <p>
+          You are in no organization. In an organization people share MCP servers; when you connect an app you choose
+          where it acts.
+        </p>
       ) : (
         <ul class="list">
-          {teams.map((team) => (
+          {organizations.map((organization) => (
             <li>
-              <a href={`${TEAMS_PATH}/${team.tenantId}`}>
-                <bdi>{untrustedText(team.name) || "A team without a name"}</bdi>
+              <a href={`${ORGANIZATIONS_PATH}/${organization.tenantId}`}>
+                <bdi>{untrustedText(organization.name) || "An organization without a name"}</bdi>
               </a>
             </li>
           ))}
         </ul>
       )}
-      <section class="card stack" aria-labelledby="new-team">
-        <h2 id="new-team">New team</h2>
-        <Form action={TEAMS_PATH} token={token}>
+      <section class="card stack" aria-labelledby="new-organization">
+        <h2 id="new-organization">New organization</h2>
+        <Form action={ORGANIZATIONS_PATH} token={token}>
           <Field
             name="name"
             label="Name"
@@ -70,7 +76,7 @@ async function teamsPage(
           />
           <div>
             <button type="submit" class="primary">
-              Create team
+              Create organization
             </button>
           </div>
         </Form>

@@ -1,5 +1,5 @@
 import type { FC } from "hono/jsx";
-import type { OpenInvitation, Team, TeamMember } from "../../organizations/organizations.ts";
+import type { OpenInvitation, Organization, OrganizationMember } from "../../organizations/organizations.ts";
 import { isManagerRole, LEAST_ROLE, mayManageRole, ROLES, type Role } from "../../identity/standing.ts";
 import { dashboardPage } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
@@ -8,60 +8,66 @@ import { Notice } from "../frame/layout.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import type { SignedIn } from "../frame/session.ts";
 import { Time } from "../frame/time.tsx";
-import { TEAMS_PATH } from "./organizations.tsx";
+import { ORGANIZATIONS_PATH } from "./organizations.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
-/** The roles of a team in words. */
+/** The roles of an organization in words. */
 export const ROLE_NAMES: Record<Role, string> = { owner: "Owner", admin: "Administrator", member: "Member" };
 
-interface TeamPageState {
+interface OrganizationPageState {
   notice?: { tone: "success" | "danger"; text: string };
   status?: 200 | 400 | 403 | 409 | 429;
 }
 
-/** One team: its members, who is invited, and what the person who looks may do about it. */
-export async function teamPage(
+/** One organization: its members, who is invited, and what the person who looks may do about it. */
+export async function organizationPage(
   c: PageContext,
   deps: WebDeps,
-  { team, person }: { team: Team; person: SignedIn },
-  { notice, status = 200 }: TeamPageState = {},
+  { organization, person }: { organization: Organization; person: SignedIn },
+  { notice, status = 200 }: OrganizationPageState = {},
 ) {
-  const base = `${TEAMS_PATH}/${team.id}`;
+  const base = `${ORGANIZATIONS_PATH}/${organization.id}`;
   const tokens = {
-    role: await formToken(c, deps, "team-role"),
-    remove: await formToken(c, deps, "team-remove"),
-    invite: await formToken(c, deps, "team-invite"),
-    cancel: await formToken(c, deps, "team-cancel"),
+    role: await formToken(c, deps, "organization-role"),
+    remove: await formToken(c, deps, "organization-remove"),
+    invite: await formToken(c, deps, "organization-invite"),
+    cancel: await formToken(c, deps, "organization-cancel"),
   };
-  const mayManage = isManagerRole(team.role);
+  const mayManage = isManagerRole(organization.role);
   return dashboardPage(
     c,
     deps,
-    { title: "Team", current: TEAMS_PATH, person, status },
+    { title: "Organization", current: ORGANIZATIONS_PATH, person, status },
     <>
       <p>
         <strong>
-          <bdi>{untrustedText(team.name) || "A team without a name"}</bdi>
+          <bdi>{untrustedText(organization.name) || "An organization without a name"}</bdi>
         </strong>{" "}
-        <span class="muted">(you: {ROLE_NAMES[team.role]})</span>
+        <span class="muted">(you: {ROLE_NAMES[organization.role]})</span>
       </p>
       {notice && <Notice tone={notice.tone}>{notice.text}</Notice>}
       <section class="stack" aria-labelledby="members">
         <h2 id="members">Members</h2>
-        {team.members.map((member) => (
-          <Member member={member} team={team} isSelf={member.userId === person.userId} tokens={tokens} base={base} />
+        {organization.members.map((member) => (
+          <Member
+            member={member}
+            organization={organization}
+            isSelf={member.userId === person.userId}
+            tokens={tokens}
+            base={base}
+          />
         ))}
       </section>
       {mayManage && (
         <section class="stack" aria-labelledby="invitations">
           <h2 id="invitations">Invitations</h2>
-          {team.invitations.map((invitation) => (
+          {organization.invitations.map((invitation) => (
             <Pending invitation={invitation} token={tokens.cancel} base={base} />
           ))}
           <div class="card">
             <Form action={`${base}/invite`} token={tokens.invite}>
               <Field name="email" label="E-mail" type="email" autocomplete="off" maxlength={254} />
-              <RoleChoice id="invite-role" role={LEAST_ROLE} roles={rolesFor(team.role)} />
+              <RoleChoice id="invite-role" role={LEAST_ROLE} roles={rolesFor(organization.role)} />
               <div>
                 <button type="submit" class="primary">
                   Invite
@@ -92,15 +98,15 @@ const RoleChoice: FC<{ id: string; role: Role; roles: readonly Role[] }> = ({ id
 );
 
 interface MemberProps {
-  member: TeamMember;
-  team: Team;
+  member: OrganizationMember;
+  organization: Organization;
   isSelf: boolean;
   tokens: { role: string; remove: string };
   base: string;
 }
 
-const Member: FC<MemberProps> = ({ member, team, isSelf, tokens, base }) => {
-  const mayChange = mayManageRole(team.role, member.role);
+const Member: FC<MemberProps> = ({ member, organization, isSelf, tokens, base }) => {
+  const mayChange = mayManageRole(organization.role, member.role);
   const carry = { member: member.userId };
   return (
     <div class="card stack">
@@ -110,7 +116,7 @@ const Member: FC<MemberProps> = ({ member, team, isSelf, tokens, base }) => {
       </p>
       {mayChange && (
         <Form action={`${base}/role`} token={tokens.role} carry={carry}>
-          <RoleChoice id={`role-${member.userId}`} role={member.role} roles={rolesFor(team.role)} />
+          <RoleChoice id={`role-${member.userId}`} role={member.role} roles={rolesFor(organization.role)} />
           <div>
             <button type="submit">Change role</button>
           </div>
@@ -119,7 +125,7 @@ const Member: FC<MemberProps> = ({ member, team, isSelf, tokens, base }) => {
       {(mayChange || isSelf) && (
         <Form action={`${base}/remove`} token={tokens.remove} carry={carry}>
           <div>
-            <button type="submit">{isSelf ? "Leave the team" : "Remove from the team"}</button>
+            <button type="submit">{isSelf ? "Leave the organization" : "Remove from the organization"}</button>
           </div>
         </Form>
       )}

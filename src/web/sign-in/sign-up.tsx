@@ -178,7 +178,7 @@ async function signUpPage(
 function policyText(policy: WebDeps["config"]["SIGN_UP"]): string | undefined {
   if (policy.kind === "domains") return `Only addresses at ${policy.domains.join(", ")} get an account.`;
   if (policy.kind === "open") return undefined;
-  return "Sign-up is by invitation: only addresses that the operator of this gateway has listed, or a team has invited, get an account.";
+  return "Sign-up is by invitation: only addresses that the operator of this gateway has listed, or an organization has invited, get an account.";
 }
 
 function checkMailPage(c: PageContext, deps: WebDeps, email: string) {

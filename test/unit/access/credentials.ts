@@ -40,7 +40,11 @@ export const versioned = (change: Partial<CredentialRecord> = {}, version = 3): 
 
 export const quota = { max: 10, period: "2027-01", used: 4, endsAt: NOW + 1_000 };
 
-export const KEY: Extract<CheckedCredential, { kind: "api_key" }> = { kind: "api_key", key: "mrg_live_x", hash: "hash-1" };
+export const KEY: Extract<CheckedCredential, { kind: "api_key" }> = {
+  kind: "api_key",
+  key: "mrg_live_x",
+  hash: "hash-1",
+};
 
 export const TOKEN_PRINCIPAL: Principal = {
   credential: { kind: "access_token", id: "token-1", name: null },

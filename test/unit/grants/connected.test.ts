@@ -63,7 +63,7 @@ describe("a connected app", () => {
       reference_id: reference,
       name: "App",
       redirect_uris: URIS,
-      tenant_name: "Team",
+      tenant_name: "Organization",
       scopes: ["mcp:tools"],
       resources: null,
       first_connected: "2026-01-02 03:04:05",
@@ -76,17 +76,22 @@ describe("a connected app", () => {
   }
 
   it("says where it runs while its client has that redirect URI, whatever the port on this computer", async () => {
-    expect((await appWith(await consentReference("team-1", URIS[0])))?.redirectUri).toBe(URIS[0]);
-    const elsewhere = await consentReference("team-1", "http://127.0.0.1:50000/callback");
+    expect((await appWith(await consentReference("organization-1", URIS[0])))?.redirectUri).toBe(URIS[0]);
+    const elsewhere = await consentReference("organization-1", "http://127.0.0.1:50000/callback");
     expect((await appWith(elsewhere))?.redirectUri).toBe(URIS[1]);
-    const gone = await consentReference("team-1", "https://app.example.com/gone");
+    const gone = await consentReference("organization-1", "https://app.example.com/gone");
     expect((await appWith(gone))?.redirectUri).toBeUndefined();
-    expect((await appWith("team-1"))?.redirectUri).toBeUndefined();
+    expect((await appWith("organization-1"))?.redirectUri).toBeUndefined();
   });
 
   it("acts in the tenant of its reference, since a time in UTC", async () => {
-    const app = await appWith(await consentReference("team-1", URIS[0]));
-    expect(app).toMatchObject({ tenantId: "team-1", tenantName: "Team", resources: [], lastUsed: null });
+    const app = await appWith(await consentReference("organization-1", URIS[0]));
+    expect(app).toMatchObject({
+      tenantId: "organization-1",
+      tenantName: "Organization",
+      resources: [],
+      lastUsed: null,
+    });
     expect(app?.firstConnected).toEqual(new Date("2026-01-02T03:04:05Z"));
   });
 });

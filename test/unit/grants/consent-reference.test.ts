@@ -22,7 +22,7 @@ describe("the reference of a consent", () => {
     const references = await Promise.all(uris.map(of));
     expect(new Set(references).size).toBe(uris.length);
     expect(await Promise.all(uris.map(of))).toEqual(references);
-    expect(await consentReference("team-1", uris[0])).not.toBe(references[0]);
+    expect(await consentReference("organization-1", uris[0])).not.toBe(references[0]);
   });
 
   it.each([
@@ -70,7 +70,7 @@ describe("the reference of a consent", () => {
   });
 
   it("from before redirect URIs counted is a tenant by itself", () => {
-    for (const old of ["personal-user-1", "Vh2nPqRsTuVwXyZaBcDeFgHiJkLmNoPq", "team#1", ""])
+    for (const old of ["personal-user-1", "Vh2nPqRsTuVwXyZaBcDeFgHiJkLmNoPq", "organization#1", ""])
       expect(tenantOfReference(old)).toBe(old);
   });
 

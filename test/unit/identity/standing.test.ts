@@ -70,6 +70,6 @@ describe("a personal organization", () => {
   it("is told from others by its id, which follows from the person's", () => {
     expect(personalTenantId("user-1")).toBe("personal-user-1");
     expect(isPersonalTenant(personalTenantId("user-1"))).toBe(true);
-    for (const id of ["team-1", "personal", "a-personal-1", ""]) expect(isPersonalTenant(id)).toBe(false);
+    for (const id of ["organization-1", "personal", "a-personal-1", ""]) expect(isPersonalTenant(id)).toBe(false);
   });
 });

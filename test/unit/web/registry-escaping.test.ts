@@ -83,9 +83,9 @@ function person(text: string) {
     const { sql } = dialect.sqlToQuery(query);
     if (sql.includes("registry_version")) return { rows: [row(text)] };
     if (sql.includes("registry_namespace"))
-      return { rows: [{ namespace: text, tenant_id: "team", method: "dns", proof: text, verified_at: AT }] };
+      return { rows: [{ namespace: text, tenant_id: "organization", method: "dns", proof: text, verified_at: AT }] };
     if (sql.includes("upstream_server")) return { rows: [{ upstreams: [text] }] };
-    return { rows: [{ id: "team", name: text }] };
+    return { rows: [{ id: "organization", name: text }] };
   };
   const app = web({
     config: { BASE_URL: ORIGIN, LOGIN_PAGE: "/sign-in", BETTER_AUTH_SECRETS: [SECRET], SIGN_UP: { kind: "open" } },
@@ -138,7 +138,7 @@ describe("text that publishers choose", () => {
     });
     for (const definition of [text, file]) {
       const page = await visitor.submit(form, "/dashboard/registry/publish", {
-        tenant: "team",
+        tenant: "organization",
         do: "publish",
         definition,
       });

@@ -135,7 +135,11 @@ describe("R9: what Redis is asked", () => {
 
   it("R8: is about the grants behind a token, and its proof", () => {
     const held = { ...versioned(), record: grantOf() };
-    const { keys, args } = ask({ credential: tokenClaim({ proof: PROOF, clientGrantId: "managed-1" }), held, buckets: [] });
+    const { keys, args } = ask({
+      credential: tokenClaim({ proof: PROOF, clientGrantId: "managed-1" }),
+      held,
+      buckets: [],
+    });
     expect(keys).toEqual([
       VERDICT,
       "mrg1:grant:grant-1",

@@ -28,7 +28,14 @@ function ask(change: Partial<Question> & { tool?: string | null } = {}) {
   const { tool = null, ...question } = change;
   const held = "held" in change ? change.held : versioned();
   const buckets = held && !change.refusal ? bucketsOf(held, tool) : [];
-  const asked = { eventId: `event-${events++}`, credential: KEY, isFresh: false, refusal: undefined, entry: "", buckets };
+  const asked = {
+    eventId: `event-${events++}`,
+    credential: KEY,
+    isFresh: false,
+    refusal: undefined,
+    entry: "",
+    buckets,
+  };
   const { keys, args } = questionOf({ ...asked, ...question, held });
   return runScript(ADMIT, keys, args);
 }

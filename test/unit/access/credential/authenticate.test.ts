@@ -213,7 +213,9 @@ describe("R10: an address that keeps failing", () => {
     const { deps } = isolate();
     shutOut(deps);
     const other = { resource: RESOURCE, address: "192.0.2.2" };
-    expect(await authenticate(deps, { kind: "api_key", key: generateApiKey() }, other, NOW)).toHaveProperty("credential");
+    expect(await authenticate(deps, { kind: "api_key", key: generateApiKey() }, other, NOW)).toHaveProperty(
+      "credential",
+    );
   });
 
   it("R10: is not counted for keys of a good form: whether they exist, admission finds", async () => {

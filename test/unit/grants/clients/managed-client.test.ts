@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { managedMetadata, managedRegistration, newClientGrant } from "../../../../src/grants/clients/managed-client.ts";
 
-const REGISTRATION = { grantId: "client-1", tenantId: "team", resources: ["https://gateway.example.com/mcp"] };
+const REGISTRATION = { grantId: "client-1", tenantId: "organization", resources: ["https://gateway.example.com/mcp"] };
 
 describe("the registration of a managed client", () => {
   it("is what was kept, and nothing beside it", () => {

@@ -25,7 +25,7 @@ const MACHINE: ClientSettings = {
   redirectUris: [],
   grantTypes: ["client_credentials"],
   clientCredentialsScopes: ["mcp:tools"],
-  tenantId: "team",
+  tenantId: "organization",
 };
 
 const problem = (settings: ClientSettings, offered: readonly string[] = ALL_SCOPES) =>
@@ -44,7 +44,7 @@ describe("what an administrator may make of a client", () => {
         ...APP,
         grantTypes: [...APP.grantTypes, "client_credentials"],
         clientCredentialsScopes: ["mcp:tools"],
-        tenantId: "team",
+        tenantId: "organization",
       },
     ],
     ["for a device", { ...APP, redirectUris: [], grantTypes: [DEVICE, "refresh_token"], authMethod: "none" }],

@@ -72,18 +72,20 @@ export const COMPLETE = {
   remotes: [
     {
       type: "streamable-http",
-      url: "https://{team}.example.com/mcp",
+      url: "https://{organization}.example.com/mcp",
       headers: [
         {
           name: "Authorization",
-          description: "Key of your team",
+          description: "Key of your organization",
           isRequired: true,
           value: "Bearer {key}",
           isSecret: true,
           variables: { key: { description: "Key", isRequired: true, isSecret: true } },
         },
       ],
-      variables: { team: { description: "Team", isRequired: true, default: "north", choices: ["north", "south"] } },
+      variables: {
+        organization: { description: "Organization", isRequired: true, default: "north", choices: ["north", "south"] },
+      },
     },
     { type: "sse", url: "https://mcp.example.com/sse" },
   ],

@@ -93,7 +93,7 @@ const bases: readonly unknown[] = [
   SMALLEST,
   withImage({}),
   withBundle({}),
-  withRemote({ headers: [{ name: "X-Team", choices: ["a", "b"], default: "a" }] }),
+  withRemote({ headers: [{ name: "X-Organization", choices: ["a", "b"], default: "a" }] }),
   withArgument({ type: "named", name: "--mode", value: "{a}", variables: { a: { default: "b" } } }),
   withVariable({ isRequired: true, isSecret: true }),
 ];
@@ -102,7 +102,7 @@ const texts = fc.constantFrom(
   "a",
   "1.0.0",
   "https://example.com/a",
-  "https://{team}.example.com/{x}",
+  "https://{organization}.example.com/{x}",
   "http://localhost:{HOST}/",
   "{key}",
   "-y",

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { checkDefinition } from "../../../../src/registry/definition/definition.ts";
 import { file, problemsOf, withPackage, withRemote } from "./files.ts";
 
-const withHeader = (more: object) => withRemote({ headers: [{ name: "X-Team", ...more }] });
-const withTeam = (url: string, team: object) => withRemote({ url, variables: { team } });
+const withHeader = (more: object) => withRemote({ headers: [{ name: "X-Organization", ...more }] });
+const withOrganization = (url: string, organization: object) => withRemote({ url, variables: { organization } });
 const withTransport = (url: string, more: object = {}) =>
   withPackage({ transport: { type: "streamable-http", url }, ...more });
 const URL_AT = "/remotes/0/url";
@@ -14,14 +14,17 @@ describe("a remote", () => {
   it.each<[string, unknown]>([
     ["with streams", withRemote({ type: "sse" })],
     ["at another port", withRemote({ url: "https://mcp.example.com:8443/mcp" })],
-    ["with a host per team", withTeam("https://{team}.example.com/mcp", {})],
-    ["with a host chosen by the user", withTeam("https://{team}/mcp", { isRequired: true })],
+    ["with a host per organization", withOrganization("https://{organization}.example.com/mcp", {})],
+    ["with a host chosen by the user", withOrganization("https://{organization}/mcp", { isRequired: true })],
     [
       "with a port and a path chosen",
       withRemote({ url: "https://a.example.com:{p}/{q}?r={q}", variables: { p: {}, q: {} } }),
     ],
-    ["with public choices", withTeam("https://{team}/mcp", { choices: ["a.example.com", "b.example.com"] })],
-    ["with variables that nothing uses", withRemote({ variables: { team: { format: "filepath" } } })],
+    [
+      "with public choices",
+      withOrganization("https://{organization}/mcp", { choices: ["a.example.com", "b.example.com"] }),
+    ],
+    ["with variables that nothing uses", withRemote({ variables: { organization: { format: "filepath" } } })],
     ["with a header's template", withHeader({ value: "a {b} c", variables: { b: {} }, isSecret: true })],
     ["with braces that are no name", withHeader({ value: '{"a": 1}' })],
     ["with a secret that the user gives", withHeader({ isSecret: true, isRequired: true, placeholder: "key" })],
@@ -51,18 +54,22 @@ describe("a remote", () => {
     ["P07: at an internal name", withRemote({ url: "https://mcp.corp/mcp" }), `${URL_AT} url_not_public`],
     [
       "P07: at a private host by default",
-      withTeam("https://{team}/mcp", { default: "127.0.0.1" }),
+      withOrganization("https://{organization}/mcp", { default: "127.0.0.1" }),
       `${URL_AT} url_not_public`,
     ],
-    ["P07: at a private host by value", withTeam("https://10.0.0.{team}/", { value: "7" }), `${URL_AT} url_not_public`],
+    [
+      "P07: at a private host by value",
+      withOrganization("https://10.0.0.{organization}/", { value: "7" }),
+      `${URL_AT} url_not_public`,
+    ],
     [
       "P07: at a private host by choice",
-      withTeam("https://{team}/", { choices: ["a.example.com", "a.internal"] }),
+      withOrganization("https://{organization}/", { choices: ["a.example.com", "a.internal"] }),
       `${URL_AT} url_not_public`,
     ],
     [
       "P07: at a host cut off by a default",
-      withTeam("https://{team}.example.com/", { default: "localhost/" }),
+      withOrganization("https://{organization}.example.com/", { default: "localhost/" }),
       `${URL_AT} url_not_public`,
     ],
     [
@@ -70,18 +77,22 @@ describe("a remote", () => {
       withRemote({ url: "https://{a}.{b}/", variables: { a: { default: "metadata" }, b: { default: "internal" } } }),
       `${URL_AT} url_not_public`,
     ],
-    ["with a name put before its host", withTeam("https://{team}@a.example.com/", {}), `${URL_AT} url_credentials`],
-    ["with a variable for its scheme", withTeam("{team}://mcp.example.com", {}), `${URL_AT} url_form`],
-    ["with a variable for all of it", withTeam("{team}/mcp", {}), `${URL_AT} url_form`],
-    ["with an unknown variable", withTeam("https://{tenant}.example.com/", {}), `${URL_AT} undefined_variable`],
+    [
+      "with a name put before its host",
+      withOrganization("https://{organization}@a.example.com/", {}),
+      `${URL_AT} url_credentials`,
+    ],
+    ["with a variable for its scheme", withOrganization("{organization}://mcp.example.com", {}), `${URL_AT} url_form`],
+    ["with a variable for all of it", withOrganization("{organization}/mcp", {}), `${URL_AT} url_form`],
+    ["with an unknown variable", withOrganization("https://{tenant}.example.com/", {}), `${URL_AT} undefined_variable`],
     [
       "with a variable of the prototype",
       withRemote({ url: "https://{constructor}.example.com/" }),
       `${URL_AT} undefined_variable`,
     ],
-    ["with an open brace", withTeam("https://{team.example.com/", {}), `${URL_AT} template_form`],
-    ["with nested braces", withTeam("https://{{team}}.example.com/", {}), `${URL_AT} template_form`],
-    ["with empty braces", withTeam("https://{}.example.com/", {}), `${URL_AT} template_form`],
+    ["with an open brace", withOrganization("https://{organization.example.com/", {}), `${URL_AT} template_form`],
+    ["with nested braces", withOrganization("https://{{organization}}.example.com/", {}), `${URL_AT} template_form`],
+    ["with empty braces", withOrganization("https://{}.example.com/", {}), `${URL_AT} template_form`],
     [
       "with a URL of variables",
       withRemote({
@@ -93,8 +104,8 @@ describe("a remote", () => {
     ["with variables in a list", withRemote({ variables: [] }), "/remotes/0/variables wrong_type"],
     [
       "with a variable that is text",
-      withRemote({ variables: { team: "north" } }),
-      "/remotes/0/variables/team wrong_type",
+      withRemote({ variables: { organization: "north" } }),
+      "/remotes/0/variables/organization wrong_type",
     ],
     ["with a variable's bad name", withRemote({ variables: { "a b": {} } }), "/remotes/0/variables/a b form"],
     [
@@ -103,10 +114,10 @@ describe("a remote", () => {
       "/remotes/0/variables too_many",
     ],
     ["with a nameless header", withRemote({ headers: [{ value: "x" }] }), `${HEADER}/name required`],
-    ["with a header's bad name", withHeader({ name: "X Team:" }), `${HEADER}/name form`],
+    ["with a header's bad name", withHeader({ name: "X Organization:" }), `${HEADER}/name form`],
     [
       "with a header twice",
-      withRemote({ headers: [{ name: "X-Team" }, { name: "x-team" }] }),
+      withRemote({ headers: [{ name: "X-Organization" }, { name: "x-organization" }] }),
       "/remotes/0/headers/1/name duplicate",
     ],
     ["with the header Host", withHeader({ name: "Host" }), `${HEADER}/name reserved_header`],

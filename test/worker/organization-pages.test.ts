@@ -10,54 +10,56 @@ import {
   formTokens,
   invitedLink,
   newMember,
-  newTeam,
+  newOrganization,
   OWN_FORM,
   rolesIn,
-  teamPage,
-  TEAMS,
+  organizationPage,
+  ORGANIZATIONS,
   type Member,
-} from "../support/teams.ts";
+} from "../support/organizations.ts";
 
 let owner: Member;
-let team: string;
+let organization: string;
 beforeEach(async () => {
   owner = await newMember();
-  team = await newTeam(owner);
+  organization = await newOrganization(owner);
 });
 
-describe("the pages of teams", () => {
+describe("the pages of organizations", () => {
   it("O01 O03: take an id as it is: no other's, no personal one, no list, no spaces", async () => {
     const stranger = await newMember();
-    const missing = await teamPage(stranger.browser, `team-${crypto.randomUUID()}`);
-    const foreign = await teamPage(stranger.browser, team);
+    const missing = await organizationPage(stranger.browser, `organization-${crypto.randomUUID()}`);
+    const foreign = await organizationPage(stranger.browser, organization);
     expect([foreign.status, missing.status]).toEqual([404, 404]);
     expect(foreign.html.replace(/nonce="[^"]*"/g, "")).toBe(missing.html.replace(/nonce="[^"]*"/g, ""));
     const ids = [
       "%20",
-      `${team}%20`,
-      `%20${team}`,
-      `${team}%00`,
+      `${organization}%20`,
+      `%20${organization}`,
+      `${organization}%00`,
       "a[]=b",
-      team.toUpperCase(),
+      organization.toUpperCase(),
       `personal-${owner.person.id}`,
     ];
-    for (const id of ids) expect([id, (await owner.browser.send(`${TEAMS}/${id}`)).status]).toEqual([id, 404]);
-    const polluted = await stranger.browser.send(`${TEAMS}/${team}?team=${team}&team[]=${team}`);
+    for (const id of ids) expect([id, (await owner.browser.send(`${ORGANIZATIONS}/${id}`)).status]).toEqual([id, 404]);
+    const polluted = await stranger.browser.send(
+      `${ORGANIZATIONS}/${organization}?organization=${organization}&organization[]=${organization}`,
+    );
     expect(polluted.status).toBe(404);
   });
 
-  it("O03: take a member or invitation of another team for a missing one", async () => {
+  it("O03: take a member or invitation of another organization for a missing one", async () => {
     const [other, member] = [await newMember(), await newMember()];
-    const foreign = await newTeam(other);
+    const foreign = await newOrganization(other);
     await invitedLink(other, foreign, member.person.email);
     const { rows } = await db.execute<{ id: string }>(
       sql`select id from invitation where organization_id = ${foreign}`,
     );
-    expect((await act(owner, team, "cancel", { invitation: rows[0]?.id ?? "" })).status).toBe(404);
-    expect((await act(owner, team, "role", { member: other.person.id, role: "member" })).status).toBe(404);
-    expect((await act(owner, team, "remove", { member: other.person.id })).status).toBe(404);
+    expect((await act(owner, organization, "cancel", { invitation: rows[0]?.id ?? "" })).status).toBe(404);
+    expect((await act(owner, organization, "role", { member: other.person.id, role: "member" })).status).toBe(404);
+    expect((await act(owner, organization, "remove", { member: other.person.id })).status).toBe(404);
     expect(await rolesIn(foreign)).toEqual({ [other.person.id]: "owner" });
-    expect((await teamPage(other.browser, foreign)).html).toContain(member.person.email);
+    expect((await organizationPage(other.browser, foreign)).html).toContain(member.person.email);
   });
 
   it("O04: end nothing of a personal tenant, whoever asks", async () => {
@@ -72,18 +74,18 @@ describe("the pages of teams", () => {
 
   it("O01: let in who they are for, and nobody else, at every address", async () => {
     const [member, admin, stranger, invited] = [
-      await added(owner, team),
+      await added(owner, organization),
       await newMember(),
       await newMember(),
       await newMember(),
     ];
-    const elsewhere = await newTeam(await newMember());
+    const elsewhere = await newOrganization(await newMember());
     await db.execute(sql`
       insert into member (id, organization_id, user_id, role, created_at)
       values (${`${elsewhere}:${admin.person.id}`}, ${elsewhere}, ${admin.person.id}, 'admin', now())`);
-    const link = await invitedLink(owner, team, invited.person.email);
+    const link = await invitedLink(owner, organization, invited.person.email);
     const { rows } = await db.execute<{ id: string }>(
-      sql`select id from invitation where organization_id = ${team} and status = 'pending'`,
+      sql`select id from invitation where organization_id = ${organization} and status = 'pending'`,
     );
     const [{ id: invitation } = { id: "" }] = rows;
     // A browser that had a session: its form tokens are still good, and must not be enough.
@@ -109,11 +111,15 @@ describe("the pages of teams", () => {
       const tokens = await formTokens(caller);
       const post = (path: string, fields: Record<string, string>) => ({ path, fields });
       const requests = [
-        { path: `${TEAMS}/${team}` },
-        post(`${TEAMS}/${team}/role`, { form: tokens.role, member: target, role: "member" }),
-        post(`${TEAMS}/${team}/remove`, { form: tokens.remove, member: target }),
-        post(`${TEAMS}/${team}/invite`, { form: tokens.invite, email: "more@example.com", role: "member" }),
-        post(`${TEAMS}/${team}/cancel`, { form: tokens.cancel, invitation }),
+        { path: `${ORGANIZATIONS}/${organization}` },
+        post(`${ORGANIZATIONS}/${organization}/role`, { form: tokens.role, member: target, role: "member" }),
+        post(`${ORGANIZATIONS}/${organization}/remove`, { form: tokens.remove, member: target }),
+        post(`${ORGANIZATIONS}/${organization}/invite`, {
+          form: tokens.invite,
+          email: "more@example.com",
+          role: "member",
+        }),
+        post(`${ORGANIZATIONS}/${organization}/cancel`, { form: tokens.cancel, invitation }),
         post("/invite", {
           form: caller === left ? invite : await inviteToken(caller.browser, link),
           token: link.split("/").at(-1) ?? "",
@@ -144,15 +150,15 @@ describe("the pages of teams", () => {
       "administrator elsewhere": missing,
       member: [200, 403, 403, 403, 404, 403],
     });
-    expect(await rolesIn(team)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "member" });
+    expect(await rolesIn(organization)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "member" });
     expect(await teamsOf(left.browser)).toBe(303);
-    const page = await teamPage(owner.browser, team);
+    const page = await organizationPage(owner.browser, organization);
     expect(page.html).toContain(invited.person.email);
     expect(page.html).not.toContain("more@example.com");
   });
 
   it("take no form for another purpose or browser, and none without a token", async () => {
-    const member = await added(owner, team);
+    const member = await added(owner, organization);
     const tokens = await formTokens(owner);
     const fields = { member: member.person.id, role: "admin" };
     for (const [action, token] of [
@@ -161,10 +167,14 @@ describe("the pages of teams", () => {
       ["role", ""],
       ["role", (await formTokens(member)).role],
     ] as const) {
-      const refused = await owner.browser.post(`${TEAMS}/${team}/${action}`, { ...fields, form: token }, OWN_FORM);
+      const refused = await owner.browser.post(
+        `${ORGANIZATIONS}/${organization}/${action}`,
+        { ...fields, form: token },
+        OWN_FORM,
+      );
       expect(pageOf(refused).status).toBe(403);
     }
-    expect((await rolesIn(team))[member.person.id]).toBe("member");
+    expect((await rolesIn(organization))[member.person.id]).toBe("member");
   });
 });
 
@@ -173,4 +183,4 @@ async function inviteToken(browser: FormBrowser, link: string): Promise<string> 
   return /action="\/invite"[^>]*><input type="hidden" name="form" value="([^"]+)"/.exec(html)?.[1] ?? "";
 }
 
-const teamsOf = async (browser: FormBrowser) => (await browser.send(TEAMS)).status;
+const teamsOf = async (browser: FormBrowser) => (await browser.send(ORGANIZATIONS)).status;
