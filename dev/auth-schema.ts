@@ -5,8 +5,8 @@ import { generateDrizzleSchema } from "auth/api";
 import { authOptions } from "../src/auth/auth.ts";
 import { signingKeys } from "../src/identity/signing-keys.ts";
 import { parseConfig } from "../src/platform/config.ts";
-import { connectDatabases } from "../src/platform/db.ts";
-import { connectRedis } from "../src/platform/redis.ts";
+import { connectDatabases } from "../src/platform/postgres/db.ts";
+import { connectRedis } from "../src/platform/redis/redis.ts";
 import { developmentSettings } from "./settings.ts";
 
 const path = resolve(import.meta.dirname, "../src/identity/schema.ts");

@@ -8,7 +8,7 @@ import { apiToken } from "../src/keys/schema.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../src/keys/token.ts";
 import { parseConfig } from "../src/platform/config.ts";
 import { sha256 } from "../src/platform/crypto.ts";
-import { connectDatabases, type Db } from "../src/platform/db.ts";
+import { connectDatabases, type Db } from "../src/platform/postgres/db.ts";
 import { upstreamServer } from "../src/upstreams/schema.ts";
 
 export interface Login {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import pg from "pg";
 import { applyMigrations, setRolePassword } from "../commands/migrations.ts";
-import { redisKeys } from "../src/platform/redis.ts";
+import { redisKeys } from "../src/platform/redis/redis.ts";
 import { createControls, startControls } from "./controls.ts";
 import { startNeonHttp } from "./neon-http.ts";
 import { startEmbeddedPostgres } from "./postgres.ts";

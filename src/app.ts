@@ -7,7 +7,7 @@ import { problemResponse } from "./http/problem.ts";
 import type { Declaration } from "./http/route.ts";
 import { mcp } from "./mcp/endpoint.ts";
 import { oauth } from "./oauth/oauth.ts";
-import { uuidv7 } from "./platform/ids.ts";
+import { uuidv7 } from "./platform/crypto.ts";
 import { registryApi, registryRoutes } from "./registry-api/plane.ts";
 import type { Services } from "./services.ts";
 import { web } from "./web/pages.tsx";

@@ -5,7 +5,7 @@ import { createApp } from "./app.ts";
 import { settingsProblems } from "./auth/settings.ts";
 import type { HttpEnv } from "./platform/http.ts";
 import { problemResponse } from "./http/problem.ts";
-import { uuidv7 } from "./platform/ids.ts";
+import { uuidv7 } from "./platform/crypto.ts";
 import { errorFields, log as consoleLog, type Log } from "./platform/log.ts";
 import { createServices, RUNTIME, type Later, type Services } from "./services.ts";
 

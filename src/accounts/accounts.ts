@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { ChangedBy } from "../audit/event.ts";
 import { personalTenantId, systemRole, systemRoleSql } from "../identity/standing.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import type { Scope } from "../identity/scopes.ts";
 
 /** An account as far as proofs and changes of its password and address need it. */

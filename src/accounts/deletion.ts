@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { ChangedBy } from "../audit/event.ts";
 import { isPersonalTenantSql, ownerRoleSql, personalTenantId, personalTenantSql } from "../identity/standing.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { listOf, liveGrants } from "./accounts.ts";
 
 /** What an account holds that outlives its row, in this or another store. */

@@ -1,5 +1,5 @@
-import { redisKeys } from "../platform/redis.ts";
-import { RedisUnavailable } from "../platform/redis-script.ts";
+import { redisKeys } from "../platform/redis/redis.ts";
+import { RedisUnavailable } from "../platform/redis/script.ts";
 import { mark } from "../platform/signed.ts";
 import { countInPostgres, forgetTries, inRedisOr, wholeNumbers, type TryDeps } from "../limits/tries.ts";
 

@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 
 /** A browser in which somebody is signed in. Its token is not part of it: whoever has that is signed in. */
 export interface OpenSession {

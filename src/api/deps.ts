@@ -5,9 +5,9 @@ import type { CallerDeps } from "../http/caller.ts";
 import { routesFor } from "../http/route.ts";
 import type { FlushOutbox } from "../platform/outbox.ts";
 import type { Config } from "../platform/config.ts";
-import type { Databases } from "../platform/db.ts";
-import type { Outbound } from "../platform/outbound.ts";
-import type { Redis } from "../platform/redis.ts";
+import type { Databases } from "../platform/postgres/db.ts";
+import type { Outbound } from "../platform/outbound/outbound.ts";
+import type { Redis } from "../platform/redis/redis.ts";
 import type { RegistryMemory } from "../registry/reading/answer-cache.ts";
 
 /** What the management API runs on. */

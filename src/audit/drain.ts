@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
-import type { Db } from "../platform/db.ts";
-import { redisKeys } from "../platform/redis.ts";
-import { redisScript, type RunScript } from "../platform/redis-script.ts";
+import type { Db } from "../platform/postgres/db.ts";
+import { redisKeys } from "../platform/redis/redis.ts";
+import { redisScript, type RunScript } from "../platform/redis/script.ts";
 import { insertRows, type AuditRow } from "./entry.ts";
 import { auditIntent } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
-import { uuidv7 } from "../platform/ids.ts";
-import { instant } from "../platform/sql.ts";
+import { uuidv7 } from "../platform/crypto.ts";
+import { instant } from "../platform/postgres/sql.ts";
 import {
   auditText,
   type Actor,

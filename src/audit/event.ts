@@ -1,4 +1,4 @@
-import { uuidv7 } from "../platform/ids.ts";
+import { uuidv7 } from "../platform/crypto.ts";
 
 /**
  * What the audit log records (R11), with a sentence for people. A new kind of event is a new line here and nothing else. Names are

@@ -1,8 +1,8 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { errorFields, type Log } from "../platform/log.ts";
-import { redisKeys } from "../platform/redis.ts";
-import { redisScript, type RunScript } from "../platform/redis-script.ts";
+import { redisKeys } from "../platform/redis/redis.ts";
+import { redisScript, type RunScript } from "../platform/redis/script.ts";
 import { insertRows, rowOf, settleIntents, type AuditRow } from "./entry.ts";
 import type { AuditEvent } from "./event.ts";
 import { tally, type TallyLimits } from "./tally.ts";

@@ -6,7 +6,7 @@ import { admin } from "better-auth/plugins/admin";
 import { organization } from "better-auth/plugins/organization";
 import { NEW_USER_STANDING } from "../identity/standing.ts";
 import { VERIFICATION_SECONDS } from "../accounts/mails.ts";
-import { runAuthRequest } from "./account/trail.ts";
+import { runAuthRequest } from "./trail.ts";
 import { accountPlugins } from "./account/plugins.ts";
 import { accountRules } from "./account/rules.ts";
 import { sendVerification, sendVerificationAgain } from "./account/address-proof.ts";

@@ -1,10 +1,10 @@
 import type { Journal } from "../audit/journal.ts";
 import type { FlushOutbox } from "../platform/outbox.ts";
 import type { Config } from "../platform/config.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import type { Log } from "../platform/log.ts";
-import type { Outbound } from "../platform/outbound.ts";
-import type { Redis } from "../platform/redis.ts";
+import type { Outbound } from "../platform/outbound/outbound.ts";
+import type { Redis } from "../platform/redis/redis.ts";
 import type { OidcMetadata } from "./providers/oidc.ts";
 import type { SendMail } from "../platform/mail.ts";
 import type { SigningKeys } from "../identity/signing-keys.ts";

@@ -1,5 +1,5 @@
 import { createAuthMiddleware } from "better-auth/api";
-import { accountEvent, personActor } from "./account/trail.ts";
+import { accountEvent, personActor } from "./trail.ts";
 import type { AuthDeps } from "./deps.ts";
 import { frameworkAct } from "./account/framework-acts.ts";
 

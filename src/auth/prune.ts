@@ -5,7 +5,7 @@ import { deleteExpiredAccessTokens, deleteOldRefreshTokens } from "../grants/con
 import { deleteOldDeviceCodes } from "../grants/device/codes.ts";
 import { deleteOldTries } from "../limits/tries.ts";
 import { deleteOldInvitations } from "../organizations/invitations.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 
 const BATCH = 500;
 

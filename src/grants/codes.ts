@@ -1,6 +1,6 @@
 import { sha256 } from "../platform/crypto.ts";
-import { redisKeys, type Redis } from "../platform/redis.ts";
-import { RedisUnavailable } from "../platform/redis-script.ts";
+import { redisKeys, type Redis } from "../platform/redis/redis.ts";
+import { RedisUnavailable } from "../platform/redis/script.ts";
 
 /** What one presenter of an authorization code gets. */
 export type CodeTaking =

@@ -2,8 +2,8 @@ import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import type { AuditDetail, ChangedBy, KnownActor } from "../audit/event.ts";
 import { consentReference, REFERENCE_HASH, tenantOfReference } from "./consent-reference.ts";
-import type { Db } from "../platform/db.ts";
-import type { Redis } from "../platform/redis.ts";
+import type { Db } from "../platform/postgres/db.ts";
+import type { Redis } from "../platform/redis/redis.ts";
 import { stopGrants } from "./pause.ts";
 import { endedGrant } from "./schema.ts";
 

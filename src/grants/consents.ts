@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import { actsInSql } from "../identity/standing.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { tenantOfReference } from "./consent-reference.ts";
 
 /** The grant that the redemption of an authorization code begins. */

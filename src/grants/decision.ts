@@ -1,5 +1,5 @@
 import { sha256 } from "../platform/crypto.ts";
-import { redisKeys, type Redis } from "../platform/redis.ts";
+import { redisKeys, type Redis } from "../platform/redis/redis.ts";
 
 /** Longer than the signature is good, for clocks that differ. */
 const MARGIN_SECONDS = 60;

@@ -1,4 +1,4 @@
-import { redisKeys, type Redis } from "../platform/redis.ts";
+import { redisKeys, type Redis } from "../platform/redis/redis.ts";
 import type { GrantDeps } from "./revocation.ts";
 
 const CLOCK_SECONDS = 60;

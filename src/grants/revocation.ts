@@ -4,8 +4,8 @@ import type { ChangedBy } from "../audit/event.ts";
 import { REFERENCE_HASH } from "./consent-reference.ts";
 import { grantNote } from "./consents.ts";
 import { sha256 } from "../platform/crypto.ts";
-import type { Db } from "../platform/db.ts";
-import { redisKeys, type Redis } from "../platform/redis.ts";
+import type { Db } from "../platform/postgres/db.ts";
+import { redisKeys, type Redis } from "../platform/redis/redis.ts";
 import { endedGrant } from "./schema.ts";
 
 /** A grant is what one consent gave one client: the unit of revocation. Its id is the hash of the authorization code it began with. */

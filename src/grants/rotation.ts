@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import type { ChangedBy } from "../audit/event.ts";
 import { base64url } from "jose";
 import { sha256 } from "../platform/crypto.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { endEntry, type GrantEnd } from "./revocation.ts";
 import { endedGrant, refreshLock } from "./schema.ts";
 

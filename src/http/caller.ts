@@ -11,9 +11,9 @@ import { resourceOf } from "../identity/resources.ts";
 import type { Scope } from "../identity/scopes.ts";
 import { isAdministrator } from "../identity/standing.ts";
 import type { Config } from "../platform/config.ts";
-import type { Databases } from "../platform/db.ts";
+import type { Databases } from "../platform/postgres/db.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
-import { uuidv7 } from "../platform/ids.ts";
+import { uuidv7 } from "../platform/crypto.ts";
 import type { Log } from "../platform/log.ts";
 import { toError } from "./refusal.ts";
 

@@ -1,8 +1,8 @@
 import type { Jwk } from "better-auth/plugins/jwt";
 import { sql } from "drizzle-orm";
 import type { JWK } from "jose";
-import type { Db } from "../platform/db.ts";
-import { uuidv7 } from "../platform/ids.ts";
+import type { Db } from "../platform/postgres/db.ts";
+import { uuidv7 } from "../platform/crypto.ts";
 
 const FRESH_MS = 300_000;
 const REFETCH_MS = 5_000;

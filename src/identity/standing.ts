@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 
 // The only place that says who is active, who manages an organization, who administers the gateway, and what a personal organization is
 // called. Each rule is here once for values that were read already and once as a fragment of SQL (`…Sql`) for the statement that needs it.

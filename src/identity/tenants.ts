@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { personalTenantId } from "./standing.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 
 /** A tenant that somebody may act in. */
 export interface Membership {

@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../audit/entry.ts";
 import { scopesToPermissions } from "../identity/scopes.ts";
 import { administersSql } from "../identity/standing.ts";
-import { textList, utc } from "../platform/sql.ts";
+import { textList, utc } from "../platform/postgres/sql.ts";
 import { keyOf, isManagedBy, selectKey } from "./keys.ts";
 import type { KeyActor, KeyChange, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow } from "./keys.ts";
 import { beyondActor, checkKeyFields, NOT_ADMINISTRATOR, RESTRICTED } from "./rules.ts";

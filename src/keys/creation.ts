@@ -10,8 +10,8 @@ import {
   personalTenantId,
 } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
-import { uuidv7 } from "../platform/ids.ts";
-import { textList, utc } from "../platform/sql.ts";
+import { uuidv7 } from "../platform/crypto.ts";
+import { textList, utc } from "../platform/postgres/sql.ts";
 import { keyOf, selectKey } from "./keys.ts";
 import type { KeyActor, KeyCommandDeps, KeyMade, KeyRefusal, KeyRow, NewKey } from "./keys.ts";
 import { beyondActor, checkKeyFields, DEFAULT_KEY_SCOPES, KEY_LIMITS, NOT_ADMINISTRATOR, RESTRICTED } from "./rules.ts";

@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import type { Actor } from "../audit/event.ts";
 import { permissionsToScopes, type Scope } from "../identity/scopes.ts";
 import { managesSql } from "../identity/standing.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 
 /** What may be known of an API key by those who manage it; never the key itself. */
 export interface KeyInfo {

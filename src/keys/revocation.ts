@@ -4,7 +4,7 @@ import type { Actor } from "../audit/event.ts";
 import { linkMail, type Mail, type SendMail } from "../platform/mail.ts";
 import { ownerRoleSql } from "../identity/standing.ts";
 import { sha256 } from "../platform/crypto.ts";
-import { instant, utc } from "../platform/sql.ts";
+import { instant, utc } from "../platform/postgres/sql.ts";
 import { lockKey } from "./changes.ts";
 import { isManagedBy, keyOf, selectKey } from "./keys.ts";
 import type { KeyActor, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow } from "./keys.ts";

@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import type * as z from "zod";
 import { changeEntry } from "../audit/entry.ts";
 import type { Actor } from "../audit/event.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { limitSettings, type LimitSettings } from "../platform/limit-settings.ts";
 import type { Limit } from "./bucket.ts";
 import { gatewayPart, planOf, TIERS, type Plan, type Tier } from "./plan.ts";

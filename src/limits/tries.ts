@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../platform/db.ts";
-import type { Redis } from "../platform/redis.ts";
-import { RedisUnavailable } from "../platform/redis-script.ts";
+import type { Db } from "../platform/postgres/db.ts";
+import type { Redis } from "../platform/redis/redis.ts";
+import { RedisUnavailable } from "../platform/redis/script.ts";
 
 /** Where tries are counted: in Redis, and in Postgres while Redis does not answer. */
 export interface TryDeps {

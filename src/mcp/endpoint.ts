@@ -12,7 +12,7 @@ import type { Journal } from "../audit/journal.ts";
 import { isSlug, resourceOf } from "../identity/resources.ts";
 import { reportFailure } from "../http/failure.ts";
 import { clientAddress, originOf, type HttpEnv } from "../platform/http.ts";
-import { uuidv7 } from "../platform/ids.ts";
+import { uuidv7 } from "../platform/crypto.ts";
 import { errorFields } from "../platform/log.ts";
 import { atEpoch, upstreamBySlug } from "../upstreams/catalog.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";

@@ -13,7 +13,7 @@ import { listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.t
 import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
 import type { ToolCaller, ToolRegistry } from "../upstreams/builtin/tool.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { JSON_RPC } from "../platform/json-rpc.ts";
 import { errorFields, type Log } from "../platform/log.ts";
 import type { Call, Outcome } from "./call.ts";

@@ -9,7 +9,7 @@ import { AUTHENTICATE_CLIENT_PATH } from "../grants/clients/authenticated-client
 import { mayRegister, setRedirectUris } from "../grants/clients/clients.ts";
 import { stayingConnected } from "./staying-connected.ts";
 import type { TakenCode } from "../grants/codes.ts";
-import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../auth/authorization/device-paths.ts";
+import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../identity/pages.ts";
 import { DEVICE_GRANT, GRANT_HEADER } from "../grants/grant-id.ts";
 import { AUTH_PAGES } from "../identity/pages.ts";
 import { isSlug } from "../identity/resources.ts";
@@ -18,7 +18,7 @@ import { runTokenRequest } from "../auth/storage/token-request.ts";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { originOf, type HttpEnv } from "../platform/http.ts";
 import { reportFailure } from "../http/failure.ts";
 import { parseObject } from "../platform/json.ts";

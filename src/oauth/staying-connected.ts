@@ -1,5 +1,5 @@
 import { mayStayConnected } from "../grants/clients/clients.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 
 /**
  * A request for authorization, of a device too, with `offline_access` for a client that registered for refresh tokens. MCP clients ask for the scopes that the

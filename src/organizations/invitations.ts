@@ -10,7 +10,7 @@ import {
   type Role,
 } from "../identity/standing.ts";
 import { randomToken, sha256 } from "../platform/crypto.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { isOpen } from "./invitation-state.ts";
 import { linkMail, type Mail } from "../platform/mail.ts";
 import type { OrganizationChange } from "./organizations.ts";

@@ -12,7 +12,7 @@ import {
   roleSql,
   type Role,
 } from "../identity/standing.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { isOpen } from "./invitation-state.ts";
 
 /** Somebody in an organization. */

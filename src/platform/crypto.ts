@@ -28,3 +28,10 @@ export function equalsInConstantTime(a: string, b: string): boolean {
 export function randomToken(size: number): string {
   return base64url.encode(crypto.getRandomValues(new Uint8Array(size)));
 }
+
+/** UUID version 7 (RFC 9562 §5.7): sorts by creation time, so that time-ordered tables append. `now` is epoch milliseconds. */
+export function uuidv7(now: number = Date.now()): string {
+  const random = crypto.randomUUID();
+  const time = now.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`;
+}

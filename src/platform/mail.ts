@@ -1,6 +1,6 @@
 import type { Config } from "./config.ts";
 import { Unavailable } from "./errors.ts";
-import { redisKeys, type Redis } from "./redis.ts";
+import { redisKeys, type Redis } from "./redis/redis.ts";
 
 /** One message to one person. `links` repeats the URLs of the body, so that a test or a developer can follow them. */
 export interface Mail {

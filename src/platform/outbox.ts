@@ -1,8 +1,8 @@
 import { inArray, sql } from "drizzle-orm";
-import type { Db } from "./db.ts";
+import type { Db } from "./postgres/db.ts";
 import { AppError } from "./errors.ts";
-import { redisKeys } from "./redis.ts";
-import { redisScript, type RunScript } from "./redis-script.ts";
+import { redisKeys } from "./redis/redis.ts";
+import { redisScript, type RunScript } from "./redis/script.ts";
 import { outbox } from "./schema.ts";
 
 export interface ChangeDeps {

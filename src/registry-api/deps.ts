@@ -1,8 +1,8 @@
 import type { CallerDeps } from "../http/caller.ts";
 import type { LocalBuckets } from "../limits/local.ts";
 import type { Config } from "../platform/config.ts";
-import type { Databases } from "../platform/db.ts";
-import type { Outbound } from "../platform/outbound.ts";
+import type { Databases } from "../platform/postgres/db.ts";
+import type { Outbound } from "../platform/outbound/outbound.ts";
 import type { RegistryMemory } from "../registry/reading/answer-cache.ts";
 
 /** What the MCP Registry API runs on. */

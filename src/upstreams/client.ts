@@ -9,7 +9,7 @@ import {
 } from "@modelcontextprotocol/client";
 import * as z from "zod/v4";
 import { expiringMap } from "../platform/bounded-map.ts";
-import { OutboundRefused, type Outbound } from "../platform/outbound.ts";
+import { OutboundRefused, type Outbound } from "../platform/outbound/outbound.ts";
 import type { Upstream } from "./servers.ts";
 
 /** An upstream could not be asked or gave no MCP answer. `message` is ours and safe to show; the cause is for the log. */

@@ -1,6 +1,6 @@
 import { and, asc, eq, ilike, or } from "drizzle-orm";
 import { expiringMap } from "../platform/bounded-map.ts";
-import type { Db } from "../platform/db.ts";
+import type { Db } from "../platform/postgres/db.ts";
 import { upstreamServer } from "./schema.ts";
 
 /** An MCP server behind this gateway, as a call needs it. */

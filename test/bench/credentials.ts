@@ -6,7 +6,7 @@ import { ensurePersonalTenant } from "../../src/auth/account/arrival.ts";
 import { generateApiKey, KEY_START_LENGTH } from "../../src/keys/token.ts";
 import { parseConfig } from "../../src/platform/config.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { connectDatabases } from "../../src/platform/db.ts";
+import { connectDatabases } from "../../src/platform/postgres/db.ts";
 import { CONNECTIONS } from "./load.ts";
 
 type Headers = Record<string, string>;

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { sql, type SQLWrapper } from "drizzle-orm";
 import { unauthenticated } from "../../src/audit/event.ts";
-import { connectDatabases, type Db } from "../../src/platform/db.ts";
+import { connectDatabases, type Db } from "../../src/platform/postgres/db.ts";
 import { encodeCursor } from "../../src/registry/reading/cursor.ts";
 import type { RegistryView } from "../../src/registry/reading/entry.ts";
 import { publish, type Publisher } from "../../src/registry/publishing/publish.ts";

@@ -9,10 +9,10 @@ import type { Scope } from "../../src/identity/scopes.ts";
 import { UNITS, type Limit } from "../../src/limits/bucket.ts";
 import { localBuckets } from "../../src/limits/local.ts";
 import { GATEWAY_SHARDS, shardOf, TIERS, type Tier } from "../../src/limits/plan.ts";
-import { uuidv7 } from "../../src/platform/ids.ts";
+import { uuidv7 } from "../../src/platform/crypto.ts";
 import type { LimitSettings } from "../../src/platform/limit-settings.ts";
-import { redisKeys } from "../../src/platform/redis.ts";
-import { scriptRunner } from "../../src/platform/redis-script.ts";
+import { redisKeys } from "../../src/platform/redis/redis.ts";
+import { scriptRunner } from "../../src/platform/redis/script.ts";
 import { startRedisServer, TOKEN, type RedisServer } from "./servers.ts";
 
 const CLIENTS = 64;

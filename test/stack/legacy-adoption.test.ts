@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sql } from "drizzle-orm";
 import { applyMigrations } from "../../commands/migrations.ts";
 import { adoptLegacyKey } from "../../src/keys/legacy/adoption.ts";
-import { connectDatabases, type Db } from "../../src/platform/db.ts";
+import { connectDatabases, type Db } from "../../src/platform/postgres/db.ts";
 import { keyWorks } from "../support/legacy-database.ts";
 import { NOW } from "../support/conflicted-state.ts";
 import { startSqlServer, type SqlServer } from "./servers.ts";

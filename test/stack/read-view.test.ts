@@ -12,7 +12,7 @@ import { refusalOf } from "../../src/access/policy.ts";
 import { ALL_SCOPES, permissionsToScopes, scopesToPermissions } from "../../src/identity/scopes.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
-import type { Db } from "../../src/platform/db.ts";
+import type { Db } from "../../src/platform/postgres/db.ts";
 import { startSqlServer, type SqlServer } from "./servers.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/back-ends.md"), "utf8");

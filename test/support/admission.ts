@@ -10,8 +10,8 @@ import { tenantPolicy } from "../../src/limits/schema.ts";
 import { flushOutbox } from "../../src/platform/outbox.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import type { LimitSettings } from "../../src/platform/limit-settings.ts";
-import { redisKeys } from "../../src/platform/redis.ts";
-import { redisScript, scriptRunner } from "../../src/platform/redis-script.ts";
+import { redisKeys } from "../../src/platform/redis/redis.ts";
+import { redisScript, scriptRunner } from "../../src/platform/redis/script.ts";
 import { callTool, config, db, eventually, newKey, origin } from "./gateway.ts";
 
 export const runScript = scriptRunner(config);

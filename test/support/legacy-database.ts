@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import pg from "pg";
 import { MIGRATION_LOCK, MIGRATIONS } from "../../commands/migrations.ts";
 import type { ImportOptions } from "../../commands/legacy/import.ts";
-import { connectDatabases, type Db } from "../../src/platform/db.ts";
+import { connectDatabases, type Db } from "../../src/platform/postgres/db.ts";
 import { conflictedRows, loadConflictedState, NOW, type ConflictedRows } from "./conflicted-state.ts";
 import { startSqlServer } from "../stack/servers.ts";
 

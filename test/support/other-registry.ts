@@ -1,7 +1,7 @@
 // A registry that others run, in memory: it serves the list of the MCP Registry API (v0.1) as the official one does, and can fail in
 // every way that its readers have to live with.
 import { OFFICIAL_META } from "../../src/registry/reading/answer.ts";
-import type { Outbound } from "../../src/platform/outbound.ts";
+import type { Outbound } from "../../src/platform/outbound/outbound.ts";
 
 export interface OtherVersion {
   name: string;

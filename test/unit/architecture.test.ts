@@ -21,9 +21,22 @@ const RANKS: readonly (readonly string[])[] = [
   ["audit"],
   ["platform"],
 ];
+/**
+ * The folders of a room, top first, when they are more than one: each sees what is below it, and those of one rank do not see each other.
+ * The files beside them are the room's ground, or its top; nothing is both.
+ */
+const SUBROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  access: [["admission", "verification"], ["credential"]],
+  auth: [["authorization"], ["account"], ["providers", "storage"]],
+  grants: [["clients", "device"]],
+  registry: [["mirror", "publishing", "views"], ["namespaces", "reading"], ["definition"]],
+  platform: [["outbound", "postgres", "redis"]],
+  web: [["account", "consent", "keys", "organizations", "registry", "sign-in"], ["frame"]],
+};
 /** Written by Better Auth's generator; `package.test.ts` compares it with a fresh one. */
 const GENERATED = ["identity/schema.ts"];
 const MAX_LINES = 260;
+const MAX_FILES = 20;
 
 const sources = modulesBelow(SRC);
 const files = [...sources.keys()];
@@ -52,6 +65,27 @@ const show = ({ from, to }: Edge) => `${from} → ${to}`;
 const violations = (graph: readonly Edge[]) =>
   graph.filter((edge) => !isWithin(edge) && rankOf(edge.from) >= rankOf(edge.to)).map(show);
 
+/** The folder in a room, or undefined for a file beside those. */
+const subroomOf = (file: string) => (file.split("/").length > 2 ? file.split("/")[1] : undefined);
+
+/** Imports between the folders of a room that go up or sideways, and those of folders that nobody has given a rank. */
+const subroomViolations = (graph: readonly Edge[], rooms = SUBROOMS) =>
+  graph
+    .filter((edge) => {
+      const [from, to, ranks = []] = [subroomOf(edge.from), subroomOf(edge.to), rooms[unitOf(edge.from)]];
+      if (!isWithin(edge) || from === undefined || to === undefined || from === to) return false;
+      const [above, below] = [from, to].map((name) => ranks.findIndex((names) => names.includes(name)));
+      return above === -1 || below === -1 || (above ?? 0) >= (below ?? 0);
+    })
+    .map(show);
+
+/** A room as who walks through it sees it: its folders, and the files beside them. */
+const asFolders = (graph: readonly Edge[]): Edge[] =>
+  graph
+    .filter(isWithin)
+    .map(({ from, to }) => ({ from: from.split("/").slice(0, 2).join("/"), to: to.split("/").slice(0, 2).join("/") }))
+    .filter(({ from, to }) => from !== to);
+
 /** The modules that can be reached from each other, in groups of more than one. */
 function cycles(graph: readonly Edge[]): string[][] {
   const next = Map.groupBy(graph, ({ from }) => from);
@@ -79,6 +113,17 @@ describe("the modules of src", () => {
   it("import downwards only, and between folders of one rank not at all", () => {
     const inside = edges.filter(({ to }) => !to.startsWith(".."));
     expect(violations(inside)).toEqual([]);
+  });
+
+  it("import downwards only between the folders of a room, too", () => {
+    expect(subroomViolations(edges)).toEqual([]);
+    expect(cycles(asFolders(edges))).toEqual([]);
+  });
+
+  it("are twenty to a folder at most", () => {
+    const folders = Map.groupBy(files, (file) => dirname(file));
+    const full = [...folders].filter(([, inside]) => inside.length > MAX_FILES).map(([folder]) => folder);
+    expect(full).toEqual([]);
   });
 
   it("are in folders whose rank is known", () => {
@@ -170,7 +215,7 @@ describe("the tests above", () => {
       { from: "keys/records.ts", to: "grants/record.ts" },
       { from: "audit/journal.ts", to: "identity/scopes.ts" },
       { from: "web/pages.tsx", to: "services.ts" },
-      { from: "unknown/file.ts", to: "platform/ids.ts" },
+      { from: "unknown/file.ts", to: "platform/crypto.ts" },
       { from: "app.ts", to: "worker.ts" },
     ];
     const right = [
@@ -182,6 +227,27 @@ describe("the tests above", () => {
       { from: "access/credential/authenticate.ts", to: "keys/records.ts" },
     ];
     expect(violations([...right, ...wrong])).toEqual(wrong.filter(({ from }) => !from.startsWith("unknown")).map(show));
+  });
+
+  it("find an import between the folders of a room that goes up or sideways, and a folder that is above and below a file", () => {
+    const wrong = [
+      { from: "web/keys/page.tsx", to: "web/consent/page.tsx" },
+      { from: "web/frame/form.ts", to: "web/keys/form.ts" },
+      { from: "registry/definition/size.ts", to: "registry/reading/entry.ts" },
+      { from: "keys/legacy/key.ts", to: "keys/modern/key.ts" },
+    ];
+    const right = [
+      { from: "web/keys/page.tsx", to: "web/frame/form.ts" },
+      { from: "web/pages.tsx", to: "web/keys/page.tsx" },
+      { from: "access/admission/admit.ts", to: "access/credential/memory.ts" },
+      { from: "keys/legacy/key.ts", to: "keys/token.ts" },
+    ];
+    expect(subroomViolations([...right, ...wrong])).toEqual(wrong.map(show));
+    const both = [
+      { from: "api/registry/views.ts", to: "api/shapes.ts" },
+      { from: "api/shapes.ts", to: "api/registry/proof.ts" },
+    ];
+    expect(cycles(asFolders(both))).toEqual([["api/registry", "api/shapes.ts"]]);
   });
 
   it("find what is passed on", () => {

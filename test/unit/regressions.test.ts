@@ -8,7 +8,7 @@ import { auditText } from "../../src/audit/event.ts";
 import { canonicalResource, isResource } from "../../src/identity/resources.ts";
 import { generateApiKey } from "../../src/keys/token.ts";
 import { forward } from "../../src/mcp/forward.ts";
-import { publicUrlProblem } from "../../src/platform/public-url.ts";
+import { publicUrlProblem } from "../../src/platform/outbound/public-url.ts";
 import { origin, sealingKeys, secrets } from "../../src/platform/settings.ts";
 import { listTools } from "../../src/upstreams/catalog.ts";
 import { KEY, NOW, wanted } from "./access/credentials.ts";

@@ -2,7 +2,7 @@ import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { uuidv7 } from "../../src/platform/ids.ts";
+import { uuidv7 } from "../../src/platform/crypto.ts";
 import { createWorker } from "../../src/worker.ts";
 import {
   auditRows,

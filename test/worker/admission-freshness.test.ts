@@ -4,7 +4,7 @@ import { user as userTable } from "../../src/identity/schema.ts";
 import type { Scope } from "../../src/identity/scopes.ts";
 import { endGrant } from "../../src/grants/revocation.ts";
 import { within } from "../../src/platform/deadline.ts";
-import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
+import { connectRedis, redisKeys } from "../../src/platform/redis/redis.ts";
 import { forget, forgetRecord, newHolders, publish, tokenSigner, type Holder } from "../support/admission.ts";
 import type { Send } from "../support/browsing.ts";
 import { config, db, eventually, request } from "../support/gateway.ts";

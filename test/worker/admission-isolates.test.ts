@@ -1,8 +1,8 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { redisKeys } from "../../src/platform/redis.ts";
-import { redisScript } from "../../src/platform/redis-script.ts";
+import { redisKeys } from "../../src/platform/redis/redis.ts";
+import { redisScript } from "../../src/platform/redis/script.ts";
 import { forget, keyWith, newHolders, redisText, runScript, tokenSigner } from "../support/admission.ts";
 import type { Send } from "../support/browsing.ts";
 import { db, eventually, request, withFault } from "../support/gateway.ts";

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import type { LimitSettings } from "../../src/platform/limit-settings.ts";
-import { redisKeys } from "../../src/platform/redis.ts";
+import { redisKeys } from "../../src/platform/redis/redis.ts";
 import {
   changePolicy,
   countsOf,

@@ -371,7 +371,7 @@ describe("a client whose id is the address of its metadata document", () => {
 
 /** As if the time for which the document is fresh had passed. */
 async function forget(id: string): Promise<void> {
-  const { connectRedis, redisKeys } = await import("../../src/platform/redis.ts");
+  const { connectRedis, redisKeys } = await import("../../src/platform/redis/redis.ts");
   const { sha256 } = await import("../../src/platform/crypto.ts");
   const { config } = await import("../support/gateway.ts");
   await connectRedis(config).del(redisKeys.metadata(await sha256(id)));

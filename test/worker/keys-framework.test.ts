@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/platform/crypto.ts";
-import { redisKeys } from "../../src/platform/redis.ts";
+import { redisKeys } from "../../src/platform/redis/redis.ts";
 import { revokeKey, reportLeak } from "../../src/keys/revocation.ts";
 import { updateKey } from "../../src/keys/changes.ts";
 import { createServices } from "../../src/services.ts";

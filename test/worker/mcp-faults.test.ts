@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { describe, expect, it, vi } from "vitest";
 import { generateApiKey } from "../../src/keys/token.ts";
-import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
+import { connectRedis, redisKeys } from "../../src/platform/redis/redis.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import { createWorker } from "../../src/worker.ts";
 import {

@@ -2,7 +2,7 @@ import { createScheduledController } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
-import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
+import { connectRedis, redisKeys } from "../../src/platform/redis/redis.ts";
 import { createWorker } from "../../src/worker.ts";
 import { config, db, request } from "../support/gateway.ts";
 import { AUTH, json, later, newClient, newPerson, REDIRECT, register, tokensFor } from "../support/oauth.ts";

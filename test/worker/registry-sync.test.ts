@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Db } from "../../src/platform/db.ts";
+import type { Db } from "../../src/platform/postgres/db.ts";
 import { syncDue, syncSource } from "../../src/registry/mirror/sync.ts";
 import { db, newKey, request } from "../support/gateway.ts";
 import { OtherRegistry, OTHER_NOW, silence, status, type OtherVersion } from "../support/other-registry.ts";

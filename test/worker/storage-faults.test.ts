@@ -1,7 +1,7 @@
 import { eq, sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { session as sessionTable } from "../../src/identity/schema.ts";
-import { connectRedis, redisKeys } from "../../src/platform/redis.ts";
+import { connectRedis, redisKeys } from "../../src/platform/redis/redis.ts";
 import { isSignedIn, postWithin } from "../support/account-forms.ts";
 import { newEmail, postJson, signIn } from "../support/accounts.ts";
 import { formBrowser, pageOf, type FormBrowser } from "../support/browsing.ts";

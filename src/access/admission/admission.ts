@@ -1,6 +1,6 @@
 import type { Limit } from "../../limits/bucket.ts";
 import { GATEWAY_SHARDS, gatewayPart, shardOf, TIERS, type Tier } from "../../limits/plan.ts";
-import { redisKeys } from "../../platform/redis.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import type { CheckedCredential } from "../credential/authenticate.ts";
 import type { Wanted } from "../policy.ts";
 import type { Principal } from "../principal.ts";

@@ -1,9 +1,9 @@
 import type { Limit } from "../../limits/bucket.ts";
 import { looksLikeApiKey } from "../../keys/token.ts";
 import { visitorKey } from "../../platform/ip.ts";
-import { redisKeys } from "../../platform/redis.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import { DeadlineExceeded } from "../../platform/deadline.ts";
-import { RedisUnavailable, type RunScript } from "../../platform/redis-script.ts";
+import { RedisUnavailable, type RunScript } from "../../platform/redis/script.ts";
 import { ADMIT, LOCATE } from "./script.ts";
 import {
   auditShardOf,

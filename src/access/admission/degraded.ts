@@ -4,7 +4,7 @@ import type { LocalBuckets } from "../../limits/local.ts";
 import type { Limit } from "../../limits/bucket.ts";
 import { takeFromQuota } from "../../limits/quota.ts";
 import { isUnavailable, Unavailable } from "../../platform/errors.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import type { Log } from "../../platform/log.ts";
 import { bucketsOf, limitStates, recordKeyOf, type Admission, type AdmissionRequest } from "./admission.ts";
 import { principalOf, withoutLostRole, type CheckedCredential } from "../credential/authenticate.ts";

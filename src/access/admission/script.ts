@@ -1,5 +1,5 @@
 import { EPOCH_SECONDS, RECORD_SECONDS } from "../../platform/outbox.ts";
-import { redisScript } from "../../platform/redis-script.ts";
+import { redisScript } from "../../platform/redis/script.ts";
 import { UNITS } from "../../limits/bucket.ts";
 
 const UNKNOWN_SECONDS = 5;

@@ -9,7 +9,7 @@ import type { GrantClaims } from "./fill.ts";
 import type { RecordMemory } from "./memory.ts";
 import type { Principal } from "../principal.ts";
 import type { CredentialRecord } from "../record.ts";
-import { redisKeys } from "../../platform/redis.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import type { AccessRefusal } from "../refusal.ts";
 import type { FailedAttempts } from "../failed-attempts.ts";
 

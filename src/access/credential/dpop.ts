@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, jwtVerify, type JWK, type JWTPayload } from "jose";
 import { DPOP_ALGORITHMS, PROOF_WINDOW_SECONDS } from "../../grants/dpop.ts";
 import { sha256 } from "../../platform/crypto.ts";
-import { redisKeys, type Redis } from "../../platform/redis.ts";
+import { redisKeys, type Redis } from "../../platform/redis/redis.ts";
 
 /** What came with a request that uses the DPoP scheme. */
 export interface PresentedProof {

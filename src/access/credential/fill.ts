@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { permissionsToScopes, type Scope } from "../../identity/scopes.ts";
 import { activeSql, actsInSql, administratorRoleSql } from "../../identity/standing.ts";
 import { planOf } from "../../limits/plan.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { addressRange, type AddressRange } from "../../platform/ip.ts";
 import { limitSettings, type LimitSettings } from "../../platform/limit-settings.ts";
 import { machineUserId } from "../principal.ts";

@@ -7,7 +7,7 @@ import { hasEnded, type GrantDeps } from "../../grants/revocation.ts";
 import { activeSql, activeUserSql, actsInSql, administersSql, personalTenantId } from "../../identity/standing.ts";
 import { looksLikeApiKey } from "../../keys/token.ts";
 import { sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import type { VerifyAccessToken } from "../credential/access-token.ts";
 import { tokenHasEnded } from "../credential/authenticate.ts";
 import { keyUserId } from "../credential/fill.ts";

@@ -1,5 +1,5 @@
 import type { Scope } from "../../identity/scopes.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { sha256 } from "../../platform/crypto.ts";
 import { mayBeApiKey, principalOf, withoutLostRole } from "../credential/authenticate.ts";
 import { keyRecord, keyUserId } from "../credential/fill.ts";

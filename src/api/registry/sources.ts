@@ -2,7 +2,7 @@ import * as z from "zod";
 import { actorOf } from "../../access/principal.ts";
 import { answerWith } from "../../http/route.ts";
 import { AppError } from "../../platform/errors.ts";
-import { publicUrlProblem } from "../../platform/public-url.ts";
+import { publicUrlProblem } from "../../platform/outbound/public-url.ts";
 import { isNamePattern } from "../../registry/mirror/name-rules.ts";
 import {
   addSource,

@@ -4,7 +4,7 @@ import { changeEntry } from "../../audit/entry.ts";
 import type { Actor } from "../../audit/event.ts";
 import { personalTenantId } from "../../identity/standing.ts";
 import { ensurePersonal } from "../../organizations/organizations.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 
 /** What the audit log is told when a tenant is ensured because an account was opened, or somebody signs in. */
 export interface ArrivalEntry {

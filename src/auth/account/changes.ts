@@ -4,7 +4,7 @@ import { deleteSessionCookie, setSessionCookie } from "better-auth/cookies";
 import * as z from "zod";
 import { errorFields } from "../../platform/log.ts";
 import { addressChangedMail, NEW_ADDRESS_SECONDS, newAddressMail, passwordChangedMail } from "../../accounts/mails.ts";
-import { accountEvent, personActor } from "./trail.ts";
+import { accountEvent, personActor } from "../trail.ts";
 import { findAccount, replaceAddress, replacePassword, type Account } from "../../accounts/accounts.ts";
 import type { AuthDeps } from "../deps.ts";
 import { accountState, addressLink } from "../../accounts/link-token.ts";

@@ -3,7 +3,7 @@ import { APIError, createAuthEndpoint } from "better-auth/api";
 import { deleteSessionCookie } from "better-auth/cookies";
 import * as z from "zod";
 import type { ChangedBy } from "../../audit/event.ts";
-import { personActor } from "./trail.ts";
+import { personActor } from "../trail.ts";
 import { accountExists, deleteAccount, holdingsOf, type AccountHoldings } from "../../accounts/deletion.ts";
 import type { AuthDeps } from "../deps.ts";
 import { deleteKeysOf } from "../../keys/revocation.ts";

@@ -1,7 +1,7 @@
 import type { BetterAuthPlugin, GenericEndpointContext, Session } from "better-auth";
 import { APIError, createAuthMiddleware } from "better-auth/api";
 import type { Actor, AuditEventName } from "../../audit/event.ts";
-import { accountEvent, lookedUpAccount, personActor, unknownActor } from "./trail.ts";
+import { accountEvent, lookedUpAccount, personActor, unknownActor } from "../trail.ts";
 import type { AuthDeps } from "../deps.ts";
 import { isSignIn, passwordRefusal, providerRefusal, signInMethod } from "./sign-in-outcome.ts";
 

@@ -1,6 +1,6 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthMiddleware } from "better-auth/api";
-import { accountEvent, unknownActor } from "./trail.ts";
+import { accountEvent, unknownActor } from "../trail.ts";
 import type { AuthDeps } from "../deps.ts";
 import { DEVICE_SECONDS, knownDevice, rememberAccount } from "../../accounts/known-device.ts";
 import { addressHash, clearTries, takeTry } from "../../accounts/password-tries.ts";

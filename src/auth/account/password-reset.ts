@@ -2,7 +2,7 @@ import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import * as z from "zod";
 import { passwordChangedMail, RESET_SECONDS, resetMail } from "../../accounts/mails.ts";
-import { accountEvent, personActor, unknownActor } from "./trail.ts";
+import { accountEvent, personActor, unknownActor } from "../trail.ts";
 import { findAccount, replacePassword, type Account } from "../../accounts/accounts.ts";
 import { addressToVerify } from "./address-proof.ts";
 import type { AuthDeps } from "../deps.ts";

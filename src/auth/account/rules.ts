@@ -1,7 +1,7 @@
 import type { BetterAuthOptions } from "better-auth";
 import { generateId } from "better-auth";
 import { APIError } from "better-auth/api";
-import { personActor } from "./trail.ts";
+import { personActor } from "../trail.ts";
 import type { AuthDeps } from "../deps.ts";
 import { unverifiedByProvider } from "../providers/providers.ts";
 import { isInvited } from "../../organizations/invitations.ts";

@@ -1,6 +1,6 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthMiddleware } from "better-auth/api";
-import { unknownActor } from "./trail.ts";
+import { unknownActor } from "../trail.ts";
 import { deleteUnfinished } from "../../accounts/deletion.ts";
 import { deleteOrganizations } from "../../organizations/organizations.ts";
 import type { AuthDeps } from "../deps.ts";

@@ -1,5 +1,5 @@
 import { APIError } from "better-auth/api";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { managedRegistration } from "../../grants/clients/managed-client.ts";
 import { isTenant } from "../../grants/clients/managed-clients.ts";
 

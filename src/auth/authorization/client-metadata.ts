@@ -6,12 +6,12 @@ import type { Journal } from "../../audit/journal.ts";
 import { readText } from "../../platform/body.ts";
 import { expiringMap } from "../../platform/bounded-map.ts";
 import type { Config } from "../../platform/config.ts";
-import { ResolverUnavailable } from "../../platform/dns.ts";
+import { ResolverUnavailable } from "../../platform/outbound/dns.ts";
 import { errorFields, type Log } from "../../platform/log.ts";
-import type { Outbound } from "../../platform/outbound.ts";
-import { publicUrlProblem } from "../../platform/public-url.ts";
-import type { Redis } from "../../platform/redis.ts";
-import { unknownActor } from "../account/trail.ts";
+import type { Outbound } from "../../platform/outbound/outbound.ts";
+import { publicUrlProblem } from "../../platform/outbound/public-url.ts";
+import type { Redis } from "../../platform/redis/redis.ts";
+import { unknownActor } from "../trail.ts";
 import { compatibleDocument, freshSeconds } from "../../grants/clients/metadata-document.ts";
 import { beginFetch, endFetch } from "../../grants/clients/metadata-state.ts";
 

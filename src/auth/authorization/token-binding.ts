@@ -1,7 +1,7 @@
 import type { BetterAuthPlugin } from "better-auth";
 import { createAuthMiddleware } from "better-auth/api";
 import { sha256 } from "../../platform/crypto.ts";
-import { redisKeys } from "../../platform/redis.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import type { AuthDeps } from "../deps.ts";
 import { currentTokenRequest } from "../storage/token-request.ts";
 

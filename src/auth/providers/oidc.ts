@@ -2,7 +2,7 @@ import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type JWTPaylo
 import * as z from "zod";
 import { readJson } from "../../platform/body.ts";
 import type { Config } from "../../platform/config.ts";
-import type { Outbound } from "../../platform/outbound.ts";
+import type { Outbound } from "../../platform/outbound/outbound.ts";
 
 /** What is used of a provider's metadata (OpenID Connect Discovery §3). */
 const metadata = z.object({

@@ -1,8 +1,8 @@
 import { drizzleAdapter } from "better-auth/adapters/drizzle";
 import type { BetterAuthOptions } from "better-auth";
 import { sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
-import { noteAccount } from "../account/trail.ts";
+import type { Db } from "../../platform/postgres/db.ts";
+import { noteAccount } from "../trail.ts";
 import { polledDevice, redeemDevice } from "./device-codes.ts";
 import { readAhead } from "./read-ahead.ts";
 import { isResource } from "../../identity/resources.ts";

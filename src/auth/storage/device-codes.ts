@@ -2,7 +2,7 @@ import { and, eq, ne } from "drizzle-orm";
 import { redeemApproved, REDEEMED } from "../../grants/device/codes.ts";
 import * as schema from "../../identity/schema.ts";
 import { sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { currentTokenRequest } from "./token-request.ts";
 
 /** A look-up of the framework for a polled code, which it keeps hashed here; null when there is none, or it was redeemed. */

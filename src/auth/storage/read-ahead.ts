@@ -1,5 +1,5 @@
 import { eq } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import * as schema from "../../identity/schema.ts";
 import type { TakenCode } from "../../grants/codes.ts";
 import { currentTokenRequest, type TokenRequest } from "./token-request.ts";

@@ -1,7 +1,7 @@
 import type { SecondaryStorage } from "@better-auth/core/db";
 import { and, asc, eq, gt } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
-import { redisKeys, type Redis } from "../../platform/redis.ts";
+import type { Db } from "../../platform/postgres/db.ts";
+import { redisKeys, type Redis } from "../../platform/redis/redis.ts";
 import { session, user } from "../../identity/schema.ts";
 import { aboutSessions } from "./session-faults.ts";
 import { takenValue } from "./token-request.ts";

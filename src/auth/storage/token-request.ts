@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { redisKeys } from "../../platform/redis.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import type { TakenCode } from "../../grants/codes.ts";
 
 /** What a request to the token endpoint has at hand while the framework, which asks for one thing at a time, works on it. */

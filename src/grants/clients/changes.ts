@@ -11,7 +11,7 @@ import {
   type ManagedClient,
 } from "./managed-clients.ts";
 import { hasSecret, newClientGrant } from "./managed-client.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { endGrant, type GrantDeps } from "../revocation.ts";
 
 export interface ClientChangeDeps {

@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
-import { redisKeys } from "../../platform/redis.ts";
+import type { Db } from "../../platform/postgres/db.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import { countTry, type TryDeps } from "../../limits/tries.ts";
 
 /** Sets the redirect URIs of a client that has just registered, in the order in which it gave them. */

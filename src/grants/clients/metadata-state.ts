@@ -1,5 +1,5 @@
 import { sha256 } from "../../platform/crypto.ts";
-import { redisKeys, type Redis } from "../../platform/redis.ts";
+import { redisKeys, type Redis } from "../../platform/redis/redis.ts";
 
 /** What is known of a client metadata document before it is asked for. */
 export type DocumentState =

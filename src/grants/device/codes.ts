@@ -4,7 +4,7 @@ import type { ChangedBy, KnownActor } from "../../audit/event.ts";
 import { deviceCode } from "../../identity/schema.ts";
 import { personalTenantId } from "../../identity/standing.ts";
 import { sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 
 /** A device that waits for a person to let it in. */
 export interface WaitingDevice {

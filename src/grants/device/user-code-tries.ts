@@ -1,4 +1,4 @@
-import { redisKeys } from "../../platform/redis.ts";
+import { redisKeys } from "../../platform/redis/redis.ts";
 import { countTry, type TryDeps } from "../../limits/tries.ts";
 
 /** Codes that one person can enter in the window. Looking at a device and deciding about it are one each. */

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { personalTenantSql } from "../../identity/standing.ts";
 import { equalsInConstantTime, sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 
 /** A kept row as far as it takes to recognize its key and to choose among several rows of one key. */
 export interface SaltedHash {

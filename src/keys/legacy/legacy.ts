@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 
 /** A legacy registry token that is good. Its scopes are in the words of the retired registry. */
 export interface LegacyToken {

@@ -1,5 +1,5 @@
 import { spendProof, verifyProof, type PresentedProof } from "../../access/credential/dpop.ts";
-import type { Redis } from "../../platform/redis.ts";
+import type { Redis } from "../../platform/redis/redis.ts";
 import { oauthError } from "../answers.ts";
 
 /** As far as the framework lets the clock of a client be ahead; it checks the proof again when the code is used up already. */

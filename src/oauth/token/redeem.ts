@@ -1,7 +1,7 @@
 import type { ChangedBy } from "../../audit/event.ts";
 import { closeCode, giveBackCode, takeCode, type TakenCode } from "../../grants/codes.ts";
 import { endGrantOfCode, grantOfCode, type GrantDeps } from "../../grants/revocation.ts";
-import type { Redis } from "../../platform/redis.ts";
+import type { Redis } from "../../platform/redis/redis.ts";
 import { oauthError } from "../answers.ts";
 
 export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds"> {

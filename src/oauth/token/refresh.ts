@@ -8,7 +8,7 @@ import {
   type RefreshRequest,
 } from "../../grants/rotation.ts";
 import { sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 import { oauthError, temporarilyUnavailable } from "../answers.ts";
 import { presentedClientId } from "./client-id.ts";

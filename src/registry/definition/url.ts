@@ -1,4 +1,4 @@
-import { publicUrlProblem } from "../../platform/public-url.ts";
+import { publicUrlProblem } from "../../platform/outbound/public-url.ts";
 import { optionalText, report, requiredText, type Place, type TextRule } from "./place.ts";
 import type { DefinitionProblemCode } from "./problem.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { readJson } from "../../platform/body.ts";
 import { DeadlineExceeded, within } from "../../platform/deadline.ts";
-import { ResolverUnavailable } from "../../platform/dns.ts";
-import { OutboundRefused, type Outbound } from "../../platform/outbound.ts";
+import { ResolverUnavailable } from "../../platform/outbound/dns.ts";
+import { OutboundRefused, type Outbound } from "../../platform/outbound/outbound.ts";
 
 /** Entries that one page is asked to have; the API allows no more. */
 const PAGE_ENTRIES = 100;

@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { takeOver } from "./statement.ts";
 import type { MirrorRow } from "./mirror.ts";
 import { likePattern, type NameRules } from "./name-rules.ts";

@@ -2,8 +2,8 @@ import { sql, type SQL } from "drizzle-orm";
 import { managesSql } from "../../identity/standing.ts";
 import { changeEntry } from "../../audit/entry.ts";
 import type { TenantActor } from "../../audit/event.ts";
-import type { Db } from "../../platform/db.ts";
-import { uuidv7 } from "../../platform/ids.ts";
+import type { Db } from "../../platform/postgres/db.ts";
+import { uuidv7 } from "../../platform/crypto.ts";
 import type { NameRules } from "./name-rules.ts";
 
 /** What an organization decides about a source. */

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { errorFields, type Log } from "../../platform/log.ts";
-import type { Outbound } from "../../platform/outbound.ts";
+import type { Outbound } from "../../platform/outbound/outbound.ts";
 import { readEntries, type LeftOut } from "./mirror.ts";
 import { lockSource, excludeUnwanted, keepPage, releaseSource, type LockedSource, type Release } from "./source-run.ts";
 import { askForPage } from "./source-page.ts";

@@ -1,6 +1,6 @@
-import { OutboundRefused, type Outbound } from "../../platform/outbound.ts";
+import { OutboundRefused, type Outbound } from "../../platform/outbound/outbound.ts";
 import { readText } from "../../platform/body.ts";
-import { ResolverUnavailable } from "../../platform/dns.ts";
+import { ResolverUnavailable } from "../../platform/outbound/dns.ts";
 import { hasMark, mark } from "../../platform/signed.ts";
 
 /** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */

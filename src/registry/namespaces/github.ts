@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet } from "jose";
 import { readJson } from "../../platform/body.ts";
 import { isObject } from "../../platform/json.ts";
-import type { Outbound } from "../../platform/outbound.ts";
+import type { Outbound } from "../../platform/outbound/outbound.ts";
 import { githubNamespace } from "../name.ts";
 
 /** A GitHub account. Names can be given away and taken by others; ids stay (what a namespace is kept with). */

@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../../audit/entry.ts";
 import type { Actor } from "../../audit/event.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { namespaceDomain, parseName } from "../name.ts";
 
 /** How a namespace came to its tenant. */

@@ -1,7 +1,7 @@
 import type { Config } from "../../platform/config.ts";
-import { ResolverUnavailable } from "../../platform/dns.ts";
+import { ResolverUnavailable } from "../../platform/outbound/dns.ts";
 import { AppError } from "../../platform/errors.ts";
-import type { Outbound } from "../../platform/outbound.ts";
+import type { Outbound } from "../../platform/outbound/outbound.ts";
 import { GithubUnavailable, type GithubDeps } from "./github.ts";
 
 interface OutsideDeps {

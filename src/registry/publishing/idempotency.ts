@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { entryOf, type EntryRow, type RegistryEntry } from "../reading/entry.ts";
 
 /** A request with an `Idempotency-Key`: `owner` keeps the keys of different publishers apart. */

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { changeEntry } from "../../audit/entry.ts";
 import type { Actor } from "../../audit/event.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import type { ServerDefinition } from "../definition/definition.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry } from "../reading/entry.ts";
 import type { IdempotentRequest } from "./idempotency.ts";

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { changeEntry } from "../../audit/entry.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type ServerStatus } from "../reading/entry.ts";
 import { allowsName, type Publisher } from "./publish.ts";
 

@@ -2,7 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { actsInSql, administersSql, managesSql } from "../../identity/standing.ts";
 import { changeEntry } from "../../audit/entry.ts";
 import type { AuditEventName, TenantActor } from "../../audit/event.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { parseName } from "../name.ts";
 import { lockOwner, ownerOf } from "../namespaces/namespaces.ts";
 

@@ -1,6 +1,6 @@
 import { sql, type SQL } from "drizzle-orm";
 import { z } from "zod";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { packJson, unpackJson } from "../../platform/json.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryView, type ServerStatus } from "./entry.ts";
 import { containing, inView, isFirstOfName, notACursor, type EntryPage } from "./servers.ts";

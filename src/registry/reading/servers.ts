@@ -1,5 +1,5 @@
 import { sql, type SQL } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { AppError } from "../../platform/errors.ts";
 import { decodeCursor, encodeCursor, type ListFilters } from "./cursor.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type RegistryView } from "./entry.ts";

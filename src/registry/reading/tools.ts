@@ -1,4 +1,4 @@
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { answerOf, OFFICIAL_META } from "./answer.ts";
 import { parseName } from "../name.ts";
 import { searchServers, type SearchInput } from "./search.ts";

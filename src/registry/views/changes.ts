@@ -3,9 +3,9 @@ import { managesSql } from "../../identity/standing.ts";
 import { changeEntry } from "../../audit/entry.ts";
 import type { AuditEventName, TenantActor } from "../../audit/event.ts";
 import { sha256 } from "../../platform/crypto.ts";
-import type { Db } from "../../platform/db.ts";
-import { uuidv7 } from "../../platform/ids.ts";
-import { instant } from "../../platform/sql.ts";
+import type { Db } from "../../platform/postgres/db.ts";
+import { uuidv7 } from "../../platform/crypto.ts";
+import { instant } from "../../platform/postgres/sql.ts";
 import { generateViewSecret } from "./views.ts";
 
 type ViewDeps = { db: Pick<Db, "execute"> };

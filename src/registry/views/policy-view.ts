@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { isThere } from "../reading/servers.ts";
 
 /** What is to be known of a view before a fleet of clients is limited to it. */

@@ -2,9 +2,9 @@ import { sql, type SQL } from "drizzle-orm";
 import { changeEntry } from "../../audit/entry.ts";
 import { unauthenticated, type ActorOrigin } from "../../audit/event.ts";
 import { throttle, type Throttle } from "../../platform/bounded-map.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import { addressRange, canonicalAddress } from "../../platform/ip.ts";
-import { instant } from "../../platform/sql.ts";
+import { instant } from "../../platform/postgres/sql.ts";
 import type { ViewAccess } from "../reading/answer-cache.ts";
 
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

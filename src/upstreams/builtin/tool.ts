@@ -1,7 +1,7 @@
 import type { CallToolResult, Tool, ToolAnnotations } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
 import type { Scope } from "../../identity/scopes.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 
 /** Who calls a tool, in the terms that tools need. */
 export interface ToolCaller {

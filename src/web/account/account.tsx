@@ -3,7 +3,7 @@ import { dashboardPage } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { Field, Form } from "../frame/fields.tsx";
 import { Notice } from "../frame/layout.tsx";
-import { NewPasswordField } from "./new-password.tsx";
+import { NewPasswordField } from "../frame/new-password.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import type { SignedIn } from "../frame/session.ts";
 

@@ -3,7 +3,7 @@ import { requestAuth, type AuthAnswer } from "../frame/auth-request.ts";
 import { dashboardPage } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { htmlPage, Notice } from "../frame/layout.tsx";
-import { newPasswordProblem, waitText } from "./new-password.tsx";
+import { newPasswordProblem, waitText } from "../frame/new-password.tsx";
 import type { SignedIn } from "../frame/session.ts";
 import { untrustedText } from "../frame/untrusted.ts";
 

@@ -4,7 +4,7 @@ import { personalTenantId } from "../../identity/standing.ts";
 import { connectedApps, disconnect, type ConnectedApp } from "../../grants/connected.ts";
 import { AppError, isUnavailable } from "../../platform/errors.ts";
 import { errorFields } from "../../platform/log.ts";
-import { Client } from "../consent/page.tsx";
+import { Client } from "../frame/names.tsx";
 import { dashboardPage, forPerson } from "../frame/dashboard.tsx";
 import type { WebDeps } from "../frame/deps.ts";
 import { Form } from "../frame/fields.tsx";
@@ -14,7 +14,7 @@ import { redirectReceiver, type RedirectReceiver } from "../frame/redirect.ts";
 import { changedBy, type SignedIn } from "../frame/session.ts";
 import { Time } from "../frame/time.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 const PATH = "/dashboard/apps";
 export const DISCONNECT_PATH = `${PATH}/disconnect`;

@@ -4,7 +4,7 @@ import { dashboardPage } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { Form } from "../frame/fields.tsx";
 import { htmlPage } from "../frame/layout.tsx";
-import { waitText } from "./new-password.tsx";
+import { waitText } from "../frame/new-password.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import { signedIn, type SignedIn } from "../frame/session.ts";
 import { untrustedText } from "../frame/untrusted.ts";

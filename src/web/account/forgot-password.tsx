@@ -3,7 +3,7 @@ import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { errorPage } from "../frame/error.tsx";
 import { Field, Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
-import { waitText } from "./new-password.tsx";
+import { waitText } from "../frame/new-password.tsx";
 import { readOAuthQuery, type OAuthQuery } from "../frame/oauth-query.ts";
 import { formToken } from "../frame/protected-form.tsx";
 import { untrustedText } from "../frame/untrusted.ts";

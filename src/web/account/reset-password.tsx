@@ -3,7 +3,7 @@ import { requestAuth } from "../frame/auth-request.ts";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
-import { newPasswordProblem, NewPasswordField, waitText } from "./new-password.tsx";
+import { newPasswordProblem, NewPasswordField, waitText } from "../frame/new-password.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import { signInPath } from "../frame/redirect.ts";
 

@@ -12,8 +12,8 @@ import { readOAuthQuery, restartPath, type OAuthQuery } from "../frame/oauth-que
 import { formToken, refusedForm } from "../frame/protected-form.tsx";
 import { formActionSource } from "../frame/redirect.ts";
 import { changedBy, signedIn, type SignedIn } from "../frame/session.ts";
-import { continueTo } from "../sign-in/sign-in.tsx";
-import { inWords } from "../frame/wait.ts";
+import { continueTo } from "../frame/continue.ts";
+import { inWords } from "../frame/time.tsx";
 
 /** Better Auth's code for a tenant that the person has just left. */
 const NO_MEMBER = "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION";

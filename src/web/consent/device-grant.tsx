@@ -1,4 +1,4 @@
-import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../../auth/authorization/device-paths.ts";
+import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../../identity/pages.ts";
 import { membershipsOf } from "../../identity/tenants.ts";
 import { readUserCode } from "../../grants/device/user-code.ts";
 import { requestAuth, textOf, type AuthAnswer } from "../frame/auth-request.ts";
@@ -8,7 +8,7 @@ import { errorPage } from "../frame/error.tsx";
 import { htmlPage } from "../frame/layout.tsx";
 import { formToken, refusedForm } from "../frame/protected-form.tsx";
 import { signedIn, type SignedIn } from "../frame/session.ts";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 /** The same for every code that is not good: it never was, is over, or was decided about. */
 const WRONG_CODE =

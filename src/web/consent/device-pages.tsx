@@ -1,7 +1,8 @@
 import type { FC } from "hono/jsx";
 import { isScope, SCOPES } from "../../identity/scopes.ts";
 import type { Membership } from "../../identity/tenants.ts";
-import { Client, TenantChoice, TenantName } from "./page.tsx";
+import { Client, TenantName } from "../frame/names.tsx";
+import { TenantChoice } from "./page.tsx";
 import type { PageContext } from "../frame/deps.ts";
 import { Field, Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";

@@ -4,6 +4,7 @@ import type { Membership } from "../../identity/tenants.ts";
 import type { PageContext } from "../frame/deps.ts";
 import { Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
+import { Client, TenantName } from "../frame/names.tsx";
 import type { OAuthQuery } from "../frame/oauth-query.ts";
 import { redirectReceiver, type RedirectReceiver } from "../frame/redirect.ts";
 import type { SignedIn } from "../frame/session.ts";
@@ -92,11 +93,6 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
   );
 }
 
-export const TenantName: FC<{ of: Membership }> = ({ of: { name, personal } }) => {
-  const shown = untrustedText(name) || "an organization without a name";
-  return personal ? <>Your personal organization</> : <bdi>{shown}</bdi>;
-};
-
 /** Where the app will act: a grant is for one tenant. */
 export const TenantChoice: FC<{ memberships: readonly Membership[]; active: string | undefined }> = ({
   memberships,
@@ -118,24 +114,6 @@ export const TenantChoice: FC<{ memberships: readonly Membership[]; active: stri
     ))}
   </fieldset>
 );
-
-/** An id that is a URL was fetched from there, so its host is known; any other id was given out to whoever asked. */
-export const Client: FC<{ clientId: string }> = ({ clientId }) => {
-  const url = URL.parse(clientId);
-  return url?.protocol === "https:" ? (
-    <>
-      <dt>Published by</dt>
-      <dd>{url.host}</dd>
-    </>
-  ) : (
-    <>
-      <dt>App id</dt>
-      <dd>
-        <code>{untrustedText(clientId, 120)}</code>
-      </dd>
-    </>
-  );
-};
 
 const Receiver: FC<{ receiver: RedirectReceiver }> = ({ receiver }) => (
   <>

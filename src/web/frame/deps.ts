@@ -5,10 +5,10 @@ import type { SendMail } from "../../platform/mail.ts";
 import type { DisconnectDeps } from "../../grants/connected.ts";
 import type { FlushOutbox } from "../../platform/outbox.ts";
 import type { Config } from "../../platform/config.ts";
-import type { Db } from "../../platform/db.ts";
+import type { Db } from "../../platform/postgres/db.ts";
 import type { HttpEnv } from "../../platform/http.ts";
 import type { Log } from "../../platform/log.ts";
-import type { Redis } from "../../platform/redis.ts";
+import type { Redis } from "../../platform/redis/redis.ts";
 
 /** What the pages run on. */
 export interface WebDeps {

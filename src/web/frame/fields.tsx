@@ -1,4 +1,4 @@
-import type { FC, PropsWithChildren } from "hono/jsx";
+import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { TOKEN_FIELD } from "./form.ts";
 
 /** A form that posts to `action` with the token that its handler checks; `carry` holds hidden fields, absent ones are left out. */
@@ -60,3 +60,103 @@ export const Field: FC<FieldProps> = (props) => {
     </div>
   );
 };
+
+interface OptionalFieldProps {
+  name: string;
+  label: string;
+  value: string;
+  hint?: string;
+  problem?: string | undefined;
+}
+
+/** What is said under an input, bound to it by {@link described}. */
+export const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = ({ name, hint, problem }) => (
+  <>
+    {hint && (
+      <p id={`${name}-hint`} class="muted small">
+        {hint}
+      </p>
+    )}
+    {problem && (
+      <p id={`${name}-problem`} class="problem" role="alert">
+        {problem}
+      </p>
+    )}
+  </>
+);
+
+export function described({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "hint" | "problem">) {
+  const ids = [problem && `${name}-problem`, hint && `${name}-hint`].filter(Boolean).join(" ");
+  return { "aria-describedby": ids === "" ? undefined : ids, "aria-invalid": problem ? ("true" as const) : undefined };
+}
+
+/** As {@link described}, for a group of inputs: what is wrong with it is no property of the group (WAI-ARIA 1.2 §6.6). */
+export const describedGroup = (name: string, problem: string | undefined) => ({
+  "aria-describedby": problem ? `${name}-problem` : undefined,
+});
+
+/** A number that may be left out. */
+export const NumberField: FC<OptionalFieldProps> = (props) => (
+  <div class="field">
+    <label for={props.name}>{props.label}</label>
+    <input
+      id={props.name}
+      name={props.name}
+      type="text"
+      inputmode="numeric"
+      value={props.value}
+      autocomplete="off"
+      maxlength={13}
+      {...described(props)}
+    />
+    <Said {...props} />
+  </div>
+);
+
+/** A list with one entry per line, which may be empty. */
+export const LinesField: FC<OptionalFieldProps> = (props) => (
+  <div class="field">
+    <label for={props.name}>{props.label}</label>
+    <textarea id={props.name} name={props.name} rows={3} spellcheck={false} autocomplete="off" {...described(props)}>
+      {props.value}
+    </textarea>
+    <Said {...props} />
+  </div>
+);
+
+/** One of several values. */
+export const Select: FC<OptionalFieldProps & { options: readonly (readonly [value: string, label: string])[] }> = (
+  props,
+) => (
+  <div class="field">
+    <label for={props.name}>{props.label}</label>
+    <select id={props.name} name={props.name} {...described(props)}>
+      {props.options.map(([value, label]) => (
+        <option value={value} selected={value === props.value}>
+          {label}
+        </option>
+      ))}
+    </select>
+    <Said {...props} />
+  </div>
+);
+
+/** One of several values, each with a sentence. */
+export const Radios: FC<{
+  name: string;
+  legend: string;
+  value: string;
+  options: readonly (readonly [value: string, label: Child])[];
+  problem?: string | undefined;
+}> = ({ name, legend, value, options, problem }) => (
+  <fieldset class="choices" id={name} {...describedGroup(name, problem)}>
+    <legend>{legend}</legend>
+    {options.map(([one, label]) => (
+      <label>
+        <input type="radio" name={name} value={one} checked={one === value} required />
+        <span>{label}</span>
+      </label>
+    ))}
+    <Said name={name} problem={problem} />
+  </fieldset>
+);

@@ -1,7 +1,7 @@
 import type { FC } from "hono/jsx";
 import { membershipsOf, type Membership } from "../../identity/tenants.ts";
 import { listKeys, type KeyInfo, type KeyPosition } from "../../keys/keys.ts";
-import { TenantName } from "../consent/page.tsx";
+import { TenantName } from "../frame/names.tsx";
 import { dashboardPage, forPerson } from "../frame/dashboard.tsx";
 import type { WebDeps } from "../frame/deps.ts";
 import { Time } from "../frame/time.tsx";

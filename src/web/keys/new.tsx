@@ -7,11 +7,11 @@ import { createKey } from "../../keys/creation.ts";
 import type { KeyActor, KeyMade, KeyRefusal, NewKey } from "../../keys/keys.ts";
 import { randomToken } from "../../platform/crypto.ts";
 import { errorFields } from "../../platform/log.ts";
-import { TenantName } from "../consent/page.tsx";
+import { TenantName } from "../frame/names.tsx";
 import { dashboardPage, forPerson } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
-import { Field, Form } from "../frame/fields.tsx";
-import { LimitFields, Radios, ScopeChoice, Select } from "./fields.tsx";
+import { Field, Form, Radios, Select } from "../frame/fields.tsx";
+import { LimitFields, ScopeChoice } from "./fields.tsx";
 import { keyShownPage } from "./shown.tsx";
 import { keyActor, keyDeps } from "./actor.ts";
 import {

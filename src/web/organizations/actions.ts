@@ -18,7 +18,7 @@ import { notFoundPage } from "../frame/not-found.tsx";
 import { changedBy, type SignedIn } from "../frame/session.ts";
 import { organizationPage } from "./page.tsx";
 import { ORGANIZATIONS_PATH } from "./organizations.tsx";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 const ORGANIZATION_ID = /^[\w-]{1,64}$/;
 const EMAIL = /^[^\s@<>"\p{Cc}]{1,64}@[^\s@<>"\p{Cc}]{1,189}$/u;

@@ -2,10 +2,10 @@ import type { FC } from "hono/jsx";
 import type { RegistryEntry, RegistryView } from "../../registry/reading/entry.ts";
 import { searchServers } from "../../registry/reading/search.ts";
 import { listServers } from "../../registry/reading/servers.ts";
-import { TenantName } from "../consent/page.tsx";
+import { TenantName } from "../frame/names.tsx";
 import { dashboardPage, forPerson } from "../frame/dashboard.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
-import { Select } from "../keys/fields.tsx";
+import { Select } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
 import { notFoundPage } from "../frame/not-found.tsx";
 import {

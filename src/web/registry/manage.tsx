@@ -2,7 +2,7 @@ import type { FC } from "hono/jsx";
 import type { RegistryEntry } from "../../registry/reading/entry.ts";
 import { MAX_STATUS_MESSAGE } from "../../registry/publishing/status.ts";
 import { Form } from "../frame/fields.tsx";
-import { Select } from "../keys/fields.tsx";
+import { Select } from "../frame/fields.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
 /** What the person may do about a server beside looking at it. */

@@ -5,9 +5,9 @@ import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { errorPage } from "../frame/error.tsx";
 import { Form } from "../frame/fields.tsx";
 import { htmlPage } from "../frame/layout.tsx";
-import { nextPage } from "../frame/next.ts";
+import { nextPage } from "../frame/redirect.ts";
 import { readOAuthQuery, restartPath } from "../frame/oauth-query.ts";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 /** Where the buttons of other sign-ins lead. */
 export const PROVIDER_PATH = "/sign-in/provider";

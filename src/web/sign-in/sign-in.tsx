@@ -1,17 +1,18 @@
 import type { FC } from "hono/jsx";
 import { providersOf } from "../../auth/providers/names.ts";
-import { requestAuth, textOf, type AuthAnswer } from "../frame/auth-request.ts";
+import { requestAuth, type AuthAnswer } from "../frame/auth-request.ts";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { errorPage } from "../frame/error.tsx";
 import { Field, Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
-import { nextPage } from "../frame/next.ts";
+import { nextPage } from "../frame/redirect.ts";
 import { readOAuthQuery, restartPath, type OAuthQuery } from "../frame/oauth-query.ts";
 import { formToken } from "../frame/protected-form.tsx";
+import { continueTo } from "../frame/continue.ts";
 import { ProviderButtons } from "./providers.tsx";
-import { checkedTarget, formActionSource, redirectReceiver } from "../frame/redirect.ts";
+import { formActionSource, redirectReceiver } from "../frame/redirect.ts";
 import { untrustedText } from "../frame/untrusted.ts";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 const WRONG = "This e-mail address and password do not match an account.";
 
@@ -46,20 +47,6 @@ export function signIn(deps: WebDeps) {
     if (restart) return c.redirect(restartPath(query, ["create", "login"]), 303);
     return continueTo(c, deps, answer, query);
   };
-}
-
-/** Sends the browser where Better Auth says that an authorization goes on, if that is here or at its redirect URI. */
-export function continueTo(
-  c: PageContext,
-  { config, log }: Pick<WebDeps, "config" | "log">,
-  answer: AuthAnswer,
-  query: OAuthQuery,
-): Response | Promise<Response> {
-  const named = textOf(answer.body, "url") ?? textOf(answer.body, "redirect_uri") ?? "";
-  const target = named === "" ? undefined : checkedTarget(named, config.BASE_URL, query.redirectUri);
-  if (target !== undefined) return c.redirect(target, 303);
-  log("error", "web.unexpected_target", { requestId: c.get("requestId"), clientId: query.clientId });
-  return errorPage(c, "server_error");
 }
 
 function refusedSignIn(

@@ -5,12 +5,12 @@ import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { errorPage } from "../frame/error.tsx";
 import { Field, Form } from "../frame/fields.tsx";
 import { htmlPage, Notice } from "../frame/layout.tsx";
-import { nextPage } from "../frame/next.ts";
+import { nextPage } from "../frame/redirect.ts";
 import { readOAuthQuery, type OAuthQuery } from "../frame/oauth-query.ts";
 import { formToken } from "../frame/protected-form.tsx";
 import { ProviderButtons } from "./providers.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 const MIN_PASSWORD = 10;
 const MAX_PASSWORD = 128;

@@ -5,10 +5,10 @@ import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { Form } from "../frame/fields.tsx";
 import { formCookieName } from "../frame/form.ts";
 import { htmlPage, Notice } from "../frame/layout.tsx";
-import { newPasswordProblem, NewPasswordField } from "../account/new-password.tsx";
+import { newPasswordProblem, NewPasswordField } from "../frame/new-password.tsx";
 import { formToken } from "../frame/protected-form.tsx";
 import { signInPath } from "../frame/redirect.ts";
-import { inWords } from "../frame/wait.ts";
+import { inWords } from "../frame/time.tsx";
 
 /** What the link in the mail says. */
 interface Link {

@@ -4,10 +4,10 @@ import type { AdmitDeps } from "../../../src/access/admission/admit.ts";
 import { ADMIT, LOCATE } from "../../../src/access/admission/script.ts";
 import { recordMemory } from "../../../src/access/credential/memory.ts";
 import { localBuckets } from "../../../src/limits/local.ts";
-import type { Db } from "../../../src/platform/db.ts";
+import type { Db } from "../../../src/platform/postgres/db.ts";
 import { DeadlineExceeded } from "../../../src/platform/deadline.ts";
 import { Unavailable } from "../../../src/platform/errors.ts";
-import { RedisUnavailable, type RunScript } from "../../../src/platform/redis-script.ts";
+import { RedisUnavailable, type RunScript } from "../../../src/platform/redis/script.ts";
 
 export const GUESSES = { perMinute: 60, burst: 5 };
 

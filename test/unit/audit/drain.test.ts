@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { drain } from "../../../src/audit/drain.ts";
 import type { AuditEvent } from "../../../src/audit/event.ts";
 import { rowOf } from "../../../src/audit/entry.ts";
-import type { RunScript } from "../../../src/platform/redis-script.ts";
+import type { RunScript } from "../../../src/platform/redis/script.ts";
 import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
 
 const LONG_AGO = NOW - 300_001;

@@ -4,8 +4,8 @@ import { drain } from "../../../src/audit/drain.ts";
 import { createJournal, type JournalDeps } from "../../../src/audit/journal.ts";
 import { rowOf, type AuditRow } from "../../../src/audit/entry.ts";
 import { unauthenticated } from "../../../src/audit/event.ts";
-import type { RedisScript } from "../../../src/platform/redis-script.ts";
-import { startScriptRedis } from "../platform/script-redis.ts";
+import type { RedisScript } from "../../../src/platform/redis/script.ts";
+import { startScriptRedis } from "../platform/redis/script-redis.ts";
 import { event, idOf, NOW, postgres, rowsOf } from "./trail.ts";
 
 const AWAY = new Error("away");

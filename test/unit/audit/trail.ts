@@ -2,7 +2,7 @@ import type { SQL } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import type { AuditEvent } from "../../../src/audit/event.ts";
 import type { AuditRow } from "../../../src/audit/entry.ts";
-import type { Db } from "../../../src/platform/db.ts";
+import type { Db } from "../../../src/platform/postgres/db.ts";
 
 export const NOW = 1_800_000_000_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { takeDecision, giveBackDecision } from "../../../src/grants/decision.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
-import type { Redis } from "../../../src/platform/redis.ts";
+import type { Redis } from "../../../src/platform/redis/redis.ts";
 
 /** Redis as far as a claim needs it; what was set is kept with its options. */
 function redis() {

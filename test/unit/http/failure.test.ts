@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { HttpEnv } from "../../../src/platform/http.ts";
 import { failureOf, reportFailure } from "../../../src/http/failure.ts";
 import { AppError, Unavailable } from "../../../src/platform/errors.ts";
-import { RedisUnavailable } from "../../../src/platform/redis-script.ts";
+import { RedisUnavailable } from "../../../src/platform/redis/script.ts";
 
 describe("what was thrown is answered", () => {
   it("as the refusal that it is, without a line for the log", () => {

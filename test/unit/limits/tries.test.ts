@@ -3,7 +3,7 @@ import { takeTry } from "../../../src/accounts/password-tries.ts";
 import { countTry, forgetTries, wholeNumbers, type TryDeps } from "../../../src/limits/tries.ts";
 import { takeUserCodeTry, USER_CODE_TRIES } from "../../../src/grants/device/user-code-tries.ts";
 import { mayRegister } from "../../../src/grants/clients/clients.ts";
-import { RedisUnavailable } from "../../../src/platform/redis-script.ts";
+import { RedisUnavailable } from "../../../src/platform/redis/script.ts";
 
 const NOW = 1_700_000_000_000;
 const down = () => Promise.reject(new RedisUnavailable("down"));

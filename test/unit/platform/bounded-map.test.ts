@@ -121,7 +121,7 @@ const GROWING: Readonly<Record<string, string>> = {
   "auth/storage/token-request.ts": "lives for one token request",
   "keys/rules.ts": "local to one check of a list of addresses",
   "platform/bounded-map.ts": "is the bounded map",
-  "platform/db.ts": "local to one call, which connects three databases",
+  "platform/postgres/db.ts": "local to one call, which connects three databases",
   "platform/settings.ts": "local to one estimate of a secret",
   "registry/definition/place.ts": "local to one check of a list",
   "registry/mirror/mirror.ts": "local to one page of a source",

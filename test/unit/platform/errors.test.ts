@@ -4,7 +4,7 @@ import { DrizzleQueryError } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { AdmissionUnavailable } from "../../../src/access/admission/degraded.ts";
 import { AppError, isUnavailable, Unavailable } from "../../../src/platform/errors.ts";
-import { RedisUnavailable } from "../../../src/platform/redis-script.ts";
+import { RedisUnavailable } from "../../../src/platform/redis/script.ts";
 
 function driverError(sourceError?: Error, code?: string): NeonDbError {
   const error = new NeonDbError("Error connecting to database: x");

@@ -1,7 +1,7 @@
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { flushOutbox, type ChangeDeps } from "../../../src/platform/outbox.ts";
-import { startScriptRedis } from "./script-redis.ts";
+import { startScriptRedis } from "./redis/script-redis.ts";
 import { AppError, Unavailable } from "../../../src/platform/errors.ts";
 
 interface Change {

@@ -1,6 +1,6 @@
 import { betterAuth } from "better-auth/minimal";
 import { memoryAdapter } from "better-auth/adapters/memory";
-import { runAuthRequest } from "../../../src/auth/account/trail.ts";
+import { runAuthRequest } from "../../../src/auth/trail.ts";
 import { authOptions } from "../../../src/auth/auth.ts";
 import type { AuthDeps } from "../../../src/auth/deps.ts";
 import type { Mail } from "../../../src/platform/mail.ts";

@@ -4,7 +4,7 @@ import type { AdmissionRequest, Admitted } from "../../../../src/access/admissio
 import type { CheckedCredential } from "../../../../src/access/credential/authenticate.ts";
 import { recordText, type CredentialRecord } from "../../../../src/access/record.ts";
 import { TIERS } from "../../../../src/limits/plan.ts";
-import { RedisUnavailable } from "../../../../src/platform/redis-script.ts";
+import { RedisUnavailable } from "../../../../src/platform/redis/script.ts";
 import { grantOf, KEY, NOW, PROOF, quota, tokenClaim, versioned, wanted } from "../credentials.ts";
 import { GUESSES, late, lost, PostgresDown, ROW, stores } from "../stores.ts";
 

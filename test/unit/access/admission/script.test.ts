@@ -4,7 +4,7 @@ import { bucketsOf, questionOf, type Question } from "../../../../src/access/adm
 import { headerOf, recordText } from "../../../../src/access/record.ts";
 import { take, type Bucket } from "../../../../src/limits/bucket.ts";
 import { planOf } from "../../../../src/limits/plan.ts";
-import { startScriptRedis } from "../../platform/script-redis.ts";
+import { startScriptRedis } from "../../platform/redis/script-redis.ts";
 import { KEY, NOW, PROOF, quota, tokenClaim, versioned, grantOf } from "../credentials.ts";
 
 const RECORD = "mrg1:key:hash-1";

@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
 import { authStorage, type StorageDeps } from "../../../../src/auth/storage/storage.ts";
 import { withoutSessionFaults } from "../../../../src/auth/storage/session-faults.ts";
-import { RedisUnavailable } from "../../../../src/platform/redis-script.ts";
+import { RedisUnavailable } from "../../../../src/platform/redis/script.ts";
 
 const TOKEN = "a".repeat(32);
 const AT = "2026-01-02 03:04:05";

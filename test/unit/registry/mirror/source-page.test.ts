@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ResolverUnavailable } from "../../../../src/platform/dns.ts";
-import { guardedFetch, type Outbound } from "../../../../src/platform/outbound.ts";
+import { ResolverUnavailable } from "../../../../src/platform/outbound/dns.ts";
+import { guardedFetch, type Outbound } from "../../../../src/platform/outbound/outbound.ts";
 import { askForPage, pageUrl } from "../../../../src/registry/mirror/source-page.ts";
 import { silence } from "../../../support/other-registry.ts";
 

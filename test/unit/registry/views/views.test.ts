@@ -1,6 +1,6 @@
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
-import type { Db } from "../../../../src/platform/db.ts";
+import type { Db } from "../../../../src/platform/postgres/db.ts";
 import {
   accessOf,
   generateViewSecret,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { untrustedText } from "../../../../src/web/frame/untrusted.ts";
-import { inWords } from "../../../../src/web/frame/wait.ts";
+import { inWords } from "../../../../src/web/frame/time.tsx";
 
 describe("text that others choose", () => {
   it.each([

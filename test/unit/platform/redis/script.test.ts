@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { isUnavailable } from "../../../src/platform/errors.ts";
-import { redisScript, RedisUnavailable, scriptRunner } from "../../../src/platform/redis-script.ts";
+import { isUnavailable } from "../../../../src/platform/errors.ts";
+import { redisScript, RedisUnavailable, scriptRunner } from "../../../../src/platform/redis/script.ts";
 
 const URL = "https://redis.example.com";
 const runner = scriptRunner({ UPSTASH_REDIS_REST_URL: URL, UPSTASH_REDIS_REST_TOKEN: "token-1", REDIS_TIMEOUT_MS: 50 });

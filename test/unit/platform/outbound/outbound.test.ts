@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { guardedFetch, OutboundRefused } from "../../../src/platform/outbound.ts";
+import { guardedFetch, OutboundRefused } from "../../../../src/platform/outbound/outbound.ts";
 
 /** A fetcher that answers from a list and keeps what it was asked. */
 function scripted(...answers: Response[]) {

@@ -1,6 +1,6 @@
-import type { Config } from "./config.ts";
-import { within } from "./deadline.ts";
-import { Unavailable } from "./errors.ts";
+import type { Config } from "../config.ts";
+import { within } from "../deadline.ts";
+import { Unavailable } from "../errors.ts";
 
 /** Runs one script; keys and arguments are strings, the answer is what Redis gives, bulk strings as text. */
 export type RunScript = (script: RedisScript, keys: readonly string[], args: readonly string[]) => Promise<unknown>;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { createBreaker } from "../../../src/platform/breaker.ts";
-import { isUnavailable } from "../../../src/platform/errors.ts";
-import type { LogFields } from "../../../src/platform/log.ts";
-import { REDIS_BREAKER, redisGuard } from "../../../src/platform/redis-guard.ts";
-import { RedisUnavailable } from "../../../src/platform/redis-script.ts";
+import { createBreaker } from "../../../../src/platform/redis/breaker.ts";
+import { isUnavailable } from "../../../../src/platform/errors.ts";
+import type { LogFields } from "../../../../src/platform/log.ts";
+import { REDIS_BREAKER, redisGuard } from "../../../../src/platform/redis/guard.ts";
+import { RedisUnavailable } from "../../../../src/platform/redis/script.ts";
 
 /** A guard whose clock the test moves, with what it has logged. */
 function newGuard() {

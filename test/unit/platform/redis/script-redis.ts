@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
-import { startEmbeddedRedis } from "../../../dev/redis.ts";
-import { createScripts } from "../../../dev/redis-scripts.ts";
-import type { RunScript } from "../../../src/platform/redis-script.ts";
+import { startEmbeddedRedis } from "../../../../dev/redis.ts";
+import { createScripts } from "../../../../dev/redis-scripts.ts";
+import type { RunScript } from "../../../../src/platform/redis/script.ts";
 
 /** A Redis in this process that runs scripts as Upstash does: a key that was not declared is an error. Its clock is `Date`. */
 export async function startScriptRedis() {

@@ -1,6 +1,6 @@
 import type { Breaker, BreakerSettings } from "./breaker.ts";
-import { errorFields, type Log } from "./log.ts";
-import { RedisUnavailable } from "./redis-script.ts";
+import { errorFields, type Log } from "../log.ts";
+import { RedisUnavailable } from "./script.ts";
 
 /** How long an isolate goes on asking a Redis that does not answer. */
 export const REDIS_BREAKER: BreakerSettings = { faults: 5, withinMs: 10_000, openMs: 10_000 };

@@ -6,9 +6,9 @@ import {
   type AuditEvent,
   type Happened,
   type KnownActor,
-} from "../../audit/event.ts";
-import { personalTenantId } from "../../identity/standing.ts";
-import { originOf, type RequestOrigin } from "../../platform/http.ts";
+} from "../audit/event.ts";
+import { personalTenantId } from "../identity/standing.ts";
+import { originOf, type RequestOrigin } from "../platform/http.ts";
 
 /** What the audit log is told of a request while the framework works on it. */
 interface AuthRequest {

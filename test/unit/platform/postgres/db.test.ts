@@ -2,8 +2,8 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/neon-http";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { askPostgres } from "../../../src/platform/db.ts";
-import { isUnavailable } from "../../../src/platform/errors.ts";
+import { askPostgres } from "../../../../src/platform/postgres/db.ts";
+import { isUnavailable } from "../../../../src/platform/errors.ts";
 
 type Answer = () => Promise<Response>;
 

@@ -1,4 +1,4 @@
-import { isPublicAddress } from "./ip.ts";
+import { isPublicAddress } from "../ip.ts";
 import { OutboundRefused, type Outbound } from "./outbound.ts";
 
 const RESOLVER = "https://cloudflare-dns.com/dns-query";

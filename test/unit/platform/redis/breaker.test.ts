@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createBreaker } from "../../../src/platform/breaker.ts";
+import { createBreaker } from "../../../../src/platform/redis/breaker.ts";
 
 const SETTINGS = { faults: 5, withinMs: 10_000, openMs: 10_000 };
 const START = 1_700_000_000_000;

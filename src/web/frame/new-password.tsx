@@ -1,8 +1,8 @@
 import type { FC } from "hono/jsx";
 import { PASSWORD_LENGTH } from "../../accounts/sign-up.ts";
-import type { AuthAnswer } from "../frame/auth-request.ts";
-import { Field } from "../frame/fields.tsx";
-import { inWords } from "../frame/wait.ts";
+import type { AuthAnswer } from "./auth-request.ts";
+import { Field } from "./fields.tsx";
+import { inWords } from "./time.tsx";
 
 const LENGTH_PROBLEM = `Choose a password of ${PASSWORD_LENGTH.min} to ${PASSWORD_LENGTH.max} characters.`;
 

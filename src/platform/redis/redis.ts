@@ -1,7 +1,7 @@
 import { Redis, type RedisConfigCloudflare } from "@upstash/redis/cloudflare";
-import type { Config } from "./config.ts";
-import type { GuardRedis } from "./redis-guard.ts";
-import { RedisUnavailable } from "./redis-script.ts";
+import type { Config } from "../config.ts";
+import type { GuardRedis } from "./guard.ts";
+import { RedisUnavailable } from "./script.ts";
 
 export type { Redis };
 

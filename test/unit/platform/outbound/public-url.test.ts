@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { publicUrlProblem } from "../../../src/platform/public-url.ts";
+import { publicUrlProblem } from "../../../../src/platform/outbound/public-url.ts";
 
 /** What is said of a URL given as text; text that is no URL at all cannot be asked either. */
 function problemOf(text: string, allow: readonly string[] = []): string | undefined {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ResolverUnavailable, textRecords } from "../../../src/platform/dns.ts";
+import { ResolverUnavailable, textRecords } from "../../../../src/platform/outbound/dns.ts";
 
 const answering =
   (body: unknown, status = 200): typeof fetch =>

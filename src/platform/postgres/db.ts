@@ -1,8 +1,8 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
-import type { Config } from "./config.ts";
-import { within } from "./deadline.ts";
-import { Unavailable } from "./errors.ts";
+import type { Config } from "../config.ts";
+import { within } from "../deadline.ts";
+import { Unavailable } from "../errors.ts";
 
 /** A database reached over Neon's HTTP driver: each statement or batch is one request; there are no interactive transactions. */
 export type Db = NeonHttpDatabase;

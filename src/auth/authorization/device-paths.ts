@@ -1,4 +1,0 @@
-/** Where the pages ask about a user code. */
-export const WAITING_DEVICE_PATH = "/device/waiting";
-/** Where the pages send what somebody has decided about a device. */
-export const DECIDE_DEVICE_PATH = "/device/decide";
