@@ -1,8 +1,8 @@
-import { neon, neonConfig } from "@neondatabase/serverless";
+import { neon } from "@neondatabase/serverless";
 import { Redis } from "@upstash/redis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createControls, startControls, type Stats } from "../../dev/controls.ts";
-import { startRedisServer, startSqlServer, TOKEN, type RedisServer, type SqlServer } from "./servers.ts";
+import { aimDriver, startRedisServer, startSqlServer, TOKEN, type RedisServer, type SqlServer } from "./servers.ts";
 
 let sqlServer: SqlServer;
 let redisServer: RedisServer;
@@ -16,7 +16,7 @@ beforeAll(async () => {
   redisServer = await startRedisServer(counters);
   const { redisUrl, keyPrefix } = redisServer;
   controls = await startControls({ controls: counters, redisUrl, keyPrefix, mailboxKey: "dev:mailbox" });
-  neonConfig.fetchEndpoint = sqlServer.endpoint;
+  aimDriver(sqlServer.endpoint);
   sql = neon(sqlServer.connectionString);
   redis = new Redis({ url: redisServer.endpoint, token: TOKEN, enableTelemetry: false, retry: false });
   await sql`create table kept(name text)`;

@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { neon, neonConfig } from "@neondatabase/serverless";
+import { neon } from "@neondatabase/serverless";
 import { DrizzleQueryError, eq, sql as fragment } from "drizzle-orm";
 import { drizzle, type NeonHttpDatabase } from "drizzle-orm/neon-http";
 import { migrate } from "drizzle-orm/neon-http/migrator";
 import * as pg from "drizzle-orm/pg-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startSqlServer, temporaryFolder, type SqlServer } from "./servers.ts";
+import { aimDriver, startSqlServer, temporaryFolder, type SqlServer } from "./servers.ts";
 
 const bytea = pg.customType<{ data: Buffer }>({ dataType: () => "bytea" });
 const docs = pg.pgTable("docs", {
@@ -31,7 +31,7 @@ let db: NeonHttpDatabase<{ docs: typeof docs }>;
 
 beforeAll(async () => {
   server = await startSqlServer();
-  neonConfig.fetchEndpoint = server.endpoint;
+  aimDriver(server.endpoint);
   sql = neon(server.connectionString);
   db = drizzle(sql, { schema: { docs } });
   await sql`create table docs(id uuid primary key default gen_random_uuid(), n int, big int8, num numeric, j jsonb, js json,

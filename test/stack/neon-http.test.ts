@@ -1,14 +1,14 @@
-import { neon, neonConfig, type NeonDbError } from "@neondatabase/serverless";
+import { neon, type NeonDbError } from "@neondatabase/serverless";
 import { Client } from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startSqlServer, type SqlServer } from "./servers.ts";
+import { aimDriver, startSqlServer, type SqlServer } from "./servers.ts";
 
 let server: SqlServer;
 let sql: ReturnType<typeof neon<false, false>>;
 
 beforeAll(async () => {
   server = await startSqlServer();
-  neonConfig.fetchEndpoint = server.endpoint;
+  aimDriver(server.endpoint);
   sql = neon(server.connectionString);
   await sql`create table things(id serial primary key, slug text unique not null, v int check (v > 0))`;
   await sql`create table deferred(id int unique deferrable initially deferred)`;

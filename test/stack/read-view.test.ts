@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { neon, neonConfig } from "@neondatabase/serverless";
+import { neon } from "@neondatabase/serverless";
 import { drizzle } from "drizzle-orm/neon-http";
 import fc from "fast-check";
 import { Client } from "pg";
@@ -13,7 +13,7 @@ import { ALL_SCOPES, permissionsToScopes, scopesToPermissions } from "../../src/
 import { generateApiKey } from "../../src/keys/token.ts";
 import { sha256 } from "../../src/platform/crypto.ts";
 import type { Db } from "../../src/platform/postgres/db.ts";
-import { startSqlServer, type SqlServer } from "./servers.ts";
+import { aimDriver, startSqlServer, type SqlServer } from "./servers.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../docs/back-ends.md"), "utf8");
 const block = (name: string) => {
@@ -33,7 +33,7 @@ beforeAll(async () => {
   await applyMigrations(server.connectionString);
   [owner, reader] = await Promise.all([connected(), connected()]);
   await reader.query("set role mrg_read");
-  neonConfig.fetchEndpoint = server.endpoint;
+  aimDriver(server.endpoint);
   db = drizzle(neon(server.connectionString));
 });
 afterAll(async () => {

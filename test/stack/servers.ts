@@ -1,3 +1,4 @@
+import { neonConfig } from "@neondatabase/serverless";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -77,4 +78,10 @@ export async function removeKeys(redisUrl: string, prefix: string): Promise<void
   const keys = await redis.keys(`${prefix}*`);
   if (keys.length > 0) await redis.del(keys);
   await redis.quit();
+}
+
+/** The driver asks this endpoint, by nothing but `fetch`: its settings are those of the process, and another file may have changed them. */
+export function aimDriver(endpoint: string): void {
+  neonConfig.fetchEndpoint = endpoint;
+  neonConfig.fetchFunction = (url: string, init: RequestInit) => fetch(url, init);
 }

@@ -26,7 +26,7 @@ export async function newOrganization(owner: Member, name = "Example organizatio
   const page = pageOf(
     await owner.browser.submit(pageOf(await owner.browser.open(ORGANIZATIONS)), ORGANIZATIONS, { name }),
   );
-  expect(page.url.pathname).toMatch(/^\/dashboard\/organization\/organization-/);
+  expect(page.url.pathname).toMatch(/^\/dashboard\/organizations\/org-/);
   return page.url.pathname.split("/").at(-1) ?? "";
 }
 

@@ -22,7 +22,7 @@ const remove = (browser: FormBrowser, email: string, password = PASSWORD) =>
 /** An organization with members in these roles. */
 async function newOrganization(members: readonly (readonly [Person, string])[]): Promise<{ id: string; name: string }> {
   const id = `organization-${crypto.randomUUID()}`;
-  const name = `Organization ${id.slice(5, 13)}`;
+  const name = `Organization ${id.slice(-12)}`;
   await db.execute(sql`insert into organization (id, name, slug, created_at) values (${id}, ${name}, ${id}, now())`);
   for (const [person, role] of members) {
     await db.execute(sql`insert into member (id, organization_id, user_id, role, created_at)
