@@ -1,16 +1,11 @@
 import type { Tool } from "@modelcontextprotocol/server";
-import { echo } from "./builtin/echo.ts";
-import { getServer } from "./builtin/get-server.ts";
-import { searchServers } from "./builtin/search-servers.ts";
 import type { BuiltinTool } from "./builtin/tool.ts";
-import { whoami } from "./builtin/whoami.ts";
+import { BUILTIN_TOOLS } from "./builtin/tools.ts";
 import type { ConnectUpstream, UpstreamCaller, UpstreamConnection } from "./client.ts";
 import type { Upstream, UpstreamDirectory } from "./servers.ts";
 import { exposedName, splitExposedName } from "./tool-name.ts";
 
-const BUILTIN: ReadonlyMap<string, BuiltinTool> = new Map(
-  [echo, getServer, searchServers, whoami].map((tool) => [tool.name, tool]),
-);
+const BUILTIN: ReadonlyMap<string, BuiltinTool> = new Map(BUILTIN_TOOLS.map((tool) => [tool.name, tool]));
 
 /** Subrequests of one Worker request that may be under way at once are limited by the platform to six. */
 const CONCURRENCY = 6;

@@ -85,7 +85,7 @@ export const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = (
   </>
 );
 
-export function described({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "hint" | "problem">) {
+function described({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "hint" | "problem">) {
   const ids = [problem && `${name}-problem`, hint && `${name}-hint`].filter(Boolean).join(" ");
   return { "aria-describedby": ids === "" ? undefined : ids, "aria-invalid": problem ? ("true" as const) : undefined };
 }

@@ -5,6 +5,9 @@ import type { Call, Outcome } from "../../../src/mcp/call.ts";
 import { server, type ServeDeps } from "../../../src/mcp/serve.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../../../src/upstreams/client.ts";
 import { fakeUpstreams, tool } from "../upstreams/fake-upstreams.ts";
+import { BUILTIN_TOOLS } from "../../../src/upstreams/builtin/tools.ts";
+
+const BUILTIN = BUILTIN_TOOLS.map(({ name }) => name);
 
 const META = "io.modelcontextprotocol";
 const SECRET = "hunter2";
@@ -127,9 +130,7 @@ describe("the aggregated endpoint", () => {
       dead: () => Promise.reject(new Error(SECRET)),
     });
     const { result, text } = await answerTo(message("tools/list"), deps);
-    expect(result?.["tools"]).toMatchObject(
-      ["apps__a", "echo", "get_server", "search_servers", "whoami"].map((name) => ({ name })),
-    );
+    expect(result?.["tools"]).toMatchObject(["apps__a", ...BUILTIN].toSorted().map((name) => ({ name })));
     expect(result?.["_meta"]).toMatchObject({ "mcp-registry-gateway/unavailable": ["dead"] });
     expect(text).not.toContain(SECRET);
   });
@@ -288,13 +289,8 @@ describe("a credential with a list", () => {
   const apps = () => ({ tools: [tool("a"), tool("b")] });
 
   it.each<[string, Lists, string[], string[]?]>([
-    [
-      "of servers",
-      { servers: ["apps"] },
-      ["apps__a", "apps__b", "echo", "get_server", "search_servers", "whoami"],
-      ["apps"],
-    ],
-    ["of no servers", { servers: [] }, ["echo", "get_server", "search_servers", "whoami"], []],
+    ["of servers", { servers: ["apps"] }, ["apps__a", "apps__b", ...BUILTIN].toSorted(), ["apps"]],
+    ["of no servers", { servers: [] }, BUILTIN, []],
     ["of tools", { tools: ["apps__b", "whoami"] }, ["apps__b", "whoami"]],
     ["of no tools", { tools: [] }, []],
     ["of both", { servers: ["dead"], tools: ["apps__b"] }, [], []],

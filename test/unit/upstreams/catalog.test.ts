@@ -8,8 +8,9 @@ import {
 } from "../../../src/upstreams/catalog.ts";
 import { exposedName } from "../../../src/upstreams/tool-name.ts";
 import { CALLER, fakeUpstreams, tool, upstream } from "./fake-upstreams.ts";
+import { BUILTIN_TOOLS } from "../../../src/upstreams/builtin/tools.ts";
 
-const BUILTIN = ["echo", "get_server", "search_servers", "whoami"];
+const BUILTIN = BUILTIN_TOOLS.map(({ name }) => name);
 const LONG = "a_tool_with_a_name_that_is_much_longer_than_what_clients_take";
 
 async function namesOf(deps: CatalogDeps, tenantId = "tenant-1") {
@@ -29,15 +30,7 @@ describe("the list of tools", () => {
       apps: () => ({ tools: [detailed, tool("a")] }),
     });
     const { tools } = await listTools(deps, "tenant-1", CALLER);
-    expect(tools.map(({ name }) => name)).toEqual([
-      "apps__a",
-      "apps__b",
-      "echo",
-      "get_server",
-      "search_servers",
-      "whoami",
-      "zoo__a",
-    ]);
+    expect(tools.map(({ name }) => name)).toEqual(["apps__a", "apps__b", ...BUILTIN, "zoo__a"].toSorted());
     expect(tools[1]).toEqual({ ...detailed, name: "apps__b" });
   });
 

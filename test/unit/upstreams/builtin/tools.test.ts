@@ -2,12 +2,10 @@ import { drizzle } from "drizzle-orm/pg-proxy";
 import { describe, expect, it } from "vitest";
 import { ALL_SCOPES } from "../../../../src/identity/scopes.ts";
 import { echo } from "../../../../src/upstreams/builtin/echo.ts";
-import { getServer } from "../../../../src/upstreams/builtin/get-server.ts";
 import { searchServers } from "../../../../src/upstreams/builtin/search-servers.ts";
 import type { BuiltinTool, ToolContext } from "../../../../src/upstreams/builtin/tool.ts";
 import { whoami } from "../../../../src/upstreams/builtin/whoami.ts";
-
-const TOOLS: readonly BuiltinTool[] = [echo, getServer, searchServers, whoami];
+import { BUILTIN_TOOLS } from "../../../../src/upstreams/builtin/tools.ts";
 
 /** A caller and a database that answers every statement with the same rows, and keeps the statements. */
 function context(...rows: string[][]) {
@@ -37,7 +35,7 @@ function context(...rows: string[][]) {
 const text = (result: Awaited<ReturnType<BuiltinTool["call"]>>) =>
   result.content.map((part) => (part.type === "text" ? part.text : "")).join("");
 
-describe.each(TOOLS)("the built-in tool $name", (tool) => {
+describe.each(BUILTIN_TOOLS)("the built-in tool $name", (tool) => {
   it("describes itself to people and models", () => {
     const { name, title, description, inputSchema, outputSchema, annotations } = tool.definition();
     expect(name).toBe(tool.name);
