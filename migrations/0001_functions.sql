@@ -7,8 +7,6 @@ DROP INDEX "apikey_key_idx";
 --> statement-breakpoint
 CREATE UNIQUE INDEX "apikey_key_idx" ON "apikey" USING btree ("key");
 --> statement-breakpoint
-CREATE INDEX "oauth_refresh_token_grant" ON "oauth_refresh_token" USING btree ("authorization_code_id");
---> statement-breakpoint
 -- src/platform/epochs.sql
 -- Raises the epochs of tenants (t:<id>) and users (u:<id>) and queues the new values for Redis in the same statement. Subjects are
 -- raised in alphabetical order, so that two statements that change the same rows do not deadlock.
