@@ -31,8 +31,8 @@ export async function findAccount(
 
 /**
  * Sets a new password, if the account still has the password and the address that were read, and ends its sessions. One
- * statement, so that only one of several concurrent changes succeeds. A reset also marks the address as verified, because
- * the person came through a link in an email. Returns false when another change was faster.
+ * statement, so that only one of several concurrent changes succeeds. A reset also marks the address as verified,
+ * because the person came through a link in an email. Returns false when another change was faster.
  */
 export async function replacePassword(
   db: Pick<Db, "execute">,
@@ -70,7 +70,9 @@ export async function replacePassword(
   return rows[0]?.done === true;
 }
 
-/** Query of the account that is signing up or signing in, with the role for its verified address: `id`, `name`, `role`. */
+/**
+ * Query of the account that is signing up or signing in, with the role for its verified address: `id`, `name`, `role`.
+ */
 export const arrivingAccount = (userId: string, adminEmails: readonly string[]): SQL => sql`
   select id, name, ${systemRoleSql(sql`email_verified and lower(email) = any(${sql.param([...adminEmails])}::text[])`)} as role
   from "user" where id = ${userId}`;
@@ -92,9 +94,9 @@ export interface AddressChange {
 }
 
 /**
- * Changes the address of an account to one that its owner has proved, sets the administrator role that belongs to it, and
- * ends all sessions, because their rights came with the old address. One statement. Returns undefined when the account has
- * changed meanwhile, "taken" when another account has the address.
+ * Changes the address of an account to one that its owner has proved, sets the administrator role that belongs to it,
+ * and ends all sessions, because their rights came with the old address. One statement. Returns undefined when the
+ * account has changed meanwhile, "taken" when another account has the address.
  */
 export async function replaceAddress(
   db: Pick<Db, "execute">,

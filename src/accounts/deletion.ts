@@ -33,8 +33,8 @@ export async function holdingsOf(db: Pick<Db, "execute">, userId: string): Promi
 
 /**
  * Deletes an account and everything that belongs to it, including its personal tenant and organizations without other
- * members. One statement: all or nothing. Deletes nothing if an organization would lose its last owner, even when another
- * owner is leaving at the same moment.
+ * members. One statement: all or nothing. Deletes nothing if an organization would lose its last owner, even when
+ * another owner is leaving at the same moment.
  */
 export async function deleteAccount(
   db: Pick<Db, "execute">,
@@ -86,7 +86,9 @@ export async function deleteAccount(
   return rows[0] ?? { deleted: false, keyHashes: [], grantIds: [], orphans: [] };
 }
 
-/** Query of the names of organizations that would have no owner without this user. Reads the statement's part `members`. */
+/**
+ * Query of the names of organizations that would have no owner without this user. Reads the statement's part `members`.
+ */
 const orphansOf = (userId: string) => sql`
   select o.name from members m join organization o on o.id = m.organization_id
   where m.user_id = ${userId} and ${ownerRoleSql(sql`m.role`)}
@@ -104,8 +106,8 @@ export async function accountExists(db: Pick<Db, "execute">, userId: string): Pr
 const UNDER_WAY_SECONDS = 15;
 
 /**
- * Deletes the user that a failed sign-up with an email address (lower case) has left behind: not verified, and without a
- * way to sign in. One statement, with the audit entry and the personal organization.
+ * Deletes the user that a failed sign-up with an email address (lower case) has left behind: not verified, and without
+ * a way to sign in. One statement, with the audit entry and the personal organization.
  */
 export async function deleteUnfinished(
   db: Pick<Db, "execute">,

@@ -8,7 +8,9 @@ const MAX_ACCOUNTS = 5;
 /** The longest time for which browsers keep a cookie (RFC 6265bis §5.5), in seconds. */
 export const DEVICE_SECONDS = 400 * 86_400;
 
-/** The id of the browser, from its cookie, if the account with this address has signed in there before; else undefined. */
+/**
+ * The id of the browser, from its cookie, if the account with this address has signed in there before; else undefined.
+ */
 export async function knownDevice(
   secrets: readonly string[],
   cookie: string | null | undefined,

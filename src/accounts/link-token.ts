@@ -14,8 +14,8 @@ export const resetLink = signed("link.reset", z.object({ userId: z.string(), sta
 export const addressLink = signed("link.address", z.object({ userId: z.string(), address: z.string(), state }));
 
 /**
- * A hash that changes with the address and the password of an account. It reveals neither: stored passwords are salted. A
- * link works only while the account is in the state that the link was created with, so using it once ends it.
+ * A hash that changes with the address and the password of an account. It reveals neither: stored passwords are salted.
+ * A link works only while the account is in the state that the link was created with, so using it once ends it.
  */
 export const accountState = (account: { email: string; password: string | null }) =>
   sha256(["state", account.email, account.password ?? ""].join("\n"));

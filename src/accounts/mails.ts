@@ -14,8 +14,8 @@ const ACCOUNT_PAGES = {
 };
 
 /**
- * Asks the owner of an address to confirm it. The link opens a page of ours that asks again: mail scanners open links, so
- * opening one must not confirm anything. `mark` identifies the browser in which a click is enough.
+ * Asks the owner of an address to confirm it. The link opens a page of ours that asks again: mail scanners open links,
+ * so opening one must not confirm anything. `mark` identifies the browser in which a click is enough.
  */
 export function verificationMail(origin: string, to: string, url: string, mark?: string): Mail {
   const source = new URL(url).searchParams;
@@ -78,8 +78,8 @@ export const passwordChangedMail = (origin: string, to: string): Mail =>
   });
 
 /**
- * Tells the old address of an account that the account has another address now. The new one is not named: the mailbox of
- * the old address may have another owner by now.
+ * Tells the old address of an account that the account has another address now. The new one is not named: the mailbox
+ * of the old address may have another owner by now.
  */
 export const addressChangedMail = (origin: string, to: string): Mail =>
   linkMail({

@@ -32,10 +32,10 @@ const SETTINGS = [
 ].map(String);
 
 /**
- * Counts a try before the password is checked, so that concurrent guesses count too. Returns the seconds to wait, 0 when
- * the password may be checked now. Each try from the fifth on is followed by a wait of 1, 2, 4, … up to 15 minutes. A
- * refused try is not counted. `now` is in milliseconds. While Redis does not answer, Postgres allows five tries in
- * 15 minutes. Throws when neither answers.
+ * Counts a try before the password is checked, so that concurrent guesses count too. Returns the seconds to wait, 0
+ * when the password may be checked now. Each try from the fifth on is followed by a wait of 1, 2, 4, … up to 15
+ * minutes. A refused try is not counted. `now` is in milliseconds. While Redis does not answer, Postgres allows five
+ * tries in 15 minutes. Throws when neither answers.
  */
 export async function takeTry({ redis, db }: TryDeps, bucket: string, now: number): Promise<number> {
   const key = redisKeys.passwordTries(bucket);

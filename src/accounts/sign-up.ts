@@ -1,8 +1,8 @@
 import type { Config } from "../platform/config.ts";
 
 /**
- * Whether somebody may create an account with this address under `SIGN_UP`. The addresses of `ADMIN_EMAILS` always may, so
- * that a new gateway can have its first account.
+ * Whether somebody may create an account with this address under `SIGN_UP`. The addresses of `ADMIN_EMAILS` always may,
+ * so that a new gateway can have its first account.
  */
 export function maySignUp(config: Pick<Config, "SIGN_UP" | "ADMIN_EMAILS">, email: string): boolean {
   const address = email.toLowerCase();

@@ -30,9 +30,9 @@ const MAILS_A_DAY = 3;
 
 /**
  * Invites an address (lower case) to an organization. The new invitation replaces an open one to the same address. The
- * token is in the result and in the email only; the row has its hash. A null token means that no email may be sent to this
- * address today: an open invitation then keeps its link and gets the new role and expiry. Locks on the organization and
- * on the address serialize invitations, so that the bounds hold.
+ * token is in the result and in the email only; the row has its hash. A null token means that no email may be sent to
+ * this address today: an open invitation then keeps its link and gets the new role and expiry. Locks on the
+ * organization and on the address serialize invitations, so that the bounds hold.
  */
 export async function invite(
   db: Pick<Db, "execute" | "batch">,
@@ -121,8 +121,9 @@ export async function findInvitation(db: Pick<Db, "execute">, token: string): Pr
 }
 
 /**
- * Accepts or declines an invitation, for the person whose verified address was invited. One statement, so that a link is
- * used once. Returns the organization; null when there is no such open invitation, or it was sent to another address.
+ * Accepts or declines an invitation, for the person whose verified address was invited. One statement, so that a link
+ * is used once. Returns the organization; null when there is no such open invitation, or it was sent to another
+ * address.
  */
 export async function answerInvitation(
   db: Pick<Db, "execute">,

@@ -149,8 +149,8 @@ export function changeRole(
 }
 
 /**
- * Removes a member from an organization and withdraws pending invitations to their address. Anybody may leave, except the
- * last owner: somebody has to be able to invite others.
+ * Removes a member from an organization and withdraws pending invitations to their address. Anybody may leave, except
+ * the last owner: somebody has to be able to invite others.
  */
 export function removeMember(db: Pick<Db, "execute" | "batch">, change: MemberChange): Promise<OrganizationChange> {
   const isOwn = change.actor.userId === change.userId;
@@ -177,8 +177,8 @@ async function settle(
   write: SQL,
   may: SQL,
 ): Promise<OrganizationChange> {
-  // The lock is a statement of its own, so that the next statement sees what an earlier transaction has committed. It locks
-  // the members, in the same order as the deletion of an account: an owner who is being deleted is no longer counted.
+  // The lock is a statement of its own, so that the next statement sees what an earlier transaction has committed. It
+  // locks the members, in the same order as the deletion of an account: a deleted owner is no longer counted.
   const [, { rows }] = await db.batch([
     db.execute(sql`
       select 1 from member where organization_id = ${organizationId} and not ${isPersonalTenantSql(sql`organization_id`)} order by id for update`),
@@ -209,8 +209,8 @@ async function settle(
 }
 
 /**
- * The two inserts that give a user their personal organization and make them its owner, if that is not so yet. `tenant` is
- * the organization's id; `from` is an earlier part of the statement with the user's `id` and `name`.
+ * The two inserts that give a user their personal organization and make them its owner, if that is not so yet. `tenant`
+ * is the organization's id; `from` is an earlier part of the statement with the user's `id` and `name`.
  */
 export const ensurePersonal = (tenant: string, from: SQL): { organization: SQL; owner: SQL } => ({
   organization: sql`

@@ -34,7 +34,9 @@ export const changePassword: Action = (deps) => async (c, person) => {
   return refused(c, deps, person, answer, "current_password", { ...(problems && { problems }), status: 400 });
 };
 
-/** `POST /dashboard/account/email`: sends a link to the new address. The answer is the same when another account has it. */
+/**
+ * `POST /dashboard/account/email`: sends a link to the new address. The answer is the same when another account has it.
+ */
 export const changeEmail: Action = (deps) => async (c, person) => {
   const form = c.get("form");
   const email = (form.get("new_email") ?? "").trim();

@@ -45,7 +45,9 @@ export function showApps(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/apps/disconnect`: revokes one app's access. The answer is the same for an app that is not connected. */
+/**
+ * `POST /dashboard/apps/disconnect`: revokes one app's access. The answer is the same for an app that is not connected.
+ */
 export function disconnectApp(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, person) => {
     const form = c.get("form");

@@ -11,7 +11,9 @@ import { untrustedText } from "../frame/untrusted.ts";
 
 const PATH = "/dashboard/account";
 
-/** `GET /dashboard/account/confirm-address`: asks for confirmation of the new address. Opening the link changes nothing. */
+/**
+ * `GET /dashboard/account/confirm-address`: asks for confirmation of the new address. Opening the link changes nothing.
+ */
 export function showConfirmAddress(deps: WebDeps) {
   return async (c: PageContext) => {
     const token = c.req.query("token") ?? "";

@@ -10,7 +10,9 @@ import { untrustedText } from "../frame/untrusted.ts";
 
 const MAX_EMAIL = 254;
 
-/** `GET /forgot-password`: asks for the email address. The signed query of an authorization is kept, to continue there. */
+/**
+ * `GET /forgot-password`: asks for the email address. The signed query of an authorization is kept, to continue there.
+ */
 export function showForgotPassword(deps: WebDeps) {
   return async (c: PageContext) => {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());

@@ -59,7 +59,9 @@ export function showSessions(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/sessions/revoke`: ends one session, by its id. The answer is the same for an id that does not exist. */
+/**
+ * `POST /dashboard/sessions/revoke`: ends one session, by its id. The answer is the same for an id that does not exist.
+ */
 export function revokeSession(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, { userId }) => {
     await revoke(c, deps, await sessionTokens(deps.db, userId, { id: c.get("form").get("session") ?? "" }));

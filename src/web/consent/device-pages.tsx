@@ -67,8 +67,8 @@ interface DeviceRequest {
 }
 
 /**
- * Shows what a device asks for (RFC 8628 §3.3). We do not know where the device is: an attacker can send the code of their
- * own device to somebody else and get access as that person. Hence the warning (§5.4).
+ * Shows what a device asks for (RFC 8628 §3.3). We do not know where the device is: an attacker can send the code of
+ * their own device to somebody else and get access as that person. Hence the warning (§5.4).
  */
 export function deviceRequestPage(c: PageContext, request: DeviceRequest): Response | Promise<Response> {
   const { person, memberships, userCode } = request;

@@ -26,7 +26,9 @@ export interface WebDeps {
     Partial<Pick<Config, "OUTBOUND_ALLOW">>;
   /** The isolate's Better Auth instance. Pages only send it requests. */
   auth: () => Promise<Pick<Auth, "handler">>;
-  /** For memberships, connected apps, sessions and the registry. Better Auth's own data is changed through Better Auth. */
+  /**
+   * For memberships, connected apps, sessions and the registry. Better Auth's own data is changed through Better Auth.
+   */
   db: Pick<Db, "execute" | "batch">;
   /** For deciding consents once, and for revoking grants. */
   grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };

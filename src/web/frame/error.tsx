@@ -86,7 +86,9 @@ const UNKNOWN: ErrorText = {
   text: `${RETRY_FROM_APP} If it happens again, contact the app's developer.`,
 };
 
-/** The page for an error code. It has fixed texts only, because anybody can create a link with any code and description. */
+/**
+ * The page for an error code. It has fixed texts only, because anybody can create a link with any code and description.
+ */
 export function errorPage(c: PageContext, code: string): Response | Promise<Response> {
   const known = Object.hasOwn(ERRORS, code) ? ERRORS[code] : undefined;
   const { title, text, status = 400 } = known ?? UNKNOWN;

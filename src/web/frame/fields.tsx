@@ -1,7 +1,10 @@
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { TOKEN_FIELD } from "./form.ts";
 
-/** A form that posts to `action`, with the token that its handler checks. `carry` are hidden fields; undefined ones are left out. */
+/**
+ * A form that posts to `action`, with the token that its handler checks. `carry` are hidden fields; undefined ones are
+ * left out.
+ */
 export const Form: FC<
   PropsWithChildren<{ action: string; token: string; carry?: Readonly<Record<string, string | undefined>> }>
 > = ({ action, token, carry = {}, children }) => (

@@ -16,7 +16,10 @@ export const TOKEN_FIELD = "form";
 /** Why a form is not accepted. */
 export type FormRefusal = "foreign" | "media_type" | "too_large" | "expired";
 
-/** The cookie half of the double-submit token; with the `__Host-` prefix no other host of the site can set it (RFC 6265bis §4.1.3.2). */
+/**
+ * The cookie half of the double-submit token; with the `__Host-` prefix no other host of the site can set it (RFC
+ * 6265bis §4.1.3.2).
+ */
 export const formCookieName = (secure: boolean) => (secure ? "__Host-mrg.form" : "mrg.form");
 
 export const isFormCookie = (value: string | undefined): value is string =>
@@ -45,8 +48,9 @@ export async function isFormToken(
 }
 
 /**
- * Whether a post comes from one of our own pages. They are sent with `Referrer-Policy: no-referrer`, under which browsers write
- * `Origin: null` (Fetch §3.2, "append a request Origin header"); then we rely on `Sec-Fetch-Site`, which no page can set.
+ * Whether a post comes from one of our own pages. They are sent with `Referrer-Policy: no-referrer`, under which
+ * browsers write `Origin: null` (Fetch §3.2, "append a request Origin header"); then we rely on `Sec-Fetch-Site`, which
+ * no page can set.
  */
 export function isOwnForm(headers: Headers, origin: string): boolean {
   const from = headers.get("origin");

@@ -3,8 +3,9 @@ import { randomToken } from "../../platform/crypto.ts";
 import type { PageEnv } from "./deps.ts";
 
 /**
- * The policy of one page: only its own stylesheet and images of this origin load, no script runs, and no site can frame it.
- * Chrome applies `form-action` to the redirects after a form post too, hence `formTarget`: a single source expression.
+ * The policy of one page: only its own stylesheet and images of this origin load, no script runs, and no site can frame
+ * it. Chrome applies `form-action` to the redirects after a form post too, hence `formTarget`: a single source
+ * expression.
  */
 export function contentSecurityPolicy(nonce: string, formTarget?: string): string {
   return [

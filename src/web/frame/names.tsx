@@ -7,7 +7,10 @@ export const TenantName: FC<{ of: Membership }> = ({ of: { name, personal } }) =
   return personal ? <>Personal</> : <bdi>{shown}</bdi>;
 };
 
-/** A client id that is a URL was fetched from there, so its host is known. Any other id was issued to whoever registered. */
+/**
+ * A client id that is a URL was fetched from there, so its host is known. Any other id was issued to whoever
+ * registered.
+ */
 export const Client: FC<{ clientId: string }> = ({ clientId }) => {
   const url = URL.parse(clientId);
   return url?.protocol === "https:" ? (

@@ -11,7 +11,9 @@ function redirectable(uri: string): URL | undefined {
   return url;
 }
 
-/** The CSP source for a redirect URI: its origin, or only its scheme if it has no host or one that CSP cannot express. */
+/**
+ * The CSP source for a redirect URI: its origin, or only its scheme if it has no host or one that CSP cannot express.
+ */
 export function formActionSource(redirectUri: string): string | undefined {
   const url = redirectable(redirectUri);
   if (!url) return undefined;
@@ -20,8 +22,9 @@ export function formActionSource(redirectUri: string): string | undefined {
 }
 
 /**
- * The absolute URL to redirect a browser to. Undefined for a URL that is neither on this origin nor the redirect URI of the
- * authorization, which the caller has checked. Only the query of a redirect URI may differ: the response is added to it.
+ * The absolute URL to redirect a browser to. Undefined for a URL that is neither on this origin nor the redirect URI of
+ * the authorization, which the caller has checked. Only the query of a redirect URI may differ: the response is added
+ * to it.
  */
 export function checkedTarget(target: string, origin: string, redirectUri?: string): string | undefined {
   const url = URL.parse(target, origin);
@@ -34,8 +37,8 @@ export function checkedTarget(target: string, origin: string, redirectUri?: stri
 }
 
 /**
- * Reads `next` of a confirmation link: where to sign in afterwards. The result is always a path of the sign-in page, so a
- * link can add a query (an authorization to continue) but cannot choose another page.
+ * Reads `next` of a confirmation link: where to sign in afterwards. The result is always a path of the sign-in page, so
+ * a link can add a query (an authorization to continue) but cannot choose another page.
  */
 export function signInPath(next: string | null, loginPage: string): string {
   for (const page of ["/sign-in", loginPage]) {

@@ -23,8 +23,9 @@ export const tooManyRequests = (retryAfter: number) =>
   });
 
 /**
- * The person who is signed in, or undefined. Better Auth accepts a cached session for up to a minute. With `fresh` it reads
- * the session from the database, so that a session revoked elsewhere grants nothing. Undefined for a banned person too.
+ * The person who is signed in, or undefined. Better Auth accepts a cached session for up to a minute. With `fresh` it
+ * reads the session from the database, so that a session revoked elsewhere grants nothing. Undefined for a banned
+ * person too.
  */
 export async function signedIn(
   c: PageContext,
@@ -53,7 +54,10 @@ export async function signedIn(
   };
 }
 
-/** The signed-in person as the actor of a change, for commands and the audit log. A session acts in all organizations of its person. */
+/**
+ * The signed-in person as the actor of a change, for commands and the audit log. A session acts in all organizations of
+ * its person.
+ */
 export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedIn, "userId" | "sessionId">) =>
   ({
     userId,

@@ -1,4 +1,6 @@
-/** Colours by role. `control` outlines inputs and needs a contrast of 3:1; text needs 4.5:1 (WCAG 2.2 §1.4.3, §1.4.11). */
+/**
+ * Colours by role. `control` outlines inputs and needs a contrast of 3:1; text needs 4.5:1 (WCAG 2.2 §1.4.3, §1.4.11).
+ */
 export const LIGHT = {
   page: "#f6f7f9",
   surface: "#ffffff",

@@ -60,7 +60,9 @@ export function renameKey(deps: WebDeps) {
   });
 }
 
-/** `POST …/limits`: changes the permissions and limits of the key. Fields that are the same as before are left alone. */
+/**
+ * `POST …/limits`: changes the permissions and limits of the key. Fields that are the same as before are left alone.
+ */
 export function changeLimits(deps: WebDeps) {
   return forKey(deps, (c, asked) => {
     const entries = { ...keyEntries(c.get("form")), name: asked.info.name };
@@ -94,7 +96,10 @@ async function change(
   return refusal(c, deps, asked, outcome, entries);
 }
 
-/** `POST …/rotate`: responds with the page that shows the new key. A key is rotated once, so a repeated post shows no key. */
+/**
+ * `POST …/rotate`: responds with the page that shows the new key. A key is rotated once, so a repeated post shows no
+ * key.
+ */
 export function postRotate(deps: WebDeps) {
   return forKey(deps, async (c, asked) => {
     const { info, person, actor } = asked;
@@ -146,7 +151,9 @@ const back = (c: PageContext, { id }: KeyInfo, done: keyof typeof DONE) =>
 
 const danger = (status: 400 | 403 | 409, text: string): KeyPageState => ({ status, notice: { tone: "danger", text } });
 
-/** For a change that is committed but not yet in Redis. Until records expire, calls may still see the state before it. */
+/**
+ * For a change that is committed but not yet in Redis. Until records expire, calls may still see the state before it.
+ */
 async function pendingPage(c: PageContext, deps: WebDeps, asked: Asked, text: string): Promise<Response> {
   const info = await getKey(deps.db, { userId: asked.person.userId, tenantId: null }, asked.info.id, Date.now());
   c.header("retry-after", "5");

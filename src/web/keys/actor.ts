@@ -11,7 +11,10 @@ export const keyDeps = ({ grants, flushOutbox }: Pick<WebDeps, "grants" | "flush
   flushOutbox,
 });
 
-/** The signed-in person as the actor of key commands: with every scope that a key can have, `admin` only for administrators. */
+/**
+ * The signed-in person as the actor of key commands: with every scope that a key can have, `admin` only for
+ * administrators.
+ */
 export async function keyActor(c: PageContext, deps: WebDeps, person: SignedIn): Promise<KeyActor> {
   const administers = await isAdministrator(deps.db, person.userId);
   const scopes: ReadonlySet<Scope> = new Set(KEY_SCOPES.filter((scope) => administers || scope !== "admin"));

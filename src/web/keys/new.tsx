@@ -46,7 +46,10 @@ export function showNewKey(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/keys/new`: creates the key and responds with the page that shows it. A form creates one key, even if posted again. */
+/**
+ * `POST /dashboard/keys/new`: creates the key and responds with the page that shows it. A form creates one key, even if
+ * posted again.
+ */
 export function makeKey(deps: WebDeps) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const once = c.get("form").get("once") ?? "";

@@ -15,8 +15,8 @@ interface Shown {
 }
 
 /**
- * The only page that shows a key: the response to the form that created it. Reloading the page posts that form again, which
- * creates and shows no key.
+ * The only page that shows a key: the response to the form that created it. Reloading the page posts that form again,
+ * which creates and shows no key.
  */
 export const keyShownPage = (
   c: PageContext,

@@ -31,7 +31,9 @@ const DONE = {
 
 type Answer = (c: PageContext, organization: Organization, person: SignedIn) => Response | Promise<Response>;
 
-/** Handles a request about one organization for its members. Everybody else gets "not found", after `otherwise` has run. */
+/**
+ * Handles a request about one organization for its members. Everybody else gets "not found", after `otherwise` has run.
+ */
 function forMember(
   deps: WebDeps,
   answer: Answer,
@@ -99,8 +101,8 @@ export function postRemove(deps: WebDeps) {
 }
 
 /**
- * Ends the access of a member who has left. Once the outbox is flushed to Redis, their keys and tokens stop working at the
- * next call; then the grants of their apps are revoked.
+ * Ends the access of a member who has left. Once the outbox is flushed to Redis, their keys and tokens stop working at
+ * the next call; then the grants of their apps are revoked.
  */
 async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }, by: ChangedBy): Promise<void> {
   try {

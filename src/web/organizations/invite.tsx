@@ -18,7 +18,9 @@ export function showInvitation(deps: WebDeps) {
   return (c: PageContext) => invitationPage(c, deps, c.req.param("token") ?? "");
 }
 
-/** `POST /invite`: joins the organization, or declines. Only the person whose verified address was invited can do so. */
+/**
+ * `POST /invite`: joins the organization, or declines. Only the person whose verified address was invited can do so.
+ */
 export function answerInvite(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");

@@ -5,7 +5,10 @@ import type { Remote } from "../../registry/definition/transport.ts";
 import type { ServerAnswer } from "../../registry/reading/answer.ts";
 import { untrustedText } from "../frame/untrusted.ts";
 
-/** A value that the person who installs a server has to enter. `id` is unique within the server; it has letters, digits, `_` and `-` only. */
+/**
+ * A value that the person who installs a server has to enter. `id` is unique within the server; it has letters, digits,
+ * `_` and `-` only.
+ */
 export interface Asked {
   id: string;
   name: string;
@@ -28,7 +31,10 @@ export type Launch =
 
 type Definition = ServerAnswer["server"];
 
-/** The simplest way to reach a server: by an address, else by a package. Undefined when no common client supports either. */
+/**
+ * The simplest way to reach a server: by an address, else by a package. Undefined when no common client supports
+ * either.
+ */
 export function launchOf({ remotes = [], packages = [] }: Definition): Launch | undefined {
   const remote = remotes.find(({ type }) => type === "streamable-http") ?? remotes[0];
   if (remote !== undefined) return remoteLaunch(remote);
@@ -47,7 +53,9 @@ function remoteLaunch({ type, url, headers = [], variables }: Remote): Launch {
   };
 }
 
-/** The command that runs a package of each type, with its first arguments. Types without an entry have no such command. */
+/**
+ * The command that runs a package of each type, with its first arguments. Types without an entry have no such command.
+ */
 const RUNNERS: Partial<Record<Package["registryType"], (one: Package) => [command: string, ...before: string[]]>> = {
   npm: () => ["npx", "-y"],
   pypi: () => ["uvx"],

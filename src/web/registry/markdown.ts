@@ -10,8 +10,9 @@ export type Inline =
   | { kind: "link"; href: string; text: string };
 
 /**
- * A part of a README. The kinds are everything that a page may contain; there is none for HTML. The `level` of a heading is
- * 3 to 6, because the page has its own headings above, and no level is skipped. `start` is the number of the first item.
+ * A part of a README. The kinds are everything that a page may contain; there is none for HTML. The `level` of a
+ * heading is 3 to 6, because the page has its own headings above, and no level is skipped. `start` is the number of the
+ * first item.
  */
 export type Block =
   | { kind: "heading"; level: number; children: Inline[] }
@@ -42,7 +43,9 @@ parser.normalizeLink = (target) => target;
 parser.normalizeLinkText = (text) => text;
 parser.block.ruler.before("table", "large_table", largeTable, { alt: ["paragraph", "reference"] });
 
-/** A table that could have more than {@link MAX_CELLS} cells becomes a code block: its text up to the next empty line. */
+/**
+ * A table that could have more than {@link MAX_CELLS} cells becomes a code block: its text up to the next empty line.
+ */
 function largeTable(state: StateBlock, start: number, end: number, silent: boolean): boolean {
   const textOf = (line: number) => state.getLines(line, line + 1, 0, false).trim();
   const delimiters = start + 1 < end ? textOf(start + 1) : "";
@@ -75,7 +78,10 @@ interface Node {
   children: Node[];
 }
 
-/** The tokens as a tree. Elements deeper than {@link MAX_DEPTH} are left out; their content goes to the enclosing element. */
+/**
+ * The tokens as a tree. Elements deeper than {@link MAX_DEPTH} are left out; their content goes to the enclosing
+ * element.
+ */
 function treeOf(tokens: readonly Token[]): Node[] {
   const root: Node[] = [];
   const open = [root];

@@ -3,8 +3,8 @@ import { Outside } from "../frame/outside-link.tsx";
 import type { Block, Inline } from "./markdown.ts";
 
 /**
- * Renders a README that somebody else wrote, in the allowed part of Markdown. Images are left out, because the pages load
- * nothing from other origins. The parser is loaded with the first page that has a README.
+ * Renders a README that somebody else wrote, in the allowed part of Markdown. Images are left out, because the pages
+ * load nothing from other origins. The parser is loaded with the first page that has a README.
  */
 export const Readme: FC<{ source: string }> = async ({ source }) => {
   const { readMarkdown } = await import("./markdown.ts");

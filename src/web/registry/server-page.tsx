@@ -60,8 +60,8 @@ export interface SeenServer extends ServerDetail {
 }
 
 /**
- * Handles a request about one server of a tenant, for the tenant's members. Everybody else gets "not found". `asked` reads
- * the tenant and the version from the request.
+ * Handles a request about one server of a tenant, for the tenant's members. Everybody else gets "not found". `asked`
+ * reads the tenant and the version from the request.
  */
 export function forServer(
   deps: WebDeps,

@@ -18,8 +18,8 @@ export interface Installation {
 }
 
 /**
- * The texts that install a server. Undefined for a server that no client could start from its entry, and for an entry with
- * invisible characters, because nobody should run a command that they cannot read.
+ * The texts that install a server. Undefined for a server that no client could start from its entry, and for an entry
+ * with invisible characters, because nobody should run a command that they cannot read.
  */
 export function installation(server: ServerAnswer["server"]): Installation | undefined {
   const launch = launchOf(server);
@@ -62,7 +62,10 @@ function settings(launch: Launch, gap?: (asked: Asked) => string) {
   return { url: written(launch.url, gap), ...some("headers", record(launch.headers, gap)) };
 }
 
-/** https://code.visualstudio.com/api/extension-guides/ai/mcp ("MCP URL handler"): one JSON object, percent-encoded; values are asked for by VS Code. */
+/**
+ * https://code.visualstudio.com/api/extension-guides/ai/mcp ("MCP URL handler"): one JSON object, percent-encoded;
+ * values are asked for by VS Code.
+ */
 function vsCode(name: string, launch: Launch): Snippet {
   const inputs = askedOf(launch).map(({ id, name: title, description, isSecret }) => ({
     type: "promptString",

@@ -15,8 +15,8 @@ export interface Tenancy {
 }
 
 /**
- * The tenant that a page or form names, else the active one of the session. Undefined when the person is not a member of
- * the named tenant.
+ * The tenant that a page or form names, else the active one of the session. Undefined when the person is not a member
+ * of the named tenant.
  */
 export async function tenancyOf(
   deps: Pick<WebDeps, "db">,
@@ -29,7 +29,10 @@ export async function tenancyOf(
   return tenant && { tenant, memberships };
 }
 
-/** Query parameters, such as the version of a server, the notice to show, or the page of a list. Empty ones are left out. */
+/**
+ * Query parameters, such as the version of a server, the notice to show, or the page of a list. Empty ones are left
+ * out.
+ */
 type Query = Readonly<Record<string, string | undefined>>;
 
 function withQuery(path: string, query: Query): string {

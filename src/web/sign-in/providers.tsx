@@ -32,7 +32,8 @@ export const ProviderButtons: FC<{
 
 /**
  * `POST /sign-in/provider`: sends the browser to the provider with a page that refreshes. A redirect would need the
- * provider in the policy of the page with the form, because Chrome applies `form-action` to every redirect after a form.
+ * provider in the policy of the page with the form, because Chrome applies `form-action` to every redirect after a
+ * form.
  */
 export function signInWithProvider(deps: WebDeps) {
   return async (c: PageContext) => {

@@ -16,7 +16,10 @@ import { inWords } from "../frame/time.tsx";
 
 const WRONG = "This email address and password do not match an account.";
 
-/** `GET {LOGIN_PAGE}`. With a signed query, the sign-in of an authorization; an expired authorization is restarted first. */
+/**
+ * `GET {LOGIN_PAGE}`. With a signed query, the sign-in of an authorization; an expired authorization is restarted
+ * first.
+ */
 export function showSignIn(deps: WebDeps) {
   return async (c: PageContext) => {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
@@ -34,8 +37,8 @@ export function signIn(deps: WebDeps) {
     const query = await readOAuthQuery(form.get("oauth_query") ?? "", deps.config.BETTER_AUTH_SECRETS, Date.now());
     if (query === "forged") return errorPage(c, "invalid_signature");
     const next = nextPage(form.get("next"));
-    // Better Auth would refuse an expired request, and send one with the prompt `create` back to sign-up. Both are restarted
-    // after the sign-in.
+    // Better Auth would refuse an expired request, and send one with the prompt `create` back to sign-up. Both are
+    // restarted after the sign-in.
     const restart = query && (query.expired || query.prompts.includes("create"));
     const answer = await requestAuth(c, deps, "/sign-in/email", {
       email,

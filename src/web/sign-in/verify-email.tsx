@@ -24,7 +24,9 @@ const linkOf = (parameters: URLSearchParams): Link => ({
   next: parameters.get("next") ?? undefined,
 });
 
-/** `GET /verify-email`: asks for a click, or for a password. Mail scanners open links, so opening one changes nothing. */
+/**
+ * `GET /verify-email`: asks for a click, or for a password. Mail scanners open links, so opening one changes nothing.
+ */
 export function showVerifyEmail(deps: WebDeps) {
   return async (c: PageContext) => {
     const link = linkOf(new URL(c.req.url).searchParams);

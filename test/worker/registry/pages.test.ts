@@ -20,7 +20,7 @@ const open = (path: string, by: Pick<Member, "browser"> = member): Promise<Page>
 describe("the registry of an organization", () => {
   it("says what to do when there is nothing in it", async () => {
     const page = await open(REGISTRY);
-    expect(textOf(page.html)).toContain("There is no server in this registry yet");
+    expect(textOf(page.html)).toContain("This registry has no servers yet");
     expect(page.html).toContain(`href="${PUBLISH}"`);
   });
 
@@ -51,7 +51,7 @@ describe("the registry of an organization", () => {
     for (const value of ["stdio", "npm", "active"])
       expect(filtered.html).toMatch(new RegExp(`<option value="${value}" selected`));
     const none = await open(`${REGISTRY}?q=${word}&package=pypi`);
-    expect(textOf(none.html)).toContain("No server fits");
+    expect(textOf(none.html)).toContain("No servers match");
   });
 
   it("P08: answers a search or a cursor that cannot be with what is wrong, not with a fault", async () => {
@@ -100,7 +100,7 @@ describe("the page of a server", () => {
     for (const shown of [
       "Weather for everybody",
       name,
-      "The organization only",
+      "Members of the organization only",
       "https://mcp.example.org/mcp",
       "X-Place (required)",
       "npm @example/weather 2.0.0",
@@ -139,7 +139,7 @@ describe("the page of a server", () => {
       expect(await registryRequests()).toHaveLength(1);
       expect(/aria-current="true"><bdi>([^<]*)/.exec(page.html)?.[1]).toBe(shown);
       expect(page.html.match(/<li><a [^>]*version=1\.0\./g)).toHaveLength(100);
-      expect(textOf(page.html)).toContain("Older ones are in the API");
+      expect(textOf(page.html)).toContain("Older versions are available through the API");
     }
     expect((await open(`${pathOf(name)}?version=%00`)).status).toBe(404);
   });
@@ -229,7 +229,7 @@ describe("the form for publishing", () => {
     const namespace = await ownNamespace(tenantId);
     const good = JSON.stringify(definition(`${namespace}/weather`));
     const checked = await send(good, { do: "check" });
-    expect([checked.status, textOf(checked.html)]).toEqual([200, expect.stringContaining("The file is good")]);
+    expect([checked.status, textOf(checked.html)]).toEqual([200, expect.stringContaining("server.json is valid")]);
     const bad = JSON.stringify({
       ...definition(`${namespace}/weather`),
       version: "^1",
