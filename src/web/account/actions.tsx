@@ -73,7 +73,7 @@ export const deleteAccount: Action = (deps) => async (c, person) => {
   if (answer.status === 200) return deletedPage(c);
   if (answer.code === "LAST_OWNER") return lastOwnerPage(c, deps, person, answer);
   const problems =
-    answer.code === "ADDRESS_MISMATCH" ? { delete_email: "This is not the email address of the account." } : undefined;
+    answer.code === "ADDRESS_MISMATCH" ? { delete_email: "This is not the address of the account." } : undefined;
   const state: AccountState = { ...(problems && { problems }), entered: { delete_email: email }, status: 400 };
   return refused(c, deps, person, answer, "delete_password", state);
 };

@@ -117,7 +117,7 @@ export const TenantChoice: FC<{ memberships: readonly Membership[]; active: stri
 
 const Receiver: FC<{ receiver: RedirectReceiver }> = ({ receiver }) => (
   <>
-    <dt>Redirects to</dt>
+    <dt>Sends you to</dt>
     <dd>
       <strong>{receiver.kind === "app" ? `the app for ${receiver.scheme} links` : receiver.host}</strong>
     </dd>

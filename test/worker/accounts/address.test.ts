@@ -42,7 +42,7 @@ describe("a new e-mail address", () => {
     expect([asked.status, textOf(asked.html)]).toEqual([200, expect.stringContaining("we have sent a link to it")]);
     const link = await linkIn(address, ADDRESS_SUBJECT);
     for (let look = 0; look < 2; look++)
-      expect(textOf(pageOf(await browser.open(link)).html)).toContain(`gets the address ${address}`);
+      expect(textOf(pageOf(await browser.open(link)).html)).toContain(`will change to ${address}`);
     expect(await userOf(email)).toMatchObject({ id });
     const done = await confirm(browser, address);
     expect(textOf(done.html)).toContain("Your email address was changed.");

@@ -139,7 +139,7 @@ describe("a sign-up that the policy does not allow", () => {
     expect(pages[0]).toEqual(pages[1]);
     expect(pages[0]).toMatchObject({
       status: 403,
-      text: expect.stringContaining("Only addresses at organization.example.com"),
+      text: expect.stringContaining("Only email addresses at organization.example.com"),
     });
     await linkTo(admin);
     expect(await userOf(stranger)).toBeUndefined();

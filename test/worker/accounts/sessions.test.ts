@@ -61,7 +61,7 @@ describe("sessions", () => {
     const text = textOf(page.html);
     expect(text).toContain("Firefox on Windows");
     expect(text.match(/this session/g)).toHaveLength(1);
-    expect(text).toMatch(/Address 11\.\d+\.\d+\.\d+/);
+    expect(text).toMatch(/IP address 11\.\d+\.\d+\.\d+/);
     expect(text).toMatch(/Signed in \d+ \w+ \d{4}, \d\d:\d\d UTC/);
     const { rows } = await db.execute<{ token: string }>(sql`select token from session where user_id = ${person.id}`);
     expect(rows).toHaveLength(2);

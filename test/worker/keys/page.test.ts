@@ -84,7 +84,7 @@ describe("a new key", () => {
       quota_period: "total",
     });
     const text = textOf((await open(owner, path)).html);
-    expect(text).toContain("0 of 1000 in all");
+    expect(text).toContain("0 of 1000 in total");
     expect(text).toContain("203.0.113.0/24 2001:db8::/32");
   });
 
@@ -310,7 +310,7 @@ describe("the page of a key", () => {
     const fault = { upstash: { mode: "reset-before", nth } };
     const page = await withFault(fault, async () => pageOf(await send(form, path)));
     expect(page.status).toBe(200);
-    expect(textOf(page.html)).toContain("The old key ends within 30 seconds.");
+    expect(textOf(page.html)).toContain("The old key stops working within 30 seconds.");
     expect(page.html).toMatch(KEY_FIELD);
   });
 });

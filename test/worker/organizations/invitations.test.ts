@@ -31,7 +31,7 @@ describe("an invitation", () => {
     const member = await newMember();
     const link = await invitedLink(owner, organization, member.person.email, "admin");
     const shown = pageOf(await member.browser.open(link));
-    expect(textOf(shown.html)).toMatch(/Organization Example organization Invited by .* As Administrator/);
+    expect(textOf(shown.html)).toMatch(/Organization Example organization Invited by .* Role Administrator/);
     const joined = await answer(member, link);
     expect(joined.url.pathname).toBe(`${ORGANIZATIONS}/${organization}`);
     expect(await rolesIn(organization)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "admin" });

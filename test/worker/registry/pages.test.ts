@@ -220,9 +220,9 @@ describe("the form for publishing", () => {
     );
 
   it("says how to come to a namespace, or which ones there are", async () => {
-    expect(textOf((await open(PUBLISH)).html)).toContain("claim one with POST /api/v1/registry/namespaces");
+    expect(textOf((await open(PUBLISH)).html)).toContain("To prove one, use POST /api/v1/registry/namespaces");
     const namespace = await ownNamespace(tenantId);
-    expect(textOf((await open(PUBLISH)).html)).toContain(`publishes in ${namespace}`);
+    expect(textOf((await open(PUBLISH)).html)).toContain(`can publish in ${namespace}`);
   });
 
   it("checks without publishing, names all problems with their places, and keeps what was entered", async () => {
@@ -243,7 +243,7 @@ describe("the form for publishing", () => {
         expect(page.html).toContain(`<code>${pointer}</code>`);
       expect(page.html).toContain(bad.replaceAll('"', "&quot;"));
     }
-    expect(textOf((await send("{", { do: "check" })).html)).toContain("This is not JSON");
+    expect(textOf((await send("{", { do: "check" })).html)).toContain("This is not valid JSON");
     expect(await versionsIn(tenantId, `${namespace}/weather`)).toEqual([]);
   });
 
@@ -256,7 +256,10 @@ describe("the form for publishing", () => {
       { event: "registry.published", tenant_id: tenantId, user_id: member.person.id, credential_kind: "session" },
     ]);
     const again = await send(JSON.stringify(definition(name)), { do: "publish" });
-    expect([again.status, textOf(again.html)]).toEqual([409, expect.stringContaining("versions never change")]);
+    expect([again.status, textOf(again.html)]).toEqual([
+      409,
+      expect.stringContaining("This version is already published"),
+    ]);
   });
 
   it("O02: publishes in nobody else's namespace and in no organization of others", async () => {
