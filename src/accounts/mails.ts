@@ -34,7 +34,7 @@ export function verificationMail(origin: string, to: string, url: string, mark?:
   });
 }
 
-/** Sends the link for choosing a new password. `next` is a path of our sign-in page at which to continue. */
+/** The email with the link for choosing a new password. `next` is a path of our sign-in page at which to continue. */
 export function resetMail(origin: string, to: string, token: string, next: string | undefined): Mail {
   const page = new URL(ACCOUNT_PAGES.resetPassword, origin);
   page.searchParams.set("token", token);

@@ -36,8 +36,9 @@ export function showSessions(deps: WebDeps) {
       <>
         {Object.hasOwn(DONE, done) && <Notice tone="success">{DONE[done]}</Notice>}
         <p>
-          You are signed in in these browsers. Signing one out takes effect immediately. Apps stay connected: see{" "}
-          <a href="/dashboard/apps">connected apps</a>. The time of last activity is updated about once a day.
+          These are the browsers in which you are signed in. Signing one out takes effect immediately. Apps stay
+          connected: see <a href="/dashboard/apps">connected apps</a>. The time of last activity is updated about once a
+          day.
         </p>
         {sessions.length > 1 && (
           <Form action={REVOKE_OTHERS_PATH} token={othersToken}>

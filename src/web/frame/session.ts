@@ -5,7 +5,7 @@ import { originOf } from "../../platform/http.ts";
 import { requestAuth, textOf } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 
-/** The person who is signed in in this browser. */
+/** The person who is signed in with this browser. */
 export interface SignedIn {
   userId: string;
   name: string;

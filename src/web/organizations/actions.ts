@@ -84,8 +84,8 @@ export function postRemove(deps: WebDeps) {
       organizationId: organization.id,
       userId,
     });
-    // Also when the member is already removed: if an attempt failed after the removal, the next one finishes it, here and
-    // in `finishLeaving`.
+    // Also when the member is already removed: if an attempt failed after the removal, the next one finishes it, here
+    // and in `finishLeaving`.
     const mayEnd = outcome === "done" || (outcome === "unknown" && isManagerRole(organization.role));
     if (mayEnd) await endAccess(deps, { userId, tenantId: organization.id }, changedBy(c, person));
     if (outcome !== "done") return refusal(c, deps, { organization, person }, outcome);
