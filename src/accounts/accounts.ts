@@ -5,7 +5,7 @@ import { personalTenantId, systemRole, systemRoleSql } from "../identity/standin
 import type { Db } from "../platform/postgres/db.ts";
 import type { Scope } from "../identity/scopes.ts";
 
-/** An account as far as proofs and changes of its password and address need it. */
+/** The part of an account that is needed to check or change its password and its email address. */
 export interface Account {
   id: string;
   email: string;
@@ -16,7 +16,7 @@ export interface Account {
 
 const NOW = sql`now() at time zone 'utc'`;
 
-/** The account with an id or an address (lower case). One statement. */
+/** Finds an account by its id or by its email address (lower case). One statement. */
 export async function findAccount(
   db: Pick<Db, "execute">,
   by: { id: string } | { email: string },
@@ -30,8 +30,9 @@ export async function findAccount(
 }
 
 /**
- * Gives an account another password, as long as it still has the one that was read, and ends its sessions: one statement, one winner.
- * Whoever resets it got here through a mail and has proved the address. False when somebody was faster.
+ * Sets a new password, if the account still has the password and the address that were read, and ends its sessions. One
+ * statement, so that only one of several concurrent changes succeeds. A reset also marks the address as verified,
+ * because the person came through a link in an email. Returns false when another change was faster.
  */
 export async function replacePassword(
   db: Pick<Db, "execute">,
@@ -69,30 +70,33 @@ export async function replacePassword(
   return rows[0]?.done === true;
 }
 
-/** An account that was opened or is signed in to, with the role that its verified address gives it: `id`, `name`, `role`. */
+/**
+ * Query of the account that is signing up or signing in, with the role for its verified address: `id`, `name`, `role`.
+ */
 export const arrivingAccount = (userId: string, adminEmails: readonly string[]): SQL => sql`
   select id, name, ${systemRoleSql(sql`email_verified and lower(email) = any(${sql.param([...adminEmails])}::text[])`)} as role
   from "user" where id = ${userId}`;
 
-/** Gives the accounts of an earlier part of the statement the role that it says. */
+/** Updates accounts to the role that an earlier part of the statement (`from`, with `id` and `role`) has for them. */
 export const alignRole = (from: SQL): SQL => sql`
   update "user" set role = aligned.role from ${from} as aligned
   where "user".id = aligned.id and coalesce("user".role, ${systemRole(false)}) is distinct from aligned.role`;
 
 const ADMIN_SCOPE: Scope = "admin";
 
-/** Over the rows that a statement has named `ended`: how many sessions it ended. */
+/** Audit detail: the number of sessions that a statement has deleted in its part named `ended`. */
 const ENDED_SESSIONS = sql`jsonb_build_object('sessions_ended', (select count(*) from ended))`;
 
-/** What a change of address ended. */
+/** What has to be revoked after a change of address. */
 export interface AddressChange {
-  /** Grants with the scope `admin`, of a person who is no administrator any more. */
+  /** Ids of the grants with the scope `admin`, if the person is no longer an administrator; else empty. */
   grants: string[];
 }
 
 /**
- * Gives an account another address that its owner has proved, with the administrator role that goes with it, and ends its sessions, whose
- * rights came with the old one. One statement. Undefined when the account changed meanwhile, "taken" when another one has the address.
+ * Changes the address of an account to one that its owner has proved, sets the administrator role that belongs to it,
+ * and ends all sessions, because their rights came with the old address. One statement. Returns undefined when the
+ * account has changed meanwhile, "taken" when another account has the address.
  */
 export async function replaceAddress(
   db: Pick<Db, "execute">,
@@ -133,7 +137,7 @@ export async function replaceAddress(
   }
 }
 
-/** The grants of some users whose tokens may still work; scopes can be asked for, too. */
+/** Query of the grants of these users whose tokens may still work. The caller can add a condition on `scopes`. */
 export const liveGrants = (users: SQL) => sql`
   select distinct grant_id from (
     select user_id, authorization_code_id as grant_id, scopes from oauth_refresh_token where revoked is null
@@ -142,7 +146,7 @@ export const liveGrants = (users: SQL) => sql`
   ) live where grant_id is not null and user_id in (${users})
     and not exists (select 1 from ended_grant e where e.grant_id = live.grant_id)`;
 
-/** A column as a JSON list, empty when there is no row. */
+/** A query of one column as a JSON list, empty when there is no row. */
 export const listOf = (query: SQL) => sql`coalesce((select json_agg(one) from (${query}) as listed(one)), '[]'::json)`;
 
 function isUniqueViolation(error: unknown): boolean {

@@ -1,13 +1,14 @@
 import { hasMark, mark } from "../platform/signed.ts";
 
 /**
- * Ties the link of a mail to the browser in which somebody has just entered the password of the account: only there may a click alone
- * confirm the address. Whoever opened an account with the address of another cannot make a mark for the other's browser.
+ * Binds the link in an email to the browser in which the password of the account has just been entered. Only in that
+ * browser does a click alone confirm the address. Somebody who creates an account with another person's address cannot
+ * produce a mark for that person's browser.
  */
 export const markOf = (secrets: readonly string[], token: string, browserCookie: string) =>
   mark(secrets, "browser", [token, browserCookie]);
 
-/** Whether this browser is the one that the link was made for. */
+/** Whether this is the browser that the link was created for. */
 export async function isMarked(
   secrets: readonly string[],
   token: string,

@@ -5,22 +5,22 @@ import { isPersonalTenantSql, ownerRoleSql, personalTenantId, personalTenantSql 
 import type { Db } from "../platform/postgres/db.ts";
 import { listOf, liveGrants } from "./accounts.ts";
 
-/** What an account holds that outlives its row, in this or another store. */
+/** What the deletion of an account has to end outside its row, and what prevents the deletion. */
 export interface AccountHoldings {
   keyHashes: string[];
   grantIds: string[];
-  /** Organizations with other members, of which it is the only owner, by name: they come first. */
+  /** Names of the organizations with other members of which it is the only owner. Any of them prevents the deletion. */
   orphans: string[];
 }
 
-/** What other rooms delete in the statement that deletes an account. Each takes a query of ids. */
+/** SQL of other folders, to be part of the statement that deletes an account. Each takes a query of ids. */
 export interface AccountEnds {
   /** Deletes the keys of these users; returns their hashes as `key`. */
   deleteKeys: (users: SQL) => SQL;
   deleteOrganizations: (ids: SQL) => SQL;
 }
 
-/** What would end with an account, and what keeps it from ending. One statement. */
+/** Reads what would end with an account, and what prevents its deletion. One statement. */
 export async function holdingsOf(db: Pick<Db, "execute">, userId: string): Promise<AccountHoldings> {
   const { rows } = await db.execute<AccountHoldings & Record<string, unknown>>(sql`
     with members as (
@@ -32,8 +32,9 @@ export async function holdingsOf(db: Pick<Db, "execute">, userId: string): Promi
 }
 
 /**
- * Deletes an account and all that is its own, its personal tenant and organizations without other members included, in one statement: all or
- * nothing. Deletes nothing when an organization would lose its last owner, also if the other one is leaving at this moment.
+ * Deletes an account and everything that belongs to it, including its personal tenant and organizations without other
+ * members. One statement: all or nothing. Deletes nothing if an organization would lose its last owner, even when
+ * another owner is leaving at the same moment.
  */
 export async function deleteAccount(
   db: Pick<Db, "execute">,
@@ -85,7 +86,9 @@ export async function deleteAccount(
   return rows[0] ?? { deleted: false, keyHashes: [], grantIds: [], orphans: [] };
 }
 
-/** Names of organizations, among those whose `members` are at hand, that somebody would leave without an owner. */
+/**
+ * Query of the names of organizations that would have no owner without this user. Reads the statement's part `members`.
+ */
 const orphansOf = (userId: string) => sql`
   select o.name from members m join organization o on o.id = m.organization_id
   where m.user_id = ${userId} and ${ownerRoleSql(sql`m.role`)}
@@ -93,18 +96,18 @@ const orphansOf = (userId: string) => sql`
     and not exists (select 1 from members other where other.organization_id = o.id and other.user_id <> m.user_id and ${ownerRoleSql(sql`other.role`)})
   order by o.name`;
 
-/** Whether an account is still there: after a statement whose answer was lost. */
+/** Whether an account still exists. For use after a statement whose answer was lost. */
 export async function accountExists(db: Pick<Db, "execute">, userId: string): Promise<boolean> {
   const { rows } = await db.execute(sql`select 1 from "user" where id = ${userId}`);
   return rows.length > 0;
 }
 
-/** Longer than a sign-up can take between its rows: one that is under way is left alone. */
+/** Longer than a sign-up takes between its inserts, so that one in progress is left alone. */
 const UNDER_WAY_SECONDS = 15;
 
 /**
- * Deletes the user that a failed sign-up with an email address (lower case) has left: not verified, and without a way to sign in. One
- * statement, with the audit entry and the personal organization.
+ * Deletes the user that a failed sign-up with an email address (lower case) has left behind: not verified, and without
+ * a way to sign in. One statement, with the audit entry and the personal organization.
  */
 export async function deleteUnfinished(
   db: Pick<Db, "execute">,

@@ -2,13 +2,15 @@ import { randomToken } from "../platform/crypto.ts";
 import { hasMark, mark } from "../platform/signed.ts";
 
 const VALUE = /^([\w-]{22})((?:\.[\w-]{43}){1,5})$/;
-/** People who share a browser. */
+/** Accounts that one browser remembers: people share browsers. */
 const MAX_ACCOUNTS = 5;
 
-/** As long as browsers keep a cookie (RFC 6265bis §5.5). Seconds. */
+/** The longest time for which browsers keep a cookie (RFC 6265bis §5.5), in seconds. */
 export const DEVICE_SECONDS = 400 * 86_400;
 
-/** The id of a browser in which somebody has signed in to the account with this address before, from its cookie. */
+/**
+ * The id of the browser, from its cookie, if the account with this address has signed in there before; else undefined.
+ */
 export async function knownDevice(
   secrets: readonly string[],
   cookie: string | null | undefined,
@@ -19,7 +21,7 @@ export async function knownDevice(
   return (await hasMark(secrets, "device", partsOf(id, address), marks)) ? id : undefined;
 }
 
-/** The cookie of a browser that now knows the account with this address, too. */
+/** Returns the cookie of this browser with the account added. Beyond {@link MAX_ACCOUNTS} the oldest is dropped. */
 export async function rememberAccount(
   secrets: readonly string[],
   cookie: string | null | undefined,

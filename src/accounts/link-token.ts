@@ -4,15 +4,18 @@ import { signed } from "../platform/signed.ts";
 
 const state = z.string();
 
-/** What a link in an email lets its reader do, once. Nothing of it is stored. `state` is {@link accountState} when the email was sent. */
+/**
+ * The token of a link that resets a password. It works once, and nothing of it is stored: `state` is the
+ * {@link accountState} at the time the email was sent.
+ */
 export const resetLink = signed("link.reset", z.object({ userId: z.string(), state }));
 
-/** The same for a link that gives the account another address. */
+/** The same for a link that changes the address of an account. */
 export const addressLink = signed("link.address", z.object({ userId: z.string(), address: z.string(), state }));
 
 /**
- * Changes with the address and the password of an account, and tells nothing about them: stored passwords are salted. A link works as long
- * as this is the state that it was made with: using it once ends it.
+ * A hash that changes with the address and the password of an account. It reveals neither: stored passwords are salted.
+ * A link works only while the account is in the state that the link was created with, so using it once ends it.
  */
 export const accountState = (account: { email: string; password: string | null }) =>
   sha256(["state", account.email, account.password ?? ""].join("\n"));

@@ -2,12 +2,12 @@ import type { SecondaryStorage } from "@better-auth/core/db";
 import type { Config } from "../platform/config.ts";
 import { addressHash } from "./password-tries.ts";
 
-/** Mails that a stranger can have us send to one address, for each reason. */
+/** Emails per hour to one address, for each reason, when the caller has not proved that the address is theirs. */
 const MAILS_AN_HOUR = { reset: 3, verification: 5, address: 3 };
 
 /**
- * Whether another mail may go to an address, and counts it. Whoever asks is not told: the counter is the same for addresses without an
- * account, and a full one must not show that somebody else asked.
+ * Counts an email to an address and returns whether it may be sent. The caller must not be told: addresses without an
+ * account are counted too, and a full counter would reveal that somebody else has asked.
  */
 export async function mayMail(
   { config, storage }: { config: Pick<Config, "BETTER_AUTH_SECRETS">; storage: Pick<SecondaryStorage, "increment"> },

@@ -1,12 +1,12 @@
 import { linkMail, type Mail } from "../platform/mail.ts";
 import { AUTH_PAGES } from "../identity/pages.ts";
 
-/** How long the links of these mails work. */
+/** How long the links in these emails work, in seconds. */
 export const VERIFICATION_SECONDS = 3600;
 export const RESET_SECONDS = 1800;
 export const NEW_ADDRESS_SECONDS = 3600;
 
-/** Pages behind these links. */
+/** The pages that the links open. */
 const ACCOUNT_PAGES = {
   forgotPassword: "/forgot-password",
   resetPassword: "/reset-password",
@@ -14,8 +14,8 @@ const ACCOUNT_PAGES = {
 };
 
 /**
- * Asks the owner of an address to confirm it. The link goes to our page: mail scanners open links, and opening must not confirm. `mark`
- * names the browser in which a click is enough.
+ * Asks the owner of an address to confirm it. The link opens a page of ours that asks again: mail scanners open links,
+ * so opening one must not confirm anything. `mark` identifies the browser in which a click is enough.
  */
 export function verificationMail(origin: string, to: string, url: string, mark?: string): Mail {
   const source = new URL(url).searchParams;
@@ -26,15 +26,15 @@ export function verificationMail(origin: string, to: string, url: string, mark?:
   if (next?.startsWith("/sign-in?")) page.searchParams.set("next", next);
   return linkMail({
     to,
-    subject: "Confirm your e-mail address",
-    intro: "Someone, probably you, opened an account at the MCP Registry Gateway with this address.",
+    subject: "Confirm your email address",
+    intro: "Someone, probably you, created an account at the MCP Registry Gateway with this address.",
     action: "Confirm the address",
     url: page.href,
-    outro: "The link is valid for one hour. If it was not you, ignore this message.",
+    outro: "The link is valid for one hour. If this wasn't you, ignore this email.",
   });
 }
 
-/** Lets somebody who has lost a password choose a new one. `next` is a path of our login to go on at. */
+/** The email with the link for choosing a new password. `next` is a path of our sign-in page at which to continue. */
 export function resetMail(origin: string, to: string, token: string, next: string | undefined): Mail {
   const page = new URL(ACCOUNT_PAGES.resetPassword, origin);
   page.searchParams.set("token", token);
@@ -46,43 +46,48 @@ export function resetMail(origin: string, to: string, token: string, next: strin
     action: "Choose a new password",
     url: page.href,
     outro:
-      "The link is valid for 30 minutes and works once. If it was not you, ignore this message: nothing has changed.",
+      "The link is valid for 30 minutes and works once. If this wasn't you, ignore this email: nothing has changed.",
   });
 }
 
-/** Asks the owner of an address whether an account may take it as its own. */
+/** Asks the owner of an address whether an account may use it. */
 export function newAddressMail(origin: string, to: string, token: string): Mail {
   const page = new URL(ACCOUNT_PAGES.confirmAddress, origin);
   page.searchParams.set("token", token);
   return linkMail({
     to,
-    subject: "Confirm your new e-mail address",
-    intro: "The owner of an account at the MCP Registry Gateway wants to use this address for it.",
+    subject: "Confirm your new email address",
+    intro: "The owner of an account at the MCP Registry Gateway wants to use this email address for it.",
     action: "Confirm the new address",
     url: page.href,
-    outro: "Open the link where you are signed in. It is valid for one hour. If it was not you, ignore this message.",
+    outro:
+      "Open the link in the browser in which you are signed in. It is valid for one hour. If this wasn't you, ignore this email.",
   });
 }
 
-/** Tells the owner of an account that its password is another one. */
+/** Tells the owner of an account that its password was changed. */
 export const passwordChangedMail = (origin: string, to: string): Mail =>
   linkMail({
     to,
     subject: "Your password was changed",
     intro:
       "The password of your account at the MCP Registry Gateway was changed, and all other browsers were signed out.",
-    action: "It was not you? Choose a new password",
+    action: "Wasn't you? Choose a new password",
     url: new URL(ACCOUNT_PAGES.forgotPassword, origin).href,
-    outro: "If it was you, there is nothing to do.",
+    outro: "If it was you, you don't need to do anything.",
   });
 
-/** Tells the old address of an account that it is no longer the one. The new address is left out: the mailbox may have another owner by now. */
+/**
+ * Tells the old address of an account that the account has another address now. The new one is not named: the mailbox
+ * of the old address may have another owner by now.
+ */
 export const addressChangedMail = (origin: string, to: string): Mail =>
   linkMail({
     to,
-    subject: "Your e-mail address was changed",
-    intro: "Your account at the MCP Registry Gateway now has another e-mail address. This one no longer signs in.",
-    action: "The gateway",
+    subject: "Your email address was changed",
+    intro:
+      "Your account at the MCP Registry Gateway now has another email address. You can no longer sign in with this one.",
+    action: "Open the gateway",
     url: new URL("/", origin).href,
-    outro: "If it was not you, tell the operator of the gateway at once.",
+    outro: "If this wasn't you, tell the operator of the gateway immediately.",
   });

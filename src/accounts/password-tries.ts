@@ -3,11 +3,11 @@ import { RedisUnavailable } from "../platform/redis/script.ts";
 import { mark } from "../platform/signed.ts";
 import { countInPostgres, forgetTries, inRedisOr, wholeNumbers, type TryDeps } from "../limits/tries.ts";
 
-/** Tries with wrong passwords that cost no wait. */
+/** Tries that are allowed before the first wait. */
 const FREE_TRIES = 5;
 const FIRST_WAIT_SECONDS = 60;
 const LONGEST_WAIT_SECONDS = 900;
-/** A try is forgotten after so long without another; after a wait had to be imposed, later. */
+/** Tries are forgotten after this long without another one; the longer time counts from the end of a wait. */
 const MEMORY_SECONDS = 900;
 const LONG_MEMORY_SECONDS = 3600;
 
@@ -32,16 +32,17 @@ const SETTINGS = [
 ].map(String);
 
 /**
- * Takes a try of a password before it is checked: concurrent guesses count, too. Returns the seconds to wait, 0 when it may be
- * checked now. From the fifth try on each is followed by a wait: 1, 2, 4, … 15 minutes. A refused try counts for nothing. `now` is in
- * milliseconds. While Redis does not answer Postgres counts five tries in 15 minutes. Throws when neither does.
+ * Counts a try before the password is checked, so that concurrent guesses count too. Returns the seconds to wait, 0
+ * when the password may be checked now. Each try from the fifth on is followed by a wait of 1, 2, 4, … up to 15
+ * minutes. A refused try is not counted. `now` is in milliseconds. While Redis does not answer, Postgres allows five
+ * tries in 15 minutes. Throws when neither answers.
  */
 export async function takeTry({ redis, db }: TryDeps, bucket: string, now: number): Promise<number> {
   const key = redisKeys.passwordTries(bucket);
   return inRedisOr(
     async () => {
       const [wait] = wholeNumbers(await redis.eval(TAKE, [key], [String(now), ...SETTINGS]));
-      if (wait === undefined || wait < 0) throw new RedisUnavailable("No wait.");
+      if (wait === undefined || wait < 0) throw new RedisUnavailable("The script returned no wait.");
       return Math.ceil(wait / 1000);
     },
     async () => {
@@ -51,10 +52,10 @@ export async function takeTry({ redis, db }: TryDeps, bucket: string, now: numbe
   );
 }
 
-/** Forgets the tries of a bucket: a password was right. */
+/** Forgets the tries of a bucket, after a correct password. */
 export const clearTries = (deps: TryDeps, bucket: string): Promise<void> =>
   forgetTries(deps, redisKeys.passwordTries(bucket));
 
-/** Stands for an address in Redis, whether or not it has an account; a copy of Redis does not tell the address. */
+/** Keyed hash that stands for an address in Redis, with or without an account. A copy of Redis does not reveal it. */
 export const addressHash = (secrets: readonly string[], address: string) =>
   mark(secrets, "email", [address.toLowerCase()]);

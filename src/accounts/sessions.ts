@@ -1,7 +1,7 @@
 import { sql, type SQL } from "drizzle-orm";
 import type { Db } from "../platform/postgres/db.ts";
 
-/** A browser in which somebody is signed in. Its token is not part of it: whoever has that is signed in. */
+/** A browser in which somebody is signed in. The token is left out, because anybody who has it is signed in. */
 export interface OpenSession {
   id: string;
   createdAt: Date;
@@ -13,7 +13,7 @@ export interface OpenSession {
 
 const MAX_SESSIONS = 100;
 
-/** The sessions of a person that are good, the one used last first. The framework's own list would hold their tokens. */
+/** The sessions of a person that have not expired, the last used first. Better Auth's own list would include tokens. */
 export async function openSessions(db: Pick<Db, "execute">, userId: string): Promise<OpenSession[]> {
   const { rows } = await db.execute<{
     id: string;
@@ -34,7 +34,7 @@ export async function openSessions(db: Pick<Db, "execute">, userId: string): Pro
   }));
 }
 
-/** The tokens, by which the framework ends sessions, of one session of a person, or of all but one. */
+/** The token of one session of a person, or the tokens of all but one. Better Auth ends sessions by token. */
 export async function sessionTokens(
   db: Pick<Db, "execute">,
   userId: string,

@@ -1,6 +1,9 @@
 import type { Config } from "../platform/config.ts";
 
-/** Whether an address may open an account under `SIGN_UP`. Administrators' addresses always may: they have to start somewhere. */
+/**
+ * Whether somebody may create an account with this address under `SIGN_UP`. The addresses of `ADMIN_EMAILS` always may,
+ * so that a new gateway can have its first account.
+ */
 export function maySignUp(config: Pick<Config, "SIGN_UP" | "ADMIN_EMAILS">, email: string): boolean {
   const address = email.toLowerCase();
   if (config.ADMIN_EMAILS.includes(address)) return true;
@@ -9,8 +12,8 @@ export function maySignUp(config: Pick<Config, "SIGN_UP" | "ADMIN_EMAILS">, emai
 }
 
 /**
- * Whether an account may take an address under `SIGN_UP`. Only the domain counts: whoever has an account has been let in, and a list of
- * administrators must not show by what is refused.
+ * Whether an existing account may use this address under `SIGN_UP`. Only the domain counts: its owner has been admitted
+ * already, and a refusal must not reveal which addresses are in `ADMIN_EMAILS`.
  */
 export function mayHold({ SIGN_UP: policy }: Pick<Config, "SIGN_UP">, email: string): boolean {
   return policy.kind !== "domains" || policy.domains.includes(domainOf(email));
@@ -18,14 +21,14 @@ export function mayHold({ SIGN_UP: policy }: Pick<Config, "SIGN_UP">, email: str
 
 const domainOf = (email: string) => email.slice(email.lastIndexOf("@") + 1).toLowerCase();
 
-/** Characters of a password; the upper bound keeps a single hash cheap. */
+/** Length of a password in characters. The upper bound keeps a single hash cheap. */
 export const PASSWORD_LENGTH = { min: 10, max: 128 } as const;
 
 const MAX_NAME = 100;
-/** Of a path in SMTP without its brackets (RFC 5321 §4.5.3.1.3). */
+/** The length of a path in SMTP without its brackets (RFC 5321 §4.5.3.1.3). */
 const MAX_EMAIL = 254;
 
-/** What keeps a name or an address out of the accounts table, in words for the person, or undefined. */
+/** What is wrong with a name or an email address, in words for the person; undefined when nothing is. */
 export function userProblem({
   name,
   email,
@@ -36,6 +39,6 @@ export function userProblem({
   if (name !== undefined && (name.length > MAX_NAME || /\p{Cc}/u.test(name)))
     return `Choose a name of at most ${MAX_NAME} characters, without control characters.`;
   if (email !== undefined && email.length > MAX_EMAIL)
-    return `Use an e-mail address of at most ${MAX_EMAIL} characters.`;
+    return `Use an email address of at most ${MAX_EMAIL} characters.`;
   return undefined;
 }

@@ -15,7 +15,7 @@ import { isOpen } from "./invitation-state.ts";
 import { linkMail, type Mail } from "../platform/mail.ts";
 import type { OrganizationChange } from "./organizations.ts";
 
-/** An invitation as the person who holds its link sees it. */
+/** An invitation as the person with the link sees it. */
 export interface Invitation {
   organizationName: string;
   inviterName: string;
@@ -23,15 +23,16 @@ export interface Invitation {
 }
 
 const VALID_DAYS = 7;
-/** Invitations that an organization may send in a day. */
+/** Invitations that an organization may send per day. */
 const A_DAY = 20;
-/** Mails about invitations to one address in a day, from all organizations together. */
+/** Invitation emails to one address per day, from all organizations together. */
 const MAILS_A_DAY = 3;
 
 /**
- * Invites an address (lower case) to an organization, in place of an open invitation to it. The token is in the answer and in the mail only: the row is
- * found by its hash. Null token: this address has had its mails for today. Then an open invitation keeps its link, with the new role and time.
- * Invitations of one organization, and those to one address, go one after the other, so that the bounds hold.
+ * Invites an address (lower case) to an organization. The new invitation replaces an open one to the same address. The
+ * token is in the result and in the email only; the row has its hash. A null token means that no email may be sent to
+ * this address today: an open invitation then keeps its link and gets the new role and expiry. Locks on the
+ * organization and on the address serialize invitations, so that the bounds hold.
  */
 export async function invite(
   db: Pick<Db, "execute" | "batch">,
@@ -95,7 +96,7 @@ interface InviteRow extends Record<string, unknown> {
   by_organization: number;
 }
 
-/** Takes back an open invitation of an organization. */
+/** Withdraws an open invitation of an organization. */
 export async function cancelInvitation(
   db: Pick<Db, "execute">,
   { actor, now, organizationId, id }: { organizationId: string; id: string } & ChangedBy<KnownActor>,
@@ -110,7 +111,7 @@ export async function cancelInvitation(
   return rows.length > 0 ? "done" : "unknown";
 }
 
-/** What a link is an invitation to, if it is open. Whoever holds the link may know: it was sent to them. */
+/** The open invitation of a link, or null. Anybody with the link may see it: it was sent to them. */
 export async function findInvitation(db: Pick<Db, "execute">, token: string): Promise<Invitation | null> {
   const { rows } = await db.execute<Invitation & Record<string, unknown>>(sql`
     select o.name as "organizationName", u.name as "inviterName", ${roleSql(sql`i.role`)} as role
@@ -120,8 +121,9 @@ export async function findInvitation(db: Pick<Db, "execute">, token: string): Pr
 }
 
 /**
- * Answers an invitation for the person whose confirmed address was invited. One statement, so that a link is used once. Returns the organization;
- * null when there is no such open invitation, or it is somebody else's.
+ * Accepts or declines an invitation, for the person whose verified address was invited. One statement, so that a link
+ * is used once. Returns the organization; null when there is no such open invitation, or it was sent to another
+ * address.
  */
 export async function answerInvitation(
   db: Pick<Db, "execute">,
@@ -154,7 +156,7 @@ export async function answerInvitation(
   return row ? { organizationId: row.id } : null;
 }
 
-/** Whether somebody has invited an address: then it may open an account where only the invited may. */
+/** Whether there is an open invitation to an address. Where sign-up is by invitation, it may then create an account. */
 export async function isInvited(db: Pick<Db, "execute">, email: string): Promise<boolean> {
   const { rows } = await db.execute(
     sql`select 1 from invitation i where lower(i.email) = ${email.toLowerCase()} and ${isOpen} limit 1`,
@@ -162,23 +164,22 @@ export async function isInvited(db: Pick<Db, "execute">, email: string): Promise
   return rows.length > 0;
 }
 
-/** Names of organizations and people are theirs to choose: they are on the page, not in the mail, which must not carry anybody's text. */
+/** The email names neither the organization nor the inviter: people choose these texts, so only the page shows them. */
 export function invitationMail(origin: string, to: string, token: string): Mail {
   return linkMail({
     to,
-    subject: "You are invited to an organization",
-    intro:
-      "Somebody invites this address to an organization at the MCP Registry Gateway. The page says who, and to which organization.",
-    action: "See the invitation",
+    subject: "You have been invited to an organization",
+    intro: `You have been invited to an organization on ${new URL(origin).host}. The page of the invitation names the organization and the person who invited you.`,
+    action: "View invitation",
     url: `${origin}/invite/${token}`,
-    outro: "The link is valid for seven days. If you expect no invitation, ignore this message.",
+    outro: "The link is valid for seven days. If you don't expect an invitation, ignore this email.",
   });
 }
 
-/** How long an invitation is kept after its end. */
+/** How long an invitation is kept after it has expired. */
 const KEEP_DAYS = 30;
 
-/** Deletes at most `limit` invitations that are long over. */
+/** Deletes at most `limit` invitations that expired more than {@link KEEP_DAYS} days ago. */
 export const deleteOldInvitations = (limit: number): SQL => sql`
   delete from invitation where id in (
     select id from invitation where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_DAYS}) limit ${limit})`;

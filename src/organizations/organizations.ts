@@ -23,7 +23,7 @@ export interface OrganizationMember {
   role: Role;
 }
 
-/** An invitation that nobody has answered. */
+/** An invitation that has not been answered. */
 export interface OpenInvitation {
   id: string;
   email: string;
@@ -35,27 +35,30 @@ export interface OpenInvitation {
 export interface Organization {
   id: string;
   name: string;
-  /** Of the member who looks. */
+  /** The role of the member who is viewing it. */
   role: Role;
   members: OrganizationMember[];
-  /** Empty for those who may not invite. */
+  /** Empty for members who may not invite. */
   invitations: OpenInvitation[];
 }
 
-/** What became of a change: `unknown` also where somebody else's organization or a stranger is meant. */
+/** Result of a change. `unknown`: there is no such member or invitation, or the actor is not in the organization. */
 export type OrganizationChange = "done" | "unknown" | "not_allowed" | "last_owner";
 
 const MAX_NAME = 100;
 const MAX_ORGANIZATIONS = 20;
 const OWNER: Role = "owner";
 
-/** What is wrong with an organization's name, in words for the person, or undefined. */
+/** What is wrong with an organization's name, in words for the person; undefined when nothing is. */
 export const organizationNameProblem = (name: string): string | undefined =>
   name === "" || name.length > MAX_NAME || /\p{Cc}/u.test(name)
     ? `Enter a name of at most ${MAX_NAME} characters.`
     : undefined;
 
-/** Makes an organization with one owner. Undefined when the person owns twenty already, also when they are made at the same moment. */
+/**
+ * Creates an organization with one owner and returns its id. Returns undefined when the person owns
+ * {@link MAX_ORGANIZATIONS} already; the lock on the user makes this hold for concurrent calls too.
+ */
 export async function createOrganization(
   db: Pick<Db, "execute" | "batch">,
   { actor, name, now }: { name: string } & ChangedBy<KnownActor>,
@@ -78,7 +81,7 @@ export async function createOrganization(
   return rows[0]?.id;
 }
 
-/** One membership has one id: joining twice at once makes one row. */
+/** The id of a membership. It is always the same, so joining twice at the same moment inserts one row. */
 const memberId = (organizationId: string, userId: string) => `${organizationId}:${userId}`;
 
 interface OrganizationRow extends Record<string, unknown> {
@@ -88,7 +91,7 @@ interface OrganizationRow extends Record<string, unknown> {
   invitations: { id: string; email: string; role: Role; expires: number }[];
 }
 
-/** An organization with its members, for a member; null for everybody else. Null for a personal organization too. */
+/** An organization with its members, for a member; null for everybody else and for a personal organization. */
 export async function findOrganization(
   db: Pick<Db, "execute">,
   userId: string,
@@ -110,7 +113,7 @@ export async function findOrganization(
   return { id: organizationId, name: row.name, role: row.role, members: row.members, invitations };
 }
 
-/** What happens to a member, and who does it. */
+/** The member that a change is about, and who makes it. */
 interface MemberChange extends ChangedBy<KnownActor> {
   organizationId: string;
   userId: string;
@@ -124,8 +127,9 @@ interface ChangeRow extends Record<string, unknown> {
 }
 
 /**
- * Gives a member another role. Owners may do that to everybody, administrators to those below owner and not up to it; the last owner stays
- * one. Changes of one organization go one after the other: two owners who demote each other at the same time leave one.
+ * Gives a member another role. Owners may change every role; administrators may not change owners or make anybody an
+ * owner. The last owner stays one. Changes of one organization are serialized: when two owners demote each other at the
+ * same time, one owner remains.
  */
 export function changeRole(
   db: Pick<Db, "execute" | "batch">,
@@ -145,8 +149,8 @@ export function changeRole(
 }
 
 /**
- * Takes a member out of an organization, and back what invites them to it; anybody may leave. The last owner may not: somebody has to be able to let
- * others in.
+ * Removes a member from an organization and withdraws pending invitations to their address. Anybody may leave, except
+ * the last owner: somebody has to be able to invite others.
  */
 export function removeMember(db: Pick<Db, "execute" | "batch">, change: MemberChange): Promise<OrganizationChange> {
   const isOwn = change.actor.userId === change.userId;
@@ -173,8 +177,8 @@ async function settle(
   write: SQL,
   may: SQL,
 ): Promise<OrganizationChange> {
-  // The lock is a statement of its own, so that the next one sees what the one before it has left. It is on the members, in the order in
-  // which the end of an account takes them: an owner whose account ends at this moment counts no more.
+  // The lock is a statement of its own, so that the next statement sees what an earlier transaction has committed. It
+  // locks the members, in the same order as the deletion of an account: a deleted owner is no longer counted.
   const [, { rows }] = await db.batch([
     db.execute(sql`
       select 1 from member where organization_id = ${organizationId} and not ${isPersonalTenantSql(sql`organization_id`)} order by id for update`),
@@ -205,8 +209,8 @@ async function settle(
 }
 
 /**
- * The two writes that give users their personal organization and make them its owner, unless they are; `from` is an earlier part of the
- * statement with `id` and `name` of the user whose organization `tenant` is.
+ * The two inserts that give a user their personal organization and make them its owner, if that is not so yet. `tenant`
+ * is the organization's id; `from` is an earlier part of the statement with the user's `id` and `name`.
  */
 export const ensurePersonal = (tenant: string, from: SQL): { organization: SQL; owner: SQL } => ({
   organization: sql`
@@ -217,5 +221,5 @@ export const ensurePersonal = (tenant: string, from: SQL): { organization: SQL; 
     select 'owner-' || id, ${tenant}, id, ${OWNER}, now() from ${from} as owners on conflict do nothing`,
 });
 
-/** Deletes organizations, given as a query of ids, with what depends on them; returns the `id` of each. */
+/** Deletes organizations, given as a query of ids, with everything that depends on them. Returns the `id` of each. */
 export const deleteOrganizations = (ids: SQL): SQL => sql`delete from organization where id in (${ids}) returning id`;

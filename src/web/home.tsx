@@ -6,7 +6,7 @@ import { formToken } from "./frame/protected-form.tsx";
 import { signedIn } from "./frame/session.ts";
 import { untrustedText } from "./frame/untrusted.ts";
 
-/** `GET /`: what this is, how to connect to it, and who is signed in. */
+/** `GET /`: what the gateway is, how to connect to it, and who is signed in. */
 export function home(deps: WebDeps) {
   const endpoint = `${deps.config.BASE_URL}/mcp`;
   return async (c: PageContext) => {
@@ -17,8 +17,8 @@ export function home(deps: WebDeps) {
       { title: "MCP Registry Gateway", wide: true },
       <>
         <p>
-          This gateway puts your organization's MCP servers behind one login: clients connect to one address, people
-          sign in and consent, scripts use API keys.
+          This gateway gives your organization's MCP servers one address and one sign-in. Clients connect to the
+          address, people sign in and give consent, scripts use API keys.
         </p>
         <section class="card stack" aria-labelledby="account">
           <h2 id="account">Your account</h2>
@@ -45,7 +45,7 @@ export function home(deps: WebDeps) {
                 <a href={deps.config.LOGIN_PAGE}>Sign in</a> or <a href="/sign-up">create an account</a>.
               </p>
               <p>
-                <a href="/registry">MCP servers that are shown to everybody</a>
+                <a href="/registry">Public MCP servers</a>
               </p>
             </>
           )}
@@ -77,7 +77,7 @@ function snippets(endpoint: string) {
   return [
     {
       client: "Claude",
-      how: "Claude Code takes one command. In the Claude apps, add the endpoint under Settings, Connectors.",
+      how: "For Claude Code, run this command. In the Claude apps, add the endpoint under Settings, Connectors.",
       code: `claude mcp add --transport http gateway ${endpoint}`,
     },
     {
@@ -92,7 +92,7 @@ function snippets(endpoint: string) {
     },
     {
       client: "Scripts",
-      how: "With an API key instead of a login:",
+      how: "With an API key:",
       code: [
         `curl ${endpoint} \\`,
         `  -H "x-api-key: $MRG_API_KEY" \\`,

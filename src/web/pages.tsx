@@ -27,7 +27,7 @@ import { showSignUp, signUp } from "./sign-in/sign-up.tsx";
 import { addOrganizationPages } from "./organizations/pages.ts";
 import { showVerifyEmail, verifyEmail } from "./sign-in/verify-email.tsx";
 
-/** The pages that people see. They are forms and links only: nothing here needs a script. */
+/** The pages for people. They consist of forms and links only, and need no scripts. */
 export function web(deps: WebDeps): Hono<HttpEnv> {
   const { BASE_URL, LOGIN_PAGE } = deps.config;
   const form = (purpose: string) => protectedForm(deps, purpose);

@@ -86,7 +86,7 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     person = await browser.newContext({ colorScheme, bypassCSP: true });
     const page = await person.newPage();
     await page.goto(`${system.url}/sign-in`);
-    await page.getByLabel("E-mail").fill(system.user.email);
+    await page.getByLabel("Email").fill(system.user.email);
     await page.getByLabel("Password").fill(system.user.password);
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.waitForURL(`${system.url}/`);
@@ -137,12 +137,12 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     await page.getByRole("checkbox", { name: "List and call MCP tools" }).uncheck();
     await page.getByText("Limits", { exact: true }).click();
     await page.getByLabel("Addresses").fill("nowhere");
-    await page.getByRole("button", { name: "Make key" }).click();
+    await page.getByRole("button", { name: "Create API key" }).click();
     expect(await page.getByRole("alert").count()).toBe(3);
     expect(await problemsOf(page)).toEqual([]);
     await page.getByRole("checkbox", { name: "List and call MCP tools" }).check();
     await page.getByLabel("Addresses").fill("192.0.2.7");
-    await page.getByRole("button", { name: "Make key" }).click();
+    await page.getByRole("button", { name: "Create API key" }).click();
     expect(await page.getByRole("textbox", { name: "Key" }).inputValue()).toMatch(/^mrg_live_/);
     expect(await problemsOf(page)).toEqual([]);
     await page.getByRole("link", { name: "Details of the key" }).click();
@@ -166,7 +166,7 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     expect(await problemsOf(page)).toEqual([]);
     await page.getByLabel("server.json").fill(good);
     await page.getByRole("button", { name: "Check" }).click();
-    await page.getByText("The file is good").waitFor();
+    await page.getByText("server.json is valid").waitFor();
     expect(await problemsOf(page)).toEqual([]);
     await page.close();
   });
@@ -174,7 +174,7 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
   it("a form that was filled in wrongly can be used by everybody", async () => {
     const page = await stranger.newPage();
     await page.goto(`${system.url}/sign-in`);
-    await page.getByLabel("E-mail").fill(system.user.email);
+    await page.getByLabel("Email").fill(system.user.email);
     await page.getByLabel("Password").fill("not the password");
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.getByRole("alert").waitFor();

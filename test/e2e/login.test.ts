@@ -42,7 +42,7 @@ async function startClient() {
 }
 
 async function signIn(page: Page, login: { email: string; password: string }): Promise<void> {
-  await page.getByLabel("E-mail").fill(login.email);
+  await page.getByLabel("Email").fill(login.email);
   await page.getByLabel("Password").fill(login.password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
@@ -62,18 +62,18 @@ async function openAccount(page: Page, email: string, password: string): Promise
     .first()
     .click();
   await page.getByLabel("Name").fill("Newcomer");
-  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Create account" }).click();
   await page
-    .getByText(/check your mail/i)
+    .getByText(/check your email/i)
     .first()
     .waitFor();
   const link = await linkMailedTo(email);
   expect(link).toMatch(/\/verify-email\?token=/);
   await page.goto(link);
   await page.getByRole("button", { name: "Confirm address" }).click();
-  await page.getByText("Your e-mail address is confirmed").waitFor();
+  await page.getByText("Your email address is confirmed").waitFor();
 }
 
 describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabled) => {
@@ -140,10 +140,10 @@ describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabl
     await openAccount(page, email, lost);
     await page.goto(`${system.url}/sign-in`);
     await page.getByRole("link", { name: /forgot/i }).click();
-    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Email").fill(email);
     await page.getByRole("button").first().click();
     await page
-      .getByText(/check your mail/i)
+      .getByText(/check your email/i)
       .first()
       .waitFor();
     const link = await linkMailedTo(email);
@@ -184,7 +184,7 @@ describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabl
     await page.goto(client.authorizationUrl);
     await signIn(page, { email: system.user.email, password: "not the password" });
     expect(await page.getByRole("alert").innerText()).toContain("do not match");
-    expect(await page.getByLabel("E-mail").inputValue()).toBe(system.user.email);
+    expect(await page.getByLabel("Email").inputValue()).toBe(system.user.email);
     expect(await page.getByLabel("Password").inputValue()).toBe("");
   });
 });

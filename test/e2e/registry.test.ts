@@ -109,7 +109,7 @@ async function useAll(): Promise<void> {
 
 async function signIn(): Promise<void> {
   await page.goto(`${system.url}/sign-in`);
-  await page.getByLabel("E-mail").fill(system.user.email);
+  await page.getByLabel("Email").fill(system.user.email);
   await page.getByLabel("Password").fill(system.user.password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await page.waitForURL(`${system.url}/`);
@@ -166,7 +166,7 @@ describe("text that publishers choose, in Chromium", () => {
       });
       await page.getByLabel("server.json").fill(file);
       await page.getByRole("button", { name: "Check" }).click();
-      await page.getByText("to be mended").waitFor();
+      await page.getByText("to fix. Nothing was published").waitFor();
       expect(await page.getByLabel("server.json").inputValue()).toBe(file);
       await useAll();
       expect([text, tried]).toEqual([text, []]);
@@ -208,8 +208,8 @@ describe("a person and the registry", () => {
     expect(await page.getByRole("link", { name: "Install in VS Code" }).getAttribute("href")).toContain(
       "vscode:mcp/install?",
     );
-    await page.getByRole("button", { name: "Show it to everybody" }).click();
-    await page.getByText("Everybody sees this server now").waitFor();
+    await page.getByRole("button", { name: "Make public" }).click();
+    await page.getByText("This server is public now").waitFor();
 
     const stranger = await (await browser.newContext()).newPage();
     const address = `${system.url}/registry/${encodeURIComponent(name)}`;

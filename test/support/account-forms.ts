@@ -4,7 +4,7 @@ import { eventually, mailsTo, origin } from "./gateway.ts";
 
 export const NEW_PASSWORD = "another long passphrase";
 export const RESET_SUBJECT = "Choose a new password";
-export const ADDRESS_SUBJECT = "Confirm your new e-mail address";
+export const ADDRESS_SUBJECT = "Confirm your new email address";
 
 /** The path of the link in the newest mail with this subject, as soon as there is one. */
 export async function linkIn(email: string, subject: string): Promise<string> {

@@ -74,7 +74,7 @@ export async function invitedLink(
   role = "member",
 ): Promise<string> {
   const before = new Set((await mailsTo(email)).flatMap(({ links }) => links));
-  expect((await act(owner, organization, "invite", { email, role })).html).toContain("The invitation is sent.");
+  expect((await act(owner, organization, "invite", { email, role })).html).toContain("The invitation was sent.");
   const link = await eventually(async () =>
     (await mailsTo(email)).flatMap(({ links }) => links).find((one) => one.includes("/invite/") && !before.has(one)),
   );

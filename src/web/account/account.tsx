@@ -12,7 +12,7 @@ const MAX_NAME = 100;
 const MAX_EMAIL = 254;
 const MAX_PASSWORD = 128;
 
-/** The forms of the account page; each posts to a path of its own below it. */
+/** The forms of the account page. Each posts to a path of its own below the page. */
 export const ACCOUNT_FORMS = ["name", "password", "email", "delete"] as const;
 
 type FieldName =
@@ -24,20 +24,20 @@ type FieldName =
   | "delete_email"
   | "delete_password";
 
-/** What the page says beside its forms. */
+/** What the page shows besides its forms. */
 export interface AccountState {
-  /** What has just been done. */
+  /** The change that was just made. */
   done?: Child;
   problems?: Partial<Record<FieldName, string>>;
-  /** What was entered and is worth keeping; never passwords. */
+  /** What was entered, to be shown again; never passwords. */
   entered?: Partial<Record<FieldName, string>>;
   status?: 200 | 400 | 429;
 }
 
 const DONE: Readonly<Record<string, string>> = {
-  name: "Your name is changed.",
-  password: "Your password is changed. All other browsers are signed out.",
-  address: "Your e-mail address is changed. All other browsers are signed out.",
+  name: "Your name was changed.",
+  password: "Your password was changed. All other browsers were signed out.",
+  address: "Your email address was changed. All other browsers were signed out.",
 };
 
 /** `GET /dashboard/account`. */
@@ -47,7 +47,7 @@ export const showAccount = (deps: WebDeps) => (c: PageContext, person: SignedIn)
   return accountPage(c, deps, person, text === undefined ? {} : { done: text });
 };
 
-/** The account page: name, password, address, and the way out. */
+/** The account page: name, password, email address, and deletion. */
 export async function accountPage(
   c: PageContext,
   deps: WebDeps,
@@ -66,7 +66,7 @@ export async function accountPage(
       {done && <Notice tone="success">{done}</Notice>}
       {wrong !== undefined && (
         <Notice tone="danger">
-          Nothing was changed. <a href={`#${wrong}`}>See what is wrong</a>
+          Nothing was changed. <a href={`#${wrong}`}>Fix the marked fields.</a>
         </Notice>
       )}
       <Section id="name-section" title="Name">
@@ -88,20 +88,20 @@ export async function accountPage(
           <PasswordField name="current_password" problem={problems.current_password} />
           <NewPasswordField name="new_password" problem={problems.new_password} />
           <p class="muted small">
-            All other browsers are signed out. Connected apps and API keys go on working. You have none, or it is lost?{" "}
-            <a href="/forgot-password">Get a link by mail</a>
+            All other browsers will be signed out. Connected apps and API keys keep working. Forgot it, or never set
+            one? <a href="/forgot-password">Get a link by email</a>
           </p>
           <Submit>Change password</Submit>
         </Form>
       </Section>
-      <Section id="email-section" title="E-mail address">
+      <Section id="email-section" title="Email address">
         <Form action={`${PATH}/email`} token={email ?? ""}>
           <Field
             name="new_email"
             label="New address"
             type="email"
             autocomplete="email"
-            hint="It gets a mail. Your address changes when you open the link in it and confirm."
+            hint="We'll send a confirmation link to this address. Your address changes when you open the link and confirm."
             value={entered.new_email}
             problem={problems.new_email}
             maxlength={MAX_EMAIL}
@@ -112,16 +112,16 @@ export async function accountPage(
       </Section>
       <Section id="delete-section" title="Delete account">
         <p>
-          Ends your sessions, your API keys and the access of all connected apps, and deletes your personal servers and
-          settings. This cannot be undone.
+          This ends your sessions, your API keys and the access of all connected apps, and deletes your personal servers
+          and settings. This can't be undone.
         </p>
         <Form action={`${PATH}/delete`} token={end ?? ""}>
           <Field
             name="delete_email"
-            label="The e-mail address of this account"
+            label="Email address of this account"
             type="email"
             autocomplete="off"
-            hint="To be sure that you mean this account."
+            hint="Enter it to confirm that you want to delete this account."
             value={entered.delete_email}
             problem={problems.delete_email}
             maxlength={MAX_EMAIL}

@@ -21,7 +21,7 @@ export const changeName: Action = (deps) => async (c, person) => {
   return refused(c, deps, person, answer, "name", { problems, entered: { name }, status: 400 });
 };
 
-/** `POST /dashboard/account/password`: needs the current one and signs out all other browsers. */
+/** `POST /dashboard/account/password`: needs the current password and signs out all other browsers. */
 export const changePassword: Action = (deps) => async (c, person) => {
   const form = c.get("form");
   const answer = await requestAuth(c, deps, "/change-password", {
@@ -34,7 +34,9 @@ export const changePassword: Action = (deps) => async (c, person) => {
   return refused(c, deps, person, answer, "current_password", { ...(problems && { problems }), status: 400 });
 };
 
-/** `POST /dashboard/account/email`: asks the new address. The answer is the same when another account has it. */
+/**
+ * `POST /dashboard/account/email`: sends a link to the new address. The answer is the same when another account has it.
+ */
 export const changeEmail: Action = (deps) => async (c, person) => {
   const form = c.get("form");
   const email = (form.get("new_email") ?? "").trim();
@@ -50,20 +52,20 @@ export const changeEmail: Action = (deps) => async (c, person) => {
   }
   const done = (
     <>
-      If <bdi>{untrustedText(email, 254)}</bdi> can be used here, we have sent a link to it. Open it in this browser and
-      confirm; until then your address stays the same. The link is valid for one hour.
+      If <bdi>{untrustedText(email, 254)}</bdi> can be used here, we have sent a link to it. Open the link in this
+      browser and confirm. Until then your address stays the same. The link is valid for one hour.
     </>
   );
   return accountPage(c, deps, person, { done });
 };
 
 const ADDRESS_PROBLEMS: Readonly<Record<string, string>> = {
-  ADDRESS_NOT_ALLOWED: "This gateway does not take addresses at this domain. Ask its operator.",
-  SAME_ADDRESS: "This is the address of your account already.",
-  VALIDATION_ERROR: "Enter an e-mail address such as name@example.com.",
+  ADDRESS_NOT_ALLOWED: "This gateway doesn't accept addresses at this domain. Ask its operator.",
+  SAME_ADDRESS: "This is already the address of your account.",
+  VALIDATION_ERROR: "Enter an email address such as name@example.com.",
 };
 
-/** `POST /dashboard/account/delete`: ends the account at once. */
+/** `POST /dashboard/account/delete`: deletes the account immediately. */
 export const deleteAccount: Action = (deps) => async (c, person) => {
   const form = c.get("form");
   const email = form.get("delete_email") ?? "";
@@ -76,7 +78,7 @@ export const deleteAccount: Action = (deps) => async (c, person) => {
   return refused(c, deps, person, answer, "delete_password", state);
 };
 
-/** The page again, with what Better Auth found wrong at the field, or the login when the session has ended. */
+/** Shows the page again with the problem at its field, or the sign-in page when the session has ended. */
 function refused(
   c: PageContext,
   deps: WebDeps,
@@ -100,7 +102,7 @@ function deletedPage(c: PageContext) {
     c,
     { title: "Account deleted" },
     <>
-      <Notice tone="success">Your account, its API keys and the access of its apps have ended.</Notice>
+      <Notice tone="success">Your account was deleted. Its API keys and the access of its apps have ended.</Notice>
       <p>
         <a href="/">Go to the start page</a>
       </p>
@@ -114,7 +116,7 @@ function lastOwnerPage(c: PageContext, deps: WebDeps, person: SignedIn, { body }
   return dashboardPage(
     c,
     deps,
-    { title: "Hand over first", current: PATH, person, status: 409 },
+    { title: "Transfer ownership first", current: PATH, person, status: 409 },
     <>
       <Notice tone="warning">
         Nothing was deleted. You are the only owner of an organization that has other members:
@@ -127,8 +129,8 @@ function lastOwnerPage(c: PageContext, deps: WebDeps, person: SignedIn, { body }
         ))}
       </ul>
       <p>
-        Make somebody else owner on the page <a href="/dashboard/organizations">Organizations</a>, or remove the other
-        members. Then <a href={PATH}>delete the account</a>.
+        Make another member an owner on the page <a href="/dashboard/organizations">Organizations</a>, or remove the
+        other members. Then <a href={PATH}>delete the account</a>.
       </p>
     </>,
   );

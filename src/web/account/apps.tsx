@@ -19,7 +19,7 @@ import { inWords } from "../frame/time.tsx";
 const PATH = "/dashboard/apps";
 export const DISCONNECT_PATH = `${PATH}/disconnect`;
 
-/** `GET /dashboard/apps`: the apps that act in this person's name, and what each may do. */
+/** `GET /dashboard/apps`: the apps that act on behalf of this person, and their permissions. */
 export function showApps(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, person) => {
     const apps = await connectedApps(deps.db, person.userId);
@@ -30,12 +30,12 @@ export function showApps(deps: WebDeps) {
       { title: "Connected apps", current: PATH, person },
       <>
         {c.req.query("done") === "disconnected" && (
-          <Notice tone="success">The app is disconnected. Nothing that it had works any more.</Notice>
+          <Notice tone="success">The app was disconnected. It no longer has access.</Notice>
         )}
         <p>
           {apps.length === 0
-            ? "No app is connected. Apps that you allow to use your account appear here."
-            : "These apps use your account as you allowed them to. Disconnecting one ends its access at once, wherever it runs. It can ask you again."}
+            ? "No apps are connected. Apps that you allow to use your account appear here."
+            : "You allowed these apps to use your account. Disconnecting an app ends its access immediately, wherever it runs. The app can ask for access again."}
         </p>
         {apps.map((app, index) => (
           <App app={app} person={person} token={token} heading={`app-${index}`} />
@@ -45,7 +45,9 @@ export function showApps(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/apps/disconnect`: takes back what one app was allowed. The answer is the same for an app that is not connected. */
+/**
+ * `POST /dashboard/apps/disconnect`: revokes one app's access. The answer is the same for an app that is not connected.
+ */
 export function disconnectApp(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, person) => {
     const form = c.get("form");
@@ -68,7 +70,7 @@ const unfinished = (error: unknown, accessTokenSeconds: number) =>
 
 const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: string }> = (props) => {
   const { app, person, token, heading } = props;
-  const name = untrustedText(app.name ?? "") || "An app without a name";
+  const name = untrustedText(app.name ?? "") || "Unnamed app";
   const receiver = app.redirectUri === undefined ? undefined : redirectReceiver(app.redirectUri);
   return (
     <article class="card stack" aria-labelledby={heading}>
@@ -83,15 +85,15 @@ const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: str
             <dd>{placeOf(receiver)}</dd>
           </>
         )}
-        <dt>Acts in</dt>
+        <dt>Organization</dt>
         <dd>
           {app.tenantId === personalTenantId(person.userId) ? (
-            "Your personal organization"
+            "Personal"
           ) : (
-            <bdi>{untrustedText(app.tenantName ?? "") || "an organization that is gone"}</bdi>
+            <bdi>{untrustedText(app.tenantName ?? "") || "A deleted organization"}</bdi>
           )}
         </dd>
-        <dt>May</dt>
+        <dt>Permissions</dt>
         <dd>
           <ul class="list">
             {app.scopes.map((scope) => (
@@ -101,7 +103,7 @@ const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: str
         </dd>
         {app.resources.map((resource) => (
           <>
-            <dt>For</dt>
+            <dt>Access to</dt>
             <dd>{untrustedText(resource, 200)}</dd>
           </>
         ))}
@@ -110,9 +112,7 @@ const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: str
           <Time at={app.firstConnected} />
         </dd>
         <dt>Last used</dt>
-        <dd>
-          {app.lastUsed ? <LastUsed at={app.lastUsed} liveGrants={app.liveGrants} /> : "It is not signed in now."}
-        </dd>
+        <dd>{app.lastUsed ? <LastUsed at={app.lastUsed} liveGrants={app.liveGrants} /> : "Not signed in now"}</dd>
       </dl>
       <Form action={DISCONNECT_PATH} token={token} carry={{ client: app.clientId, reference: app.reference }}>
         <div>
@@ -125,10 +125,10 @@ const App: FC<{ app: ConnectedApp; person: SignedIn; token: string; heading: str
   );
 };
 
-/** A port on one's own computer says nothing: it is another one at each login. */
+/** A loopback host is shown without its port, which is different at each sign-in. */
 function placeOf(receiver: RedirectReceiver): string {
   if (receiver.kind === "app") return `the app for ${receiver.scheme} links`;
-  return receiver.kind === "loopback" ? "a computer of yours" : receiver.host;
+  return receiver.kind === "loopback" ? "your computer (localhost)" : receiver.host;
 }
 
 const LastUsed: FC<{ at: Date; liveGrants: number }> = ({ at, liveGrants }) => (

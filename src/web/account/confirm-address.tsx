@@ -11,7 +11,9 @@ import { untrustedText } from "../frame/untrusted.ts";
 
 const PATH = "/dashboard/account";
 
-/** `GET /dashboard/account/confirm-address`: asks whether an account is to get this address. Opening the link changes nothing. */
+/**
+ * `GET /dashboard/account/confirm-address`: asks for confirmation of the new address. Opening the link changes nothing.
+ */
 export function showConfirmAddress(deps: WebDeps) {
   return async (c: PageContext) => {
     const token = c.req.query("token") ?? "";
@@ -23,11 +25,11 @@ export function showConfirmAddress(deps: WebDeps) {
     return dashboardPage(
       c,
       deps,
-      { title: "Confirm your new e-mail address", current: PATH, person },
+      { title: "Confirm your new email address", current: PATH, person },
       <div class="card stack">
         <p>
-          Your account gets the address <bdi>{untrustedText(claims.address, 254)}</bdi>. You sign in with it from then
-          on, and all other browsers are signed out.
+          The address of your account will change to <bdi>{untrustedText(claims.address, 254)}</bdi>. You will sign in
+          with it, and all other browsers will be signed out.
         </p>
         <Form action={`${PATH}/confirm-address`} token={await formToken(c, deps, "confirm-address")} carry={{ token }}>
           <div>
@@ -41,7 +43,7 @@ export function showConfirmAddress(deps: WebDeps) {
   };
 }
 
-/** `POST /dashboard/account/confirm-address`: changes the address, in a browser of the person who asked for it. */
+/** `POST /dashboard/account/confirm-address`: changes the address, in a browser in which its account is signed in. */
 export function confirmAddress(deps: WebDeps) {
   return async (c: PageContext, _person: SignedIn) => {
     const answer = await requestAuth(c, deps, "/confirm-new-email", { token: c.get("form").get("token") ?? "" });
@@ -59,9 +61,9 @@ function signInFirstPage(c: PageContext, deps: WebDeps) {
     c,
     { title: "Sign in first", status: 403 },
     <p>
-      Only the owner of the account can confirm this.{" "}
+      Only the owner of the account can confirm the new address.{" "}
       <a href={`${deps.config.LOGIN_PAGE}?${new URLSearchParams({ next: PATH }).toString()}`}>Sign in</a> in this
-      browser with your present address, then open the link in the mail again.
+      browser with your current address, then open the link in the email again.
     </p>,
   );
 }
@@ -71,8 +73,8 @@ function uselessLinkPage(c: PageContext) {
     c,
     { title: "This link cannot be used", status: 400 },
     <p>
-      It has expired, was used, is for another account than the one that is signed in here, or the address cannot be
-      had. Nothing was changed. <a href={PATH}>To your account</a>
+      The link has expired or was used, it belongs to another account than the one that is signed in here, or the
+      address is not available. Nothing was changed. <a href={PATH}>Go to your account</a>
     </p>,
   );
 }

@@ -1,4 +1,4 @@
-/** What a user agent says it is, most telling first: most of them claim to be several. */
+/** Patterns for user agents, the most specific first: most browsers name several browsers in theirs. */
 const BROWSERS: readonly (readonly [RegExp, string])[] = [
   [/\bEdgA?\b|\bEdgiOS\b/, "Edge"],
   [/\bOPR\b|\bOpera\b/, "Opera"],
@@ -18,7 +18,7 @@ const SYSTEMS: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b|\bX11\b/, "Linux"],
 ];
 
-/** A user agent in the words of a person, such as “Firefox on Windows”. Never its own text: anybody can send any. */
+/** A user agent in words, such as “Firefox on Windows”. Never its own text, because anybody can send any text. */
 export function deviceOf(userAgent: string | null): string {
   const named = (of: typeof BROWSERS) => of.find(([form]) => form.test(userAgent ?? ""))?.[1];
   const [browser, system] = [named(BROWSERS), named(SYSTEMS)];

@@ -10,7 +10,9 @@ import { untrustedText } from "../frame/untrusted.ts";
 
 const MAX_EMAIL = 254;
 
-/** `GET /forgot-password`: asks whose password is lost. A signed query of an authorization is kept for the way back. */
+/**
+ * `GET /forgot-password`: asks for the email address. The signed query of an authorization is kept, to continue there.
+ */
 export function showForgotPassword(deps: WebDeps) {
   return async (c: PageContext) => {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
@@ -18,7 +20,7 @@ export function showForgotPassword(deps: WebDeps) {
   };
 }
 
-/** `POST /forgot-password`: sends the mail, if there is an account to send it for. The answer does not say whether there is. */
+/** `POST /forgot-password`: sends the link if the account exists. The answer does not reveal whether it does. */
 export function forgotPassword(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -34,7 +36,7 @@ export function forgotPassword(deps: WebDeps) {
       c.header("retry-after", String(answer.retryAfter));
       return forgotPage(c, deps, { query, email, problem: waitText(answer), status: 429 });
     }
-    const problem = "Enter an e-mail address such as name@example.com.";
+    const problem = "Enter an email address such as name@example.com.";
     return forgotPage(c, deps, { query, email, problem, status: 400 });
   };
 }
@@ -51,7 +53,7 @@ async function forgotPage(c: PageContext, deps: WebDeps, { query, email, problem
     c,
     { title: "Forgot your password?", status },
     <>
-      <p>Enter the e-mail address of your account. We send you a link with which you choose a new password.</p>
+      <p>Enter the email address of your account. We'll send you a link to choose a new password.</p>
       <div class="card">
         <Form
           action="/forgot-password"
@@ -60,7 +62,7 @@ async function forgotPage(c: PageContext, deps: WebDeps, { query, email, problem
         >
           <Field
             name="email"
-            label="E-mail"
+            label="Email"
             type="email"
             autocomplete="username"
             value={email}
@@ -68,7 +70,7 @@ async function forgotPage(c: PageContext, deps: WebDeps, { query, email, problem
             maxlength={MAX_EMAIL}
           />
           <button type="submit" class="primary">
-            Send the link
+            Send link
           </button>
         </Form>
       </div>
@@ -82,15 +84,15 @@ async function forgotPage(c: PageContext, deps: WebDeps, { query, email, problem
 function sentPage(c: PageContext, deps: WebDeps, email: string) {
   return htmlPage(
     c,
-    { title: "Check your mail" },
+    { title: "Check your email" },
     <>
       <Notice tone="success">
         If there is an account for <bdi>{untrustedText(email, MAX_EMAIL)}</bdi>, we have sent a link to it.
       </Notice>
-      <p>Open the link to choose a new password. Until then the old one works.</p>
+      <p>Open the link to choose a new password. Until then your old password works.</p>
       <p class="muted">
-        The link is valid for 30 minutes and works once. No mail? Look in the spam folder; we send at most three of
-        these an hour. <a href={deps.config.LOGIN_PAGE}>Sign in</a>
+        The link is valid for 30 minutes and works once. No email? Look in your spam folder. We send at most three of
+        these per hour. <a href={deps.config.LOGIN_PAGE}>Sign in</a>
       </p>
     </>,
   );

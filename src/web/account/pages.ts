@@ -10,7 +10,7 @@ import { resetPassword, showResetPassword } from "./reset-password.tsx";
 const ACCOUNT = "/dashboard/account";
 const ACTIONS = { name: changeName, password: changePassword, email: changeEmail, delete: deleteAccount };
 
-/** What people do with their accounts: a lost password, and the account page. `form` protects a post of one purpose. */
+/** The account page, and the pages for a forgotten password. `form` protects the posts of one purpose. */
 export function addAccountPages(
   pages: Hono<PageEnv>,
   deps: WebDeps,

@@ -14,7 +14,7 @@ interface ResetState {
   status?: 200 | 400 | 429;
 }
 
-/** `GET /reset-password`: asks for the new password. Opening the link changes nothing: mail scanners do that, too. */
+/** `GET /reset-password`: asks for the new password. Opening the link changes nothing: mail scanners open links too. */
 export function showResetPassword(deps: WebDeps) {
   return async (c: PageContext) => {
     const parameters = new URL(c.req.url).searchParams;
@@ -24,7 +24,10 @@ export function showResetPassword(deps: WebDeps) {
   };
 }
 
-/** `POST /reset-password`: sets the password and signs out every browser. The person then signs in, where a waiting authorization goes on. */
+/**
+ * `POST /reset-password`: sets the password and signs out every browser. The person then signs in, and a waiting
+ * authorization continues from there.
+ */
 export function resetPassword(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -44,13 +47,13 @@ export function resetPassword(deps: WebDeps) {
       c,
       { title: "Password changed" },
       <>
-        <Notice tone="success">Your new password is set. All browsers are signed out of your account.</Notice>
+        <Notice tone="success">Your new password is set. All browsers were signed out of your account.</Notice>
         <p>
           <a href={signInPath(state.next, deps.config.LOGIN_PAGE)}>Sign in</a>
         </p>
         <p class="muted">
-          Apps that you have connected and API keys go on working. If somebody else may have known your password, look
-          through them once you are signed in.
+          Connected apps and API keys keep working. If somebody else may have known your password, check them after you
+          sign in.
         </p>
       </>,
     );
@@ -69,7 +72,7 @@ async function resetPage(c: PageContext, deps: WebDeps, { token, next, problem, 
       >
         <NewPasswordField name="password" problem={problem} />
         <button type="submit" class="primary">
-          Set the password
+          Set password
         </button>
       </Form>
     </div>,
@@ -81,10 +84,10 @@ function usedLinkPage(c: PageContext, deps: WebDeps) {
     c,
     { title: "This link has expired or was used", status: 400 },
     <>
-      <p>Links for a new password are valid for 30 minutes and work once.</p>
+      <p>Links to choose a new password are valid for 30 minutes and work once.</p>
       <p>
         If you have just set a password, <a href={deps.config.LOGIN_PAGE}>sign in</a> with it. Otherwise{" "}
-        <a href="/forgot-password">ask for another link</a>.
+        <a href="/forgot-password">get another link</a>.
       </p>
     </>,
   );

@@ -16,10 +16,10 @@ const PATH = "/dashboard/sessions";
 export const REVOKE_PATH = `${PATH}/revoke`;
 export const REVOKE_OTHERS_PATH = `${PATH}/revoke-others`;
 
-/** What was done, by the code in the address. */
+/** The notice for each value of the query parameter `done`. */
 const DONE: Readonly<Record<string, string>> = {
-  revoked: "That session is signed out.",
-  others: "All other sessions are signed out.",
+  revoked: "That session was signed out.",
+  others: "All other sessions were signed out.",
 };
 
 /** `GET /dashboard/sessions`: where this person is signed in. */
@@ -36,8 +36,9 @@ export function showSessions(deps: WebDeps) {
       <>
         {Object.hasOwn(DONE, done) && <Notice tone="success">{DONE[done]}</Notice>}
         <p>
-          The browsers in which you are signed in. Signing one out takes effect at once. Apps stay connected: see{" "}
-          <a href="/dashboard/apps">connected apps</a>. When a session was last active is noted about once a day.
+          These are the browsers in which you are signed in. Signing one out takes effect immediately. Apps stay
+          connected: see <a href="/dashboard/apps">connected apps</a>. The time of last activity is updated about once a
+          day.
         </p>
         {sessions.length > 1 && (
           <Form action={REVOKE_OTHERS_PATH} token={othersToken}>
@@ -59,7 +60,9 @@ export function showSessions(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/sessions/revoke`: ends one session, named by its id. The answer is the same for an id that is nobody's. */
+/**
+ * `POST /dashboard/sessions/revoke`: ends one session, by its id. The answer is the same for an id that does not exist.
+ */
 export function revokeSession(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, { userId }) => {
     await revoke(c, deps, await sessionTokens(deps.db, userId, { id: c.get("form").get("session") ?? "" }));
@@ -67,7 +70,7 @@ export function revokeSession(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/sessions/revoke-others`: ends every session but this one, also those that began meanwhile. */
+/** `POST /dashboard/sessions/revoke-others`: ends every session but this one, including those that began meanwhile. */
 export function revokeOtherSessions(deps: WebDeps) {
   return forPerson(deps, PATH, async (c, { userId, sessionId }) => {
     succeeded(await requestAuth(c, deps, "/revoke-other-sessions", {}));
@@ -83,7 +86,7 @@ async function revoke(c: PageContext, deps: WebDeps, tokens: readonly string[]):
 function succeeded({ status, retryAfter, code }: AuthAnswer): void {
   if (status === 429) throw tooManyRequests(retryAfter);
   if (status !== 200)
-    throw new AppError("unavailable", "This could not be done. Go back, reload the page and try again.", {
+    throw new AppError("unavailable", "The sessions could not be signed out. Go back, reload the page and try again.", {
       internal: `revoking a session was answered ${status} ${code}`,
     });
 }
@@ -98,7 +101,7 @@ const Session: FC<{ session: OpenSession; current: boolean; token: string; headi
         {current && <span class="muted"> · this session</span>}
       </h2>
       <dl class="facts">
-        <dt>Address</dt>
+        <dt>IP address</dt>
         <dd>{session.address === null ? "unknown" : untrustedText(session.address)}</dd>
         <dt>Signed in</dt>
         <dd>

@@ -18,13 +18,13 @@ import { inWords } from "../frame/time.tsx";
 /** Better Auth's code for a tenant that the person has just left. */
 const NO_MEMBER = "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION";
 
-/** A request to consent and the person it is put to. */
+/** An authorization request and the person who is asked for consent. */
 interface Asked {
   query: OAuthQuery;
   person: SignedIn;
 }
 
-/** `GET /consent`: shows what an app asks for, once the request is known to be one that the authorization server has checked. */
+/** `GET /consent`: shows what an app asks for, after checking that the authorization server has signed the request. */
 export function showConsent(deps: WebDeps) {
   return async (c: PageContext) => {
     const asked = await askedOf(c, deps, new URL(c.req.url).search.slice(1));
@@ -46,14 +46,14 @@ export function showConsent(deps: WebDeps) {
   };
 }
 
-/** `POST /consent`: hands the decision to Better Auth, once, and the browser to where that leads. */
+/** `POST /consent`: passes the decision to Better Auth, once, and redirects the browser to where it says. */
 export function decideConsent(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
     const asked = await askedOf(c, deps, form.get("oauth_query") ?? "");
     if (asked instanceof Response) return asked;
     const { query, person } = asked;
-    // Somebody else has signed in since the page was shown: they have not seen it.
+    // If somebody else has signed in since the page was shown, they have not seen it.
     if (form.get("user") !== person.userId) return refusedForm(c, deps.config.BASE_URL, "expired");
     const decision = form.get("decision");
     if (decision !== "allow" && decision !== "deny") return errorPage(c, "invalid_request");
@@ -62,7 +62,7 @@ export function decideConsent(deps: WebDeps) {
     const answer = await onlyOnce(deps, query, () => decide(c, deps, asked, tenant));
     if (answer === undefined) return decidedPage(c, query);
     if (answer.status === 429) return tooManyPage(c, answer.retryAfter);
-    // The session has ended this moment, or could not be read: the page that asks looks at it again.
+    // The session has just ended, or could not be read: the consent page checks it again.
     if (answer.status === 401) return c.redirect(`/consent?${query.raw}`, 303);
     if (answer.code === "invalid_signature") return c.redirect(restartPath(query, []), 303);
     if (answer.code === NO_MEMBER) return noMemberPage(c, query);
@@ -72,7 +72,7 @@ export function decideConsent(deps: WebDeps) {
   };
 }
 
-/** What the audit log is told of a decision, which the framework has written down. Undefined tenant: it was denied. */
+/** The audit event of a decision that Better Auth has stored. An undefined tenant means that it was denied. */
 function decisionEvent(c: PageContext, { query, person }: Asked, tenant: string | undefined): AuditEvent {
   const { actor, now } = changedBy(c, person);
   const about = { actor, target: query.clientId, detail: { scopes: query.scopes.join(" ") } };
@@ -81,7 +81,10 @@ function decisionEvent(c: PageContext, { query, person }: Asked, tenant: string 
     : happened({ event: "consent.given", tenantId: tenant, ...about }, now);
 }
 
-/** Lets a request be decided a single time: undefined when it has been. A decision that came to nothing does not count. */
+/**
+ * Lets a request be decided once. Returns undefined when it has been decided already. A decision that failed does not
+ * count, so it can be tried again.
+ */
 async function onlyOnce(
   { grants: { redis }, log }: Pick<WebDeps, "grants" | "log">,
   query: OAuthQuery,
@@ -102,7 +105,7 @@ async function onlyOnce(
   }
 }
 
-/** Allows the request in a tenant, which becomes the session's active one; without a tenant, denies it. */
+/** Allows the request in a tenant, which becomes the active one of the session. Without a tenant, denies it. */
 async function decide(
   c: PageContext,
   deps: WebDeps,
@@ -113,12 +116,12 @@ async function decide(
     const switched = await requestAuth(c, deps, "/organization/set-active", { organizationId: tenant });
     if (switched.status !== 200) return switched;
   }
-  // Never a session as a cookie remembers it: its tenant may be another one.
+  // Reads the session from the database: a cached session may have another active tenant.
   const path = "/oauth2/consent?disableCookieCache=true";
   return requestAuth(c, deps, path, { accept: tenant !== undefined, oauth_query: query.raw });
 }
 
-/** The request and the person it is put to, or the answer when one of them is missing. */
+/** The request and the person who is asked, or the response to send when one of them is missing. */
 async function askedOf(c: PageContext, deps: WebDeps, raw: string): Promise<Asked | Response> {
   const query = await readOAuthQuery(raw, deps.config.BETTER_AUTH_SECRETS, Date.now());
   if (query === undefined || query === "forged") return errorPage(c, "invalid_signature");
@@ -136,16 +139,16 @@ function tooManyPage(c: PageContext, retryAfter: number) {
   );
 }
 
-/** A decision counts once. What was allowed is remembered, so that going on needs no second one. */
+/** For a request that was decided already. Consent that was given is stored, so continuing does not ask again. */
 const decidedPage = (c: PageContext, query: OAuthQuery) =>
   htmlPage(
     c,
-    { title: "You have answered this already", status: 400 },
+    { title: "You have already answered this request", status: 400 },
     <>
-      <p>Each request of an app is answered once, and nothing was changed now.</p>
+      <p>You can answer each request of an app once. Nothing was changed now.</p>
       <p>
-        If the app is still waiting, <a href={restartPath(query, [])}>go on to the app</a>, or start to connect it again
-        there.
+        If the app is still waiting, <a href={restartPath(query, [])}>continue to the app</a>, or start connecting again
+        in the app.
       </p>
     </>,
   );
@@ -155,6 +158,6 @@ const noMemberPage = (c: PageContext, query: OAuthQuery) =>
     c,
     { title: "You are not a member of this organization", status: 403 },
     <p>
-      Nothing was granted. <a href={`/consent?${query.raw}`}>Choose another one</a>.
+      Nothing was granted. <a href={`/consent?${query.raw}`}>Choose another organization</a>.
     </p>,
   );

@@ -10,11 +10,11 @@ import { formToken, refusedForm } from "../frame/protected-form.tsx";
 import { signedIn, type SignedIn } from "../frame/session.ts";
 import { inWords } from "../frame/time.tsx";
 
-/** The same for every code that is not good: it never was, is over, or was decided about. */
+/** The same text for a code that never existed, has expired, or was decided already. */
 const WRONG_CODE =
-  "This code is not valid. It may be mistyped, expired or used. Compare it with the one on the device.";
+  "This code is not valid. It may be mistyped, expired or already used. Compare it with the code on the device.";
 
-/** `GET /device`, to which a device sends people, and `GET /device/{code}`, to which they come back from signing in. */
+/** `GET /device`, to which a device sends people, and `GET /device/{code}`, to which they return after signing in. */
 export function showDevice(deps: WebDeps) {
   return async (c: PageContext) => {
     const code = readUserCode(c.req.query("user_code") ?? c.req.param("code") ?? "");
@@ -47,14 +47,14 @@ export function enterDeviceCode(deps: WebDeps) {
   };
 }
 
-/** `POST /device/decide`: lets the device in, in one tenant, or turns it away. */
+/** `POST /device/decide`: approves the device, for one tenant, or denies it. */
 export function decideDevice(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
     const [userCode, decision] = [form.get("user_code") ?? "", form.get("decision")];
     const person = await signedIn(c, deps, { fresh: true });
     if (!person) return signInFirst(c, deps, readUserCode(userCode));
-    // Somebody else has signed in since the page was shown: they have not seen it.
+    // If somebody else has signed in since the page was shown, they have not seen it.
     if (form.get("user") !== person.userId) return refusedForm(c, deps.config.BASE_URL, "expired");
     if (decision !== "approve" && decision !== "deny") return errorPage(c, "invalid_request");
     const accept = decision === "approve";

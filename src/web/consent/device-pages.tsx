@@ -14,7 +14,7 @@ export const DECIDE_PATH = "/device/decide";
 
 interface CodeForm {
   person: SignedIn;
-  /** What the field holds: a link can fill it in, only the person can send it. */
+  /** Value of the field. A link can fill it in, but only the person can submit it. */
   code: string | undefined;
   deviceToken: string;
   signOutToken: string;
@@ -28,7 +28,10 @@ export function codePage(c: PageContext, { status = 200, ...form }: CodeForm): R
     c,
     { title: "Connect a device", status },
     <>
-      <p>Enter the code that the device or the app shows. You see who asks for what before you decide.</p>
+      <p>
+        Enter the code shown on the device or in the app. Before you decide, you will see which app asks for which
+        permissions.
+      </p>
       <div class="card">
         <Form action={DEVICE_PATH} token={form.deviceToken}>
           <Field
@@ -64,8 +67,8 @@ interface DeviceRequest {
 }
 
 /**
- * What a device asks for (RFC 8628 §3.3). Nobody knows where the device is: who sends others a code of their own device gets in as them, hence
- * the warning (§5.4).
+ * Shows what a device asks for (RFC 8628 §3.3). We do not know where the device is: an attacker can send the code of
+ * their own device to somebody else and get access as that person. Hence the warning (§5.4).
  */
 export function deviceRequestPage(c: PageContext, request: DeviceRequest): Response | Promise<Response> {
   const { person, memberships, userCode } = request;
@@ -77,7 +80,7 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
     <>
       <p>
         <strong>
-          <bdi>{untrustedText(request.clientName ?? "") || "an app without a name"}</bdi>
+          <bdi>{untrustedText(request.clientName ?? "") || "An unnamed app"}</bdi>
         </strong>{" "}
         asks to:
       </p>
@@ -94,7 +97,7 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
         </dd>
         {request.resources.map((resource) => (
           <>
-            <dt>For</dt>
+            <dt>Access to</dt>
             <dd>{untrustedText(resource, 200)}</dd>
           </>
         ))}
@@ -104,7 +107,7 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
         </dd>
         {only && (
           <>
-            <dt>Acts in</dt>
+            <dt>Organization</dt>
             <dd>
               <TenantName of={only} />
             </dd>
@@ -114,9 +117,9 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
       <Notice tone="warning">
         <p>
           <strong>Approve only if you started this on your own device</strong>, and it shows this code. If somebody sent
-          you the code or a link, deny it: you would let them in as you.
+          you the code or a link, deny it: they would get access to your account.
         </p>
-        <p>Nobody has verified this app. Its name was chosen by whoever registered it.</p>
+        <p>Nobody has verified this app. Its name was chosen by the person who registered it.</p>
       </Notice>
       <Form
         action={DECIDE_PATH}
@@ -138,7 +141,7 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
   );
 }
 
-/** Whose account it is about, and the way out: somebody else opens the address again after signing in. */
+/** Whose account this is, with a way to sign out. Another person opens the page again after signing in. */
 const SignedInAs: FC<{ person: SignedIn; signOutToken: string }> = ({ person, signOutToken }) => (
   <Form action="/sign-out" token={signOutToken}>
     <p class="muted small">
@@ -150,14 +153,14 @@ const SignedInAs: FC<{ person: SignedIn; signOutToken: string }> = ({ person, si
   </Form>
 );
 
-/** The end, for this browser; the device goes on by itself. */
+/** The last page in this browser. The device continues by itself. */
 export function decidedPage(c: PageContext, approved: boolean): Response | Promise<Response> {
   return htmlPage(
     c,
-    { title: approved ? "The device is connected" : "The device was turned away" },
+    { title: approved ? "The device is connected" : "The device was denied" },
     approved ? (
       <>
-        <p>Go back to it: it goes on within a few seconds. You can close this page.</p>
+        <p>Go back to the device: it continues within a few seconds. You can close this page.</p>
         <p>
           To end its access, disconnect it under <a href="/dashboard/apps">connected apps</a>.
         </p>

@@ -13,18 +13,18 @@ import { untrustedText } from "../frame/untrusted.ts";
 interface ConsentRequest {
   query: OAuthQuery;
   person: SignedIn;
-  /** The tenants that the person may let the app act in. */
+  /** The organizations in which the person may let the app act. */
   memberships: readonly Membership[];
-  /** As the app registered it: anybody can choose any name. */
+  /** As registered by the app: anybody can choose any name. */
   clientName: string | undefined;
   consentToken: string;
   signOutToken: string;
 }
 
-/** What an app asks for and who it is, as far as anybody knows (MCP 2026-07-28, security best practices, confused deputy). */
+/** Shows what an app asks for and what is known of it (MCP 2026-07-28, security best practices, confused deputy). */
 export function consentPage(c: PageContext, request: ConsentRequest): Response | Promise<Response> {
   const { query, person, memberships, consentToken, signOutToken } = request;
-  const name = untrustedText(request.clientName ?? "") || "an app without a name";
+  const name = untrustedText(request.clientName ?? "") || "An unnamed app";
   const receiver = redirectReceiver(query.redirectUri);
   const active = memberships.find(({ tenantId }) => tenantId === person.tenantId) ?? memberships[0];
   const only = memberships.length === 1 ? active : undefined;
@@ -48,7 +48,7 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
         {receiver && <Receiver receiver={receiver} />}
         {query.resources.map((resource) => (
           <>
-            <dt>For</dt>
+            <dt>Access to</dt>
             <dd>{untrustedText(resource, 200)}</dd>
           </>
         ))}
@@ -58,7 +58,7 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
         </dd>
         {only && (
           <>
-            <dt>Acts in</dt>
+            <dt>Organization</dt>
             <dd>
               <TenantName of={only} />
             </dd>
@@ -93,13 +93,13 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
   );
 }
 
-/** Where the app will act: a grant is for one tenant. */
+/** The choice of the organization in which the app will act: a grant is for one tenant. */
 export const TenantChoice: FC<{ memberships: readonly Membership[]; active: string | undefined }> = ({
   memberships,
   active,
 }) => (
   <fieldset class="choices">
-    <legend>Acts in</legend>
+    <legend>Organization</legend>
     {memberships.map((membership) => (
       <label>
         <input
@@ -127,19 +127,19 @@ const Receiver: FC<{ receiver: RedirectReceiver }> = ({ receiver }) => (
 const Warnings: FC<{ receiver: RedirectReceiver | undefined }> = ({ receiver }) => (
   <Notice tone="warning">
     <p>
-      <strong>Nobody has verified this app.</strong> Its name was chosen by whoever registered it. Allow it only if you
-      have just started to connect it yourself.
+      <strong>Nobody has verified this app.</strong> Its name was chosen by the person who registered it. Allow it only
+      if you have just started connecting it yourself.
     </p>
     {receiver?.kind === "loopback" && (
       <p>
-        It receives the access at <strong>{receiver.host}</strong>, which is this computer: whatever program listens
-        there gets it.
+        This app receives access at <strong>{receiver.host}</strong>, on your computer (localhost). Any program that
+        listens there gets the access.
       </p>
     )}
     {receiver?.kind === "app" && (
       <p>
-        It receives the access through <strong>{receiver.scheme}</strong> links: whatever program on this device opens
-        them gets it.
+        This app receives access through <strong>{receiver.scheme}</strong> links. Any program on this device that opens
+        such links gets the access. After you allow it and the app opens, you can close this page.
       </p>
     )}
   </Notice>

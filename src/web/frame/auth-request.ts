@@ -5,11 +5,11 @@ import { parseObject } from "../../platform/json.ts";
 import { errorFields } from "../../platform/log.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 
-/** What Better Auth answered. Its headers and texts stay here; only cookies go on to the browser. */
+/** An answer of Better Auth. Its headers and texts are not passed on; only its cookies go to the browser. */
 export interface AuthAnswer {
   status: number;
   body: Readonly<Record<string, unknown>>;
-  /** Better Auth's error code, or the OAuth one, or "". */
+  /** Better Auth's error code, or the OAuth error code, or "". */
   code: string;
   /** Seconds to wait after a 429. */
   retryAfter: number;
@@ -18,8 +18,8 @@ export interface AuthAnswer {
 const DEFAULT_WAIT_SECONDS = 10;
 
 /**
- * Sends Better Auth a request in the name of the browser, through its own limiter and origin check. A request
- * with a body is a POST. Cookies that it sets are forwarded. Throws AppError "unavailable" when it fails.
+ * Sends Better Auth a request on behalf of the browser, through its own rate limiter and origin check. A request with a
+ * body is a POST. Cookies that Better Auth sets are forwarded. Throws AppError "unavailable" when the request fails.
  */
 export async function requestAuth(
   c: PageContext,
@@ -73,7 +73,7 @@ function waitSeconds(header: string | null): number {
   return Number.isInteger(seconds) && seconds > 0 && seconds <= 86_400 ? seconds : DEFAULT_WAIT_SECONDS;
 }
 
-/** A text member of an answer, or undefined. */
+/** A string member of an answer, or undefined. */
 export function textOf(body: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value = body[name];
   return typeof value === "string" ? value : undefined;

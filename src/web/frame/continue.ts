@@ -4,7 +4,7 @@ import { errorPage } from "./error.tsx";
 import type { OAuthQuery } from "./oauth-query.ts";
 import { checkedTarget } from "./redirect.ts";
 
-/** Sends the browser where Better Auth says that an authorization goes on, if that is here or at its redirect URI. */
+/** Redirects to where Better Auth continues an authorization, if that is on this origin or its redirect URI. */
 export function continueTo(
   c: PageContext,
   { config, log }: Pick<WebDeps, "config" | "log">,

@@ -19,7 +19,7 @@ const MENU = {
 
 export type DashboardPath = keyof typeof MENU;
 
-/** Lets only people with a live session see a page; others sign in and come back to `path`. */
+/** Shows a page only to people with a valid session. Others sign in first and come back to `path`. */
 export function forPerson(
   deps: WebDeps,
   path: DashboardPath,
@@ -39,7 +39,7 @@ interface DashboardOptions {
   status?: ContentfulStatusCode;
 }
 
-/** A page of the dashboard: the menu, who is signed in, then `body`. */
+/** A page of the dashboard: the menu, `body`, then who is signed in. */
 export async function dashboardPage(
   c: PageContext,
   deps: WebDeps,

@@ -10,7 +10,7 @@ import type { HttpEnv } from "../../platform/http.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Redis } from "../../platform/redis/redis.ts";
 
-/** What the pages run on. */
+/** Dependencies of the pages. */
 export interface WebDeps {
   config: Pick<
     Config,
@@ -24,31 +24,33 @@ export interface WebDeps {
     | "OIDC_NAME"
   > &
     Partial<Pick<Config, "OUTBOUND_ALLOW">>;
-  /** The isolate's Better Auth instance, ready to use. Pages only send it requests. */
+  /** The isolate's Better Auth instance. Pages only send it requests. */
   auth: () => Promise<Pick<Auth, "handler">>;
-  /** Memberships, connected apps, sessions and the registry. What belongs to the framework is changed through it. */
+  /**
+   * For memberships, connected apps, sessions and the registry. Better Auth's own data is changed through Better Auth.
+   */
   db: Pick<Db, "execute" | "batch">;
-  /** Consents that are being decided, and the end of what was granted. */
+  /** For deciding consents once, and for revoking grants. */
   grants: DisconnectDeps & { redis: Pick<Redis, "set" | "del"> };
-  /** Brings committed changes to Redis, so that they are in force at the next call. */
+  /** Brings committed changes to Redis, so that they apply from the next call on. */
   flushOutbox: FlushOutbox;
-  /** Sends a mail; awaited after the answer. */
+  /** Sends an email. To be awaited in the background, after the response. */
   sendMail: SendMail;
-  /** Work that goes on after the answer. */
+  /** Keeps work running after the response. */
   background: (work: Promise<unknown>) => void;
-  /** For what the framework changes. What statements of ours change has its entry in them. */
+  /** For changes that Better Auth makes. Statements of our own write their audit entry themselves. */
   journal: Pick<Journal, "record">;
   log: Log;
 }
 
-/** What a page finds on Hono's context beside the request id. */
+/** Variables of Hono's context in a page, besides the request id. */
 export interface PageEnv {
   Variables: HttpEnv["Variables"] & {
-    /** Of this answer's stylesheet. */
+    /** CSP nonce of the stylesheet. */
     nonce: string;
-    /** CSP source that a form of this page may lead to beside our own origin. */
+    /** CSP source to which a form of this page may redirect, besides our own origin. */
     formTarget: string | undefined;
-    /** The value of the form cookie, once this answer has one. */
+    /** The value of the form cookie, once this response sets one. */
     formCookie: string | undefined;
     /** The fields of a form that passed its checks. */
     form: URLSearchParams;

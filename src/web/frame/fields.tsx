@@ -1,7 +1,10 @@
 import type { Child, FC, PropsWithChildren } from "hono/jsx";
 import { TOKEN_FIELD } from "./form.ts";
 
-/** A form that posts to `action` with the token that its handler checks; `carry` holds hidden fields, absent ones are left out. */
+/**
+ * A form that posts to `action`, with the token that its handler checks. `carry` are hidden fields; undefined ones are
+ * left out.
+ */
 export const Form: FC<
   PropsWithChildren<{ action: string; token: string; carry?: Readonly<Record<string, string | undefined>> }>
 > = ({ action, token, carry = {}, children }) => (
@@ -28,7 +31,7 @@ interface FieldProps {
   maxlength: number;
 }
 
-/** A required input with its label, its hint and its problem bound to it. */
+/** A required input with its label, hint and problem. */
 export const Field: FC<FieldProps> = (props) => {
   const { name, label, hint, problem, describedBy } = props;
   const describers = [problem && `${name}-problem`, hint && `${name}-hint`, describedBy].filter(Boolean).join(" ");
@@ -69,7 +72,7 @@ interface OptionalFieldProps {
   problem?: string | undefined;
 }
 
-/** What is said under an input, bound to it by {@link described}. */
+/** The hint and the problem under an input. {@link described} links the input to them. */
 export const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = ({ name, hint, problem }) => (
   <>
     {hint && (
@@ -90,12 +93,12 @@ function described({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "h
   return { "aria-describedby": ids === "" ? undefined : ids, "aria-invalid": problem ? ("true" as const) : undefined };
 }
 
-/** As {@link described}, for a group of inputs: what is wrong with it is no property of the group (WAI-ARIA 1.2 §6.6). */
+/** As {@link described}, for a group of inputs. A group does not support `aria-invalid` (WAI-ARIA 1.2 §6.6). */
 export const describedGroup = (name: string, problem: string | undefined) => ({
   "aria-describedby": problem ? `${name}-problem` : undefined,
 });
 
-/** A number that may be left out. */
+/** A number, optional. */
 export const NumberField: FC<OptionalFieldProps> = (props) => (
   <div class="field">
     <label for={props.name}>{props.label}</label>
@@ -113,7 +116,7 @@ export const NumberField: FC<OptionalFieldProps> = (props) => (
   </div>
 );
 
-/** A list with one entry per line, which may be empty. */
+/** A list with one entry per line, optional. */
 export const LinesField: FC<OptionalFieldProps> = (props) => (
   <div class="field">
     <label for={props.name}>{props.label}</label>
@@ -141,7 +144,7 @@ export const Select: FC<OptionalFieldProps & { options: readonly (readonly [valu
   </div>
 );
 
-/** One of several values, each with a sentence. */
+/** One of several values, as radio buttons. */
 export const Radios: FC<{
   name: string;
   legend: string;

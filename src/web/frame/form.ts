@@ -7,7 +7,7 @@ const FORM_SECONDS = 3600;
 const CONSENT_SECONDS = 600;
 const FORM_MEDIA_TYPE = /^application\/x-www-form-urlencoded\s*(;|$)/i;
 const COOKIE_VALUE = /^[\w-]{22}$/;
-/** Says nothing but that we made it, when, for this form and this cookie. */
+/** A token without content: it proves that we issued it for this form and this cookie, and that it has not expired. */
 const formToken = signed("form", z.null());
 
 /** Name of the hidden field that carries the token. */
@@ -16,7 +16,10 @@ export const TOKEN_FIELD = "form";
 /** Why a form is not accepted. */
 export type FormRefusal = "foreign" | "media_type" | "too_large" | "expired";
 
-/** The cookie half of the double-submit token; with the `__Host-` prefix no other host of the site can set it (RFC 6265bis §4.1.3.2). */
+/**
+ * The cookie half of the double-submit token; with the `__Host-` prefix no other host of the site can set it (RFC
+ * 6265bis §4.1.3.2).
+ */
 export const formCookieName = (secure: boolean) => (secure ? "__Host-mrg.form" : "mrg.form");
 
 export const isFormCookie = (value: string | undefined): value is string =>
@@ -33,7 +36,7 @@ export async function issueFormToken(
   return formToken.sign(secrets, null, now + seconds * 1000, [purpose, cookie]);
 }
 
-/** Whether a token belongs to this cookie and form and is still good, under any of the configured secrets. */
+/** Whether a token belongs to this cookie and form and is still valid, under any of the configured secrets. */
 export async function isFormToken(
   secrets: readonly string[],
   cookie: string,
@@ -45,8 +48,9 @@ export async function isFormToken(
 }
 
 /**
- * Whether a post comes from one of our own pages. They are sent with `Referrer-Policy: no-referrer`, under which browsers write
- * `Origin: null` (Fetch §3.2, "append a request Origin header"); then only `Sec-Fetch-Site`, which no page can set, vouches for them.
+ * Whether a post comes from one of our own pages. They are sent with `Referrer-Policy: no-referrer`, under which
+ * browsers write `Origin: null` (Fetch §3.2, "append a request Origin header"); then we rely on `Sec-Fetch-Site`, which
+ * no page can set.
  */
 export function isOwnForm(headers: Headers, origin: string): boolean {
   const from = headers.get("origin");
@@ -64,7 +68,7 @@ interface FormCheck {
   now: number;
 }
 
-/** Reads a posted form after all checks, the cheap ones first. */
+/** Reads a posted form after all checks, cheap checks first. */
 export async function acceptForm(
   request: Request,
   { origin, secrets, cookie, purpose, now }: FormCheck,

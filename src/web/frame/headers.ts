@@ -3,8 +3,9 @@ import { randomToken } from "../../platform/crypto.ts";
 import type { PageEnv } from "./deps.ts";
 
 /**
- * The policy of one page: nothing loads but its own stylesheet and images of this origin, no script runs, nobody frames it.
- * Chrome applies `form-action` to the redirects after a form post too, hence `formTarget`: a single source expression.
+ * The policy of one page: only its own stylesheet and images of this origin load, no script runs, and no site can frame
+ * it. Chrome applies `form-action` to the redirects after a form post too, hence `formTarget`: a single source
+ * expression.
  */
 export function contentSecurityPolicy(nonce: string, formTarget?: string): string {
   return [
@@ -17,7 +18,7 @@ export function contentSecurityPolicy(nonce: string, formTarget?: string): strin
   ].join("; ");
 }
 
-/** Security headers of every answer of a page, redirects included: those carry codes and signed queries. */
+/** Security headers of every page response. Redirects need them too, because they carry codes and signed queries. */
 export function pageHeaders(secure: boolean): MiddlewareHandler<PageEnv> {
   return async (c, next) => {
     c.set("nonce", randomToken(16));

@@ -34,12 +34,12 @@ const Layout: FC<PropsWithChildren<{ title: string; wide: boolean; nonce: string
           {props.children}
         </div>
       </main>
-      <footer>One login in front of your MCP servers</footer>
+      <footer>One sign-in for all your MCP servers</footer>
     </body>
   </html>
 );
 
-/** Answers with a whole page: `body` under its heading in the one layout. */
+/** Responds with a complete page: `body` under its heading, in the layout of all pages. */
 export function htmlPage(
   c: PageContext,
   { title, status = 200, wide = false }: PageOptions,

@@ -3,11 +3,14 @@ import type { Membership } from "../../identity/tenants.ts";
 import { untrustedText } from "./untrusted.ts";
 
 export const TenantName: FC<{ of: Membership }> = ({ of: { name, personal } }) => {
-  const shown = untrustedText(name) || "an organization without a name";
-  return personal ? <>Your personal organization</> : <bdi>{shown}</bdi>;
+  const shown = untrustedText(name) || "Unnamed organization";
+  return personal ? <>Personal</> : <bdi>{shown}</bdi>;
 };
 
-/** An id that is a URL was fetched from there, so its host is known; any other id was given out to whoever asked. */
+/**
+ * A client id that is a URL was fetched from there, so its host is known. Any other id was issued to whoever
+ * registered.
+ */
 export const Client: FC<{ clientId: string }> = ({ clientId }) => {
   const url = URL.parse(clientId);
   return url?.protocol === "https:" ? (
@@ -17,7 +20,7 @@ export const Client: FC<{ clientId: string }> = ({ clientId }) => {
     </>
   ) : (
     <>
-      <dt>App id</dt>
+      <dt>This app</dt>
       <dd>
         <code>{untrustedText(clientId, 120)}</code>
       </dd>

@@ -6,13 +6,13 @@ import { inWords } from "./time.tsx";
 
 const LENGTH_PROBLEM = `Choose a password of ${PASSWORD_LENGTH.min} to ${PASSWORD_LENGTH.max} characters.`;
 
-/** What Better Auth finds wrong with a new password, in words for the person, or undefined. */
+/** The text for Better Auth's error code about a new password, or undefined for other codes. */
 export const newPasswordProblem = ({ code }: Pick<AuthAnswer, "code">): string | undefined =>
   code === "PASSWORD_TOO_SHORT" || code === "PASSWORD_TOO_LONG" || code === "PASSWORD_NEEDED"
     ? LENGTH_PROBLEM
     : undefined;
 
-/** What is told to somebody who has to wait before the next attempt. */
+/** The text for a person who has to wait before the next attempt. */
 export const waitText = ({ retryAfter }: Pick<AuthAnswer, "retryAfter">) =>
   `Too many attempts. Wait ${inWords(retryAfter)}, then try again.`;
 

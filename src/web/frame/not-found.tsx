@@ -1,7 +1,7 @@
 import type { PageContext } from "./deps.ts";
 import { htmlPage } from "./layout.tsx";
 
-/** For what is not there, and for what is not this person's to see: the same page. */
+/** The same page for things that do not exist and for things that this person may not see. */
 export const notFoundPage = (c: PageContext, text: string): Response | Promise<Response> =>
   htmlPage(
     c,
@@ -9,7 +9,7 @@ export const notFoundPage = (c: PageContext, text: string): Response | Promise<R
     <>
       <p>{text}</p>
       <p>
-        <a href="/dashboard">To the dashboard</a>
+        <a href="/dashboard">Go to the dashboard</a>
       </p>
     </>,
   );

@@ -2,13 +2,13 @@ import { signature } from "../../auth/cookie-rotation.ts";
 import { equalsInConstantTime } from "../../platform/crypto.ts";
 
 /**
- * An authorization request on its way through our pages, signed by the authorization server after it had checked client, redirect
- * URI, scopes and resource. It gets `raw` back and checks the signature again whenever it acts on it.
+ * An authorization request that is passed through our pages. The authorization server has signed it after checking
+ * client, redirect URI, scopes and resource. It gets `raw` back and checks the signature again whenever it acts on it.
  */
 export interface OAuthQuery {
-  /** The query in plain URL encoding, whatever a form made of it: fit for a header. */
+  /** The query in URL encoding, normalized, so that it can be used in a header. */
   raw: string;
-  /** The signature is right but its time is over: the request can be made again with {@link restartPath}. */
+  /** The signature is valid but has expired. The request can be sent again with {@link restartPath}. */
   expired: boolean;
   clientId: string;
   redirectUri: string;
@@ -20,7 +20,10 @@ export interface OAuthQuery {
 const SIGNATURE_PARAMETERS = ["sig", "exp", "ba_iat", "ba_pl", "ba_param"];
 const words = (text: string | null) => (text ?? "").split(" ").filter((word) => word !== "");
 
-/** Reads a page's query string: undefined when it is no authorization, "forged" when its signature is wrong. `now` is in milliseconds. */
+/**
+ * Reads a page's query string. Returns undefined when it is not an authorization request, "forged" when its signature
+ * is wrong. `now` is in milliseconds.
+ */
 export async function readOAuthQuery(
   raw: string,
   secrets: readonly string[],
@@ -42,8 +45,8 @@ export async function readOAuthQuery(
 }
 
 /**
- * Checks Better Auth's signature: HMAC-SHA-256 in base64 over all other parameters, sorted by name, then value. One by an older secret
- * is replaced, because Better Auth goes by the newest alone.
+ * Checks Better Auth's signature: HMAC-SHA-256 in base64 over all other parameters, sorted by name, then value. A
+ * signature by an older secret is replaced, because Better Auth checks with the newest secret only.
  */
 async function signedByNewest(parameters: URLSearchParams, secrets: readonly string[]): Promise<boolean> {
   const [given = "", ...more] = parameters.getAll("sig");
@@ -65,8 +68,9 @@ function byNameThenValue([nameA, valueA]: [string, string], [nameB, valueB]: [st
 }
 
 /**
- * The path that makes the same authorization request again, for when reading a mail or finding a password took longer than the
- * signature lasts. `satisfied` names prompts that the person has just gone through (OpenID Connect Core §3.1.2.1).
+ * The path that starts the same authorization request again, for when the signature expired while the person was
+ * reading an email or looking for a password. `satisfied` are the prompts that the person has just completed (OpenID
+ * Connect Core §3.1.2.1).
  */
 export function restartPath(query: OAuthQuery, satisfied: readonly string[]): string {
   const parameters = new URLSearchParams(query.raw);

@@ -13,7 +13,9 @@ export function safeLink(target: string): string | undefined {
   return url?.protocol === "https:" && url.username === "" && url.password === "" ? url.href : undefined;
 }
 
-/** The text to show for a link: its own, or the URL where its own is empty or looks like the address of another host. */
+/**
+ * The text to show for a link: its own text, or the URL if the text is empty or looks like the address of another host.
+ */
 export function linkText(text: string, href: string): string {
   const [, host] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})(?=[/:?#]|$)/iu.exec(text) ?? [];
   if (host === undefined) return text === "" ? href : text;

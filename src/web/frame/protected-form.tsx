@@ -7,7 +7,7 @@ import { htmlPage } from "./layout.tsx";
 
 type FormDeps = Pick<WebDeps, "config">;
 
-/** The token for a form of this page. Keeps the browser's form cookie, so that forms in several windows stay good. */
+/** The token for a form of this page. Keeps the browser's form cookie, so that forms in several windows stay valid. */
 export async function formToken(c: PageContext, { config }: FormDeps, purpose: string): Promise<string> {
   return issueFormToken(config.BETTER_AUTH_SECRETS, formCookie(c, config.BASE_URL), purpose, Date.now());
 }
@@ -23,7 +23,7 @@ function formCookie(c: PageContext, origin: string): string {
   return made;
 }
 
-/** Lets a post through only when it comes from our own form of this purpose; its fields are then in `c.get("form")`. */
+/** Accepts a post only if it comes from our own form of this purpose. Its fields are then in `c.get("form")`. */
 export function protectedForm({ config }: FormDeps, purpose: string): MiddlewareHandler<PageEnv> {
   const cookieName = formCookieName(config.BASE_URL.startsWith("https:"));
   return async (c, next) => {
@@ -45,15 +45,15 @@ const REFUSALS = {
     title: "This form has expired",
     status: 403,
     advice: () =>
-      "Nothing was changed. Go back, reload the page and send the form again. Your browser must accept cookies.",
+      "Nothing was changed. Go back, reload the page and submit the form again. Your browser must accept cookies.",
   },
   foreign: {
     title: "This form came from another site",
     status: 403,
-    advice: (origin: string) => `Nothing was changed. Open ${origin} and use the form there.`,
+    advice: (origin: string) => `Nothing was changed. Open ${origin} and submit the form there.`,
   },
   media_type: {
-    title: "This is not a form",
+    title: "Wrong content type",
     status: 415,
     advice: () => "Send the fields as application/x-www-form-urlencoded.",
   },
@@ -64,7 +64,7 @@ const REFUSALS = {
   },
 } as const satisfies Record<FormRefusal, unknown>;
 
-/** The page for a form that was not accepted. Nothing has happened. */
+/** The page for a form that was not accepted. Nothing was changed. */
 export function refusedForm(c: PageContext, origin: string, refusal: FormRefusal): Response | Promise<Response> {
   const { title, status, advice } = REFUSALS[refusal];
   return htmlPage(c, { title, status }, <p>{advice(origin)}</p>);

@@ -5,26 +5,27 @@ import { originOf } from "../../platform/http.ts";
 import { requestAuth, textOf } from "./auth-request.ts";
 import type { PageContext, WebDeps } from "./deps.ts";
 
-/** The person that the browser is signed in as. */
+/** The person who is signed in with this browser. */
 export interface SignedIn {
   userId: string;
   name: string;
   email: string;
-  /** Of this browser. */
+  /** The session of this browser. */
   sessionId: string;
-  /** The tenant that is active in the session: what is granted now acts there. */
+  /** The active tenant of the session. A grant that is given now is for this tenant. */
   tenantId: string;
 }
 
-/** For requests that Better Auth's limiter refused; `retryAfter` is in seconds. */
+/** The error for requests that Better Auth's rate limiter refused. `retryAfter` is in seconds. */
 export const tooManyRequests = (retryAfter: number) =>
-  new AppError("unavailable", "Too many requests come from your network. Wait a moment, then reload this page.", {
+  new AppError("unavailable", "Too many requests from your network. Wait a moment, then reload this page.", {
     headers: { "retry-after": String(retryAfter) },
   });
 
 /**
- * Who is signed in, if anybody. Better Auth trusts a session for up to a minute without looking it up; `fresh` makes it look, so
- * that a session revoked elsewhere grants nothing. A session of somebody who has been suspended since is none.
+ * The person who is signed in, or undefined. Better Auth accepts a cached session for up to a minute. With `fresh` it
+ * reads the session from the database, so that a session revoked elsewhere grants nothing. Undefined for a banned
+ * person too.
  */
 export async function signedIn(
   c: PageContext,
@@ -53,7 +54,10 @@ export async function signedIn(
   };
 }
 
-/** The person in this browser as verbs and the audit log know them. A session acts in all organizations of its person. */
+/**
+ * The signed-in person as the actor of a change, for commands and the audit log. A session acts in all organizations of
+ * its person.
+ */
 export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedIn, "userId" | "sessionId">) =>
   ({
     userId,
@@ -63,7 +67,7 @@ export const sessionActor = (c: PageContext, { userId, sessionId }: Pick<SignedI
     ...originOf(c.get("requestId"), c.req.raw.headers),
   }) satisfies Actor;
 
-/** The same as the one who makes a change now. */
+/** The signed-in person as the actor of a change, with the current time. */
 export const changedBy = (c: PageContext, person: Pick<SignedIn, "userId" | "sessionId">): ChangedBy<KnownActor> => ({
   actor: sessionActor(c, person),
   now: Date.now(),

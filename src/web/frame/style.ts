@@ -1,4 +1,6 @@
-/** Colours by role. `control` outlines inputs and needs 3:1 against the page; text roles need 4.5:1 (WCAG 2.2 §1.4.3, §1.4.11). */
+/**
+ * Colours by role. `control` outlines inputs and needs a contrast of 3:1; text needs 4.5:1 (WCAG 2.2 §1.4.3, §1.4.11).
+ */
 export const LIGHT = {
   page: "#f6f7f9",
   surface: "#ffffff",
@@ -40,7 +42,7 @@ const properties = (colours: Record<string, string>) =>
     .map(([role, colour]) => `--${role}:${colour};`)
     .join("");
 
-/** The stylesheet of every page, served inline so that a page is one request. */
+/** The stylesheet of all pages. It is inline, so that a page is one request. */
 export const STYLE = `
 :root{color-scheme:light dark;${properties(LIGHT)}
 --space-1:.25rem;--space-2:.5rem;--space-3:.75rem;--space-4:1rem;--space-5:1.5rem;--space-6:2rem;

@@ -1,11 +1,20 @@
-/** Characters that do not show, or that change how the text around them shows: controls, zero-width and bidirectional ones. */
+/**
+ * Invisible characters, and characters that change how the text around them is displayed: controls, zero-width and
+ * bidirectional ones.
+ */
 const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}]+/gu;
 const STACKED_MARKS = /(\p{M}{2})\p{M}+/gu;
 
-/** Text of one or more words without what does not show or changes how the rest shows; a space stands for each such run. Spaces stay as they are. */
+/**
+ * The text with each run of {@link DECEPTIVE} characters replaced by a space and stacked marks cut off. Spaces stay as
+ * they are.
+ */
 export const visibleText = (text: string): string => text.replaceAll(DECEPTIVE, " ").replaceAll(STACKED_MARKS, "$1");
 
-/** Text that somebody else chose, made fit for one line of a page: nothing invisible, at most `max` characters. Escaping comes on top. */
+/**
+ * Text that somebody else chose, for one line of a page: without invisible characters, at most `max` characters. The
+ * caller still has to escape it.
+ */
 export function untrustedText(text: string, max = 80): string {
   const visible = visibleText(text).replaceAll(/\s+/g, " ").trim();
   const characters = Array.from(visible);

@@ -15,8 +15,8 @@ import { Time } from "../frame/time.tsx";
 
 const KEY_ID = /^[\w-]{1,64}$/;
 const DONE = {
-  name: "The name is changed.",
-  limits: "What the key may do is changed.",
+  name: "The name was changed.",
+  limits: "The permissions and limits were saved.",
   enabled: "The key is enabled.",
   disabled: "The key is disabled. It does not work until you enable it.",
   revoked: "The key is revoked. It never works again.",
@@ -28,7 +28,7 @@ interface Asked extends SeenKey {
 
 type Answer = (c: PageContext, asked: Asked) => Response | Promise<Response>;
 
-/** A page or post about one key, for those who manage it; everybody else is told that there is none. */
+/** Handles a request about one key for people who manage it. Everybody else gets "not found". */
 function forKey(deps: WebDeps, answer: Answer) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const id = c.req.param("key") ?? "";
@@ -60,7 +60,9 @@ export function renameKey(deps: WebDeps) {
   });
 }
 
-/** `POST …/limits`: what the key may do, where and how much. Only what is other than before is changed. */
+/**
+ * `POST …/limits`: changes the permissions and limits of the key. Fields that are the same as before are left alone.
+ */
 export function changeLimits(deps: WebDeps) {
   return forKey(deps, (c, asked) => {
     const entries = { ...keyEntries(c.get("form")), name: asked.info.name };
@@ -68,7 +70,7 @@ export function changeLimits(deps: WebDeps) {
   });
 }
 
-/** `POST …/enabled`: turns a key off and on again. */
+/** `POST …/enabled`: disables a key or enables it again. */
 export function enableKey(deps: WebDeps) {
   return forKey(deps, (c, asked) => {
     const enabled = c.get("form").get("enabled") === "yes";
@@ -94,12 +96,15 @@ async function change(
   return refusal(c, deps, asked, outcome, entries);
 }
 
-/** `POST …/rotate`: answers with the page that shows the new key. A key is rotated once, so sending the form again shows nothing. */
+/**
+ * `POST …/rotate`: responds with the page that shows the new key. A key is rotated once, so a repeated post shows no
+ * key.
+ */
 export function postRotate(deps: WebDeps) {
   return forKey(deps, async (c, asked) => {
     const { info, person, actor } = asked;
     const overlap = OVERLAPS.find(({ value }) => value === c.get("form").get("overlap"));
-    if (!overlap) return keyPage(c, deps, asked, danger(400, "Choose how long the old key is to work."));
+    if (!overlap) return keyPage(c, deps, asked, danger(400, "Choose how long the old key keeps working."));
     const now = Date.now();
     const options = { overlapSeconds: overlap.seconds };
     const outcome = await rotateKey(keyDeps(deps), actor, info.id, options, now);
@@ -109,9 +114,9 @@ export function postRotate(deps: WebDeps) {
       <p>
         {overlap.seconds === 0 ? (
           outcome.isPending === true ? (
-            `The old key ends within ${RECORD_SECONDS} seconds.`
+            `The old key stops working within ${RECORD_SECONDS} seconds.`
           ) : (
-            "The old key has ended."
+            "The old key no longer works."
           )
         ) : (
           <>
@@ -124,14 +129,14 @@ export function postRotate(deps: WebDeps) {
   });
 }
 
-/** `GET …/revoke`: the question before. A key that is revoked has its own page to say so. */
+/** `GET …/revoke`: asks for confirmation. For a key that is already revoked, redirects to its page. */
 export function askRevoke(deps: WebDeps) {
   return forKey(deps, (c, asked) =>
     asked.info.status === "revoked" ? back(c, asked.info, "revoked") : revokeKeyPage(c, deps, asked),
   );
 }
 
-/** `POST …/revoke`: ends the key for good. */
+/** `POST …/revoke`: revokes the key permanently. */
 export function postRevoke(deps: WebDeps) {
   return forKey(deps, async (c, asked) => {
     const outcome = await orPending(revokeKey(keyDeps(deps), asked.actor, asked.info.id, Date.now()));
@@ -146,7 +151,9 @@ const back = (c: PageContext, { id }: KeyInfo, done: keyof typeof DONE) =>
 
 const danger = (status: 400 | 403 | 409, text: string): KeyPageState => ({ status, notice: { tone: "danger", text } });
 
-/** For a change that stands while Redis has not heard of it: until its records end, calls may see what was before. */
+/**
+ * For a change that is committed but not yet in Redis. Until records expire, calls may still see the state before it.
+ */
 async function pendingPage(c: PageContext, deps: WebDeps, asked: Asked, text: string): Promise<Response> {
   const info = await getKey(deps.db, { userId: asked.person.userId, tenantId: null }, asked.info.id, Date.now());
   c.header("retry-after", "5");
@@ -156,7 +163,7 @@ async function pendingPage(c: PageContext, deps: WebDeps, asked: Asked, text: st
     { ...asked, info: info ?? asked.info },
     {
       status: 503,
-      notice: { tone: "warning", text: `${text} It may take up to 30 seconds until this is so everywhere.` },
+      notice: { tone: "warning", text: `${text} It may take up to 30 seconds until this applies everywhere.` },
     },
   );
 }

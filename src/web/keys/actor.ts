@@ -5,20 +5,23 @@ import { AppError } from "../../platform/errors.ts";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { sessionActor, type SignedIn } from "../frame/session.ts";
 
-/** What the commands on keys run on. */
+/** Dependencies of the commands on keys. */
 export const keyDeps = ({ grants, flushOutbox }: Pick<WebDeps, "grants" | "flushOutbox">): KeyCommandDeps => ({
   db: grants.db,
   flushOutbox,
 });
 
-/** A person who is signed in, as somebody who manages keys: with every scope that a key can hold, `admin` only for administrators. */
+/**
+ * The signed-in person as the actor of key commands: with every scope that a key can have, `admin` only for
+ * administrators.
+ */
 export async function keyActor(c: PageContext, deps: WebDeps, person: SignedIn): Promise<KeyActor> {
   const administers = await isAdministrator(deps.db, person.userId);
   const scopes: ReadonlySet<Scope> = new Set(KEY_SCOPES.filter((scope) => administers || scope !== "admin"));
   return { ...sessionActor(c, person), scopes };
 }
 
-/** What became of a command; `pending` when the change is made and Redis has not heard of it yet. */
+/** The result of a command; `pending` when the change is committed but not yet in Redis. */
 export async function orPending<T>(command: Promise<T>): Promise<T | { state: "pending" }> {
   try {
     return await command;

@@ -3,14 +3,14 @@ import { SCOPES, type Scope } from "../../identity/scopes.ts";
 import { describedGroup, LinesField, NumberField, Said, Select } from "../frame/fields.tsx";
 import type { InputProblems, KeyEntries } from "./form.ts";
 
-/** What the key may do, in the words in which apps ask for it. */
+/** The permissions of the key, in the same words as on the consent page. */
 export const ScopeChoice: FC<{
   offered: readonly Scope[];
   chosen: readonly string[];
   problem?: string | undefined;
 }> = ({ offered, chosen, problem }) => (
   <fieldset class="choices" id="scope" {...describedGroup("scope", problem)}>
-    <legend>May</legend>
+    <legend>Permissions</legend>
     {offered.map((scope) => (
       <label>
         <input type="checkbox" name="scope" value={scope} checked={chosen.includes(scope)} />
@@ -22,16 +22,24 @@ export const ScopeChoice: FC<{
 );
 
 const LINES = [
-  ["servers", "Servers", "Short names of servers, one per line. Empty: all servers of the organization."],
-  ["tools", "Tools", "Names of tools as the gateway lists them, one per line. Empty: all tools."],
+  [
+    "servers",
+    "Servers",
+    "Servers this key can use: their slugs, one per line. Leave empty for all servers of the organization.",
+  ],
+  [
+    "tools",
+    "Tools",
+    "Tools this key can use: their names as the gateway lists them, one per line. Leave empty for all tools.",
+  ],
   [
     "addresses",
-    "Addresses",
-    "Addresses or blocks from which the key works, one per line, such as 203.0.113.7 or 2001:db8::/32. Empty: from everywhere.",
+    "IP addresses",
+    "Addresses or blocks from which the key works, one per line, such as 203.0.113.7 or 2001:db8::/32. Leave empty for any address.",
   ],
 ] as const;
 
-/** Where and how much the key may be used. */
+/** The inputs for the limits of a key. */
 export const LimitFields: FC<{ entries: KeyEntries; problems: InputProblems }> = ({ entries, problems }) => (
   <>
     {LINES.map(([name, label, hint]) => (
@@ -40,27 +48,27 @@ export const LimitFields: FC<{ entries: KeyEntries; problems: InputProblems }> =
     <NumberField
       name="per_minute"
       label="Calls per minute"
-      hint="Empty: as the organization allows."
+      hint="Leave empty for the limit of the organization."
       value={entries.per_minute}
       problem={problems.per_minute}
     />
     <NumberField
       name="burst"
-      label="Calls at once"
-      hint="How many of them may come together. Empty: all of a minute."
+      label="Burst"
+      hint="Calls that may come at once. Defaults to the per-minute limit."
       value={entries.burst}
       problem={problems.burst}
     />
     <NumberField
       name="quota"
       label="Quota"
-      hint="How many calls the key is good for. Empty: no end."
+      hint="Total calls allowed in the period below. Leave empty for unlimited."
       value={entries.quota}
       problem={problems.quota}
     />
     <Select
       name="period"
-      label="The quota is for"
+      label="Quota period"
       value={entries.period}
       options={[
         ["month", "Each month (UTC)"],

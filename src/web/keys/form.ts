@@ -2,7 +2,7 @@ import { isScope, KEY_SCOPES, type Scope } from "../../identity/scopes.ts";
 import type { KeyChange, KeyInfo, KeyProblems, KeyQuota } from "../../keys/keys.ts";
 import { checkKeyFields } from "../../keys/rules.ts";
 
-/** The inputs of the forms about keys, as they are named there. */
+/** The names of the inputs in the forms about keys. */
 export type KeyInput =
   | "name"
   | "tenant"
@@ -17,18 +17,18 @@ export type KeyInput =
   | "quota"
   | "period";
 
-/** What is wrong, by the input at which it is said. */
+/** Problems, by the input at which they are shown. */
 export type InputProblems = Partial<Record<KeyInput, string>>;
 
-/** What stands in the inputs of a form: as entered, or as the key has it. */
+/** The values of the inputs of a form: as entered, or as the key has them. */
 export interface KeyEntries extends Record<Exclude<KeyInput, "scope">, string> {
   scopes: readonly string[];
 }
 
-/** What a key may be used for and how much. Null: everything. */
+/** The permissions and limits of a key. Null means no restriction. */
 export type KeyTerms = Required<Pick<KeyChange, "scopes" | "servers" | "tools" | "addresses" | "rate" | "quota">>;
 
-/** When a new key expires, by the value of the choice: after so many days, or never. The shortest comes first. */
+/** The choices for the expiry of a new key: a number of days, or never. The shortest comes first. */
 export const EXPIRIES: readonly { value: string; label: string; days: number | null }[] = [
   { value: "30", label: "In 30 days", days: 30 },
   { value: "90", label: "In 90 days", days: 90 },
@@ -36,7 +36,7 @@ export const EXPIRIES: readonly { value: string; label: string; days: number | n
   { value: "never", label: "Never", days: null },
 ];
 
-/** What stands in the inputs of a form that nobody has filled in yet. */
+/** The initial values of the inputs of a form. */
 export const NOTHING_ENTERED: KeyEntries = {
   name: "",
   tenant: "",
@@ -54,7 +54,7 @@ export const NOTHING_ENTERED: KeyEntries = {
 
 const DAY_MS = 86_400_000;
 
-/** The inputs of a posted form as they were filled in. */
+/** The values of the inputs of a posted form. */
 export function keyEntries(form: URLSearchParams): KeyEntries {
   const text = (name: KeyInput) => (form.get(name) ?? "").trim();
   return {
@@ -73,7 +73,7 @@ export function keyEntries(form: URLSearchParams): KeyEntries {
   };
 }
 
-/** What a key's own terms look like in the inputs of a form. */
+/** The values of the inputs for an existing key. */
 export function entriesOf(info: KeyInfo): KeyEntries {
   const lines = (list: readonly string[] | null) => (list ?? []).join("\n");
   return {
@@ -90,14 +90,14 @@ export function entriesOf(info: KeyInfo): KeyEntries {
   };
 }
 
-/** When a new key ends, counted from `now` (epoch milliseconds); undefined for a choice that there is not. */
+/** The expiry of a new key, from `now` (epoch milliseconds); null for never, undefined for an unknown choice. */
 export function expiryOf(choice: string, now: number): Date | null | undefined {
   const chosen = EXPIRIES.find(({ value }) => value === choice);
   if (chosen === undefined) return undefined;
   return chosen.days === null ? null : new Date(now + chosen.days * DAY_MS);
 }
 
-/** Reads what a key may be used for and how much. A number that is none becomes NaN, which the rules of keys refuse. */
+/** Reads the permissions and limits of a key. Text that is not a number becomes NaN, which the rules of keys refuse. */
 export function readTerms(entries: KeyEntries): KeyTerms {
   const { per_minute: perMinute, burst, quota, period } = entries;
   return {
@@ -113,7 +113,10 @@ export function readTerms(entries: KeyEntries): KeyTerms {
   };
 }
 
-/** Of the terms of a form, those that are others than the key has. An empty list stays what it is: an empty input would allow everything. */
+/**
+ * The terms of a form that differ from those of the key. An input that stays empty does not change a list that allows
+ * nothing: null would allow everything.
+ */
 export function changedTerms(terms: KeyTerms, info: KeyInfo): KeyChange {
   const now = readTerms(entriesOf(info));
   return Object.fromEntries(
@@ -121,13 +124,13 @@ export function changedTerms(terms: KeyTerms, info: KeyInfo): KeyChange {
   );
 }
 
-/** What is wrong with the fields of a key, by the input at which it is said; `now` is epoch milliseconds. */
+/** Problems of the fields of a key, by the input at which they are shown. `now` is in epoch milliseconds. */
 export function inputProblems(fields: KeyChange, now: number): InputProblems {
   const checked = checkKeyFields(fields, now);
   return "problems" in checked ? atInputs(checked.problems) : {};
 }
 
-/** Problems of a key's fields, at the inputs that they come from. */
+/** Maps problems of a key's fields to the inputs of the form. */
 export const atInputs = (problems: KeyProblems): InputProblems =>
   Object.fromEntries(
     Object.entries(problems).map(([field, problem]) => [Object.hasOwn(INPUTS, field) ? INPUTS[field] : field, problem]),
@@ -140,10 +143,10 @@ const INPUTS: Readonly<Record<string, KeyInput>> = {
   rate: "per_minute",
 };
 
-/** The scopes that a form offers, in the order in which they are always shown. */
+/** Scopes in the order in which forms show them. */
 export const inOrder = (scopes: ReadonlySet<Scope>): Scope[] => KEY_SCOPES.filter((scope) => scopes.has(scope));
 
-/** One entry per line, each once; null for an empty input. */
+/** The lines of an input, without duplicates; null for an empty input. */
 function linesOf(text: string): string[] | null {
   const lines = text
     .split(/[\r\n]/)
@@ -156,6 +159,6 @@ const wholeNumber = (text: string): number => (/^\d{1,15}$/.test(text) ? Number(
 
 const isSame = (one: unknown, other: unknown) => canonical(one) === canonical(other);
 
-/** The order of a list means nothing. */
+/** JSON that does not depend on the order of a list. */
 const canonical = (value: unknown): string =>
   JSON.stringify(Array.isArray(value) ? value.map(String).toSorted((a, b) => a.localeCompare(b)) : value);

@@ -31,12 +31,12 @@ export function showKeys(deps: WebDeps) {
           <Nothing endpoint={`${deps.config.BASE_URL}/mcp`} />
         ) : (
           <p>
-            These keys are yours or belong to organizations that you manage. A program that has one acts without a
-            login. Your connected apps need none.
+            These are your keys and the keys of organizations that you manage. Scripts and services use keys to call the
+            gateway. Apps you sign in to don't need one.
           </p>
         )}
         <p>
-          <a href={NEW_KEY_PATH}>Make a key</a>
+          <a href={NEW_KEY_PATH}>Create API key</a>
         </p>
         {keys.map((info, index) => (
           <Key info={info} memberships={memberships} heading={`key-${index}`} />
@@ -60,15 +60,15 @@ function positionOf(text: string): KeyPosition | undefined {
 const Nothing: FC<{ endpoint: string }> = ({ endpoint }) => (
   <>
     <p>
-      There is no key yet. A key is for a program that cannot sign in: a script, a scheduled job, a back end. It acts in
-      one organization and may do what you choose here. Apps that let you sign in need none.
+      You have no API keys yet. Scripts and services use keys to call the gateway. A key works in one organization, with
+      the permissions that you choose. Apps you sign in to don't need one.
     </p>
     <p>A script sends its key with each call:</p>
     <KeyExample endpoint={endpoint} />
   </>
 );
 
-/** How a script uses a key, which it takes from its environment. */
+/** Example of a script that uses a key from its environment. */
 export const KeyExample: FC<{ endpoint: string }> = ({ endpoint }) => (
   <pre>
     {[
@@ -80,8 +80,8 @@ export const KeyExample: FC<{ endpoint: string }> = ({ endpoint }) => (
   </pre>
 );
 
-/** A key's name, fit to be shown. */
-export const keyName = ({ name }: Pick<KeyInfo, "name">): string => untrustedText(name, 100) || "A key without a name";
+/** The name of a key, for display. */
+export const keyName = ({ name }: Pick<KeyInfo, "name">): string => untrustedText(name, 100) || "Unnamed key";
 
 const Key: FC<{ info: KeyInfo; memberships: readonly Membership[]; heading: string }> = (props) => {
   const { info, memberships, heading } = props;
@@ -94,14 +94,14 @@ const Key: FC<{ info: KeyInfo; memberships: readonly Membership[]; heading: stri
       </h2>
       <dl class="facts">
         <KeyFacts info={info} memberships={memberships} />
-        <dt>Scopes</dt>
+        <dt>Permissions</dt>
         <dd>{info.scopes.length === 0 ? "none" : <code>{info.scopes.join(" ")}</code>}</dd>
       </dl>
     </article>
   );
 };
 
-/** What a key is known by, and whether it works. */
+/** The identifying facts of a key and its status. */
 export const KeyFacts: FC<{ info: KeyInfo; memberships: readonly Membership[] }> = ({ info, memberships }) => (
   <>
     <dt>Key</dt>
@@ -112,12 +112,12 @@ export const KeyFacts: FC<{ info: KeyInfo; memberships: readonly Membership[] }>
     <dd>
       <KeyState info={info} />
     </dd>
-    <dt>Acts in</dt>
+    <dt>Organization</dt>
     <dd>
       <ActsIn tenantId={info.tenantId} memberships={memberships} />
     </dd>
-    <dt>Belongs to</dt>
-    <dd>{info.owner === "user" ? "You" : "The organization: its owners and administrators manage it"}</dd>
+    <dt>Owner</dt>
+    <dd>{info.owner === "user" ? "You" : "The organization. Its owners and admins can manage the key."}</dd>
     <dt>Last used</dt>
     <dd>{info.lastUsedAt ? <Time at={info.lastUsedAt} /> : "Never"}</dd>
     <dt>Expires</dt>
@@ -125,16 +125,16 @@ export const KeyFacts: FC<{ info: KeyInfo; memberships: readonly Membership[] }>
   </>
 );
 
-/** The organization that a key acts in, by its name. */
+/** The name of the organization in which a key acts. */
 const ActsIn: FC<{ tenantId: string; memberships: readonly Membership[] }> = ({ tenantId, memberships }) => {
   const membership = memberships.find((one) => one.tenantId === tenantId);
-  return membership ? <TenantName of={membership} /> : <>An organization that you are not in</>;
+  return membership ? <TenantName of={membership} /> : <>An organization that you are not a member of</>;
 };
 
 const KeyState: FC<{ info: KeyInfo }> = ({ info }) => {
   switch (info.status) {
     case "active":
-      return <>{info.rotatedTo === null ? "Active" : "Active until it expires: another key takes its place"}</>;
+      return <>{info.rotatedTo === null ? "Active" : "Active until it expires. It was replaced by a new key."}</>;
     case "disabled":
       return <>Disabled</>;
     case "locked":
@@ -150,7 +150,7 @@ const KeyState: FC<{ info: KeyInfo }> = ({ info }) => {
     case "revoked":
       return (
         <>
-          {info.revokedReason === "leaked" ? "Revoked: somebody reported it as leaked" : "Revoked"}
+          {info.revokedReason === "leaked" ? "Revoked: reported as leaked" : "Revoked"}
           {info.revokedAt && (
             <>
               , <Time at={info.revokedAt} />

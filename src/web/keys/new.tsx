@@ -31,7 +31,7 @@ import { Notice } from "../frame/layout.tsx";
 import { formToken, refusedForm } from "../frame/protected-form.tsx";
 import type { SignedIn } from "../frame/session.ts";
 
-/** As long as a form can be sent. */
+/** As long as the token of the form is valid. */
 const FORM_SECONDS = 3600;
 const LIMITS = ["servers", "tools", "addresses", "per_minute", "burst", "quota", "period"] as const;
 
@@ -46,7 +46,10 @@ export function showNewKey(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/keys/new`: makes the key and answers with the page that shows it. A form makes one key, however often it is sent. */
+/**
+ * `POST /dashboard/keys/new`: creates the key and responds with the page that shows it. A form creates one key, even if
+ * posted again.
+ */
 export function makeKey(deps: WebDeps) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const once = c.get("form").get("once") ?? "";
@@ -84,7 +87,7 @@ const make = (deps: WebDeps, actor: KeyActor, input: NewKey) => createKey(keyDep
 interface Asked {
   person: SignedIn;
   memberships: readonly Membership[];
-  /** What the person can give a key. */
+  /** The scopes that the person can give a key. */
   offered: readonly Scope[];
 }
 
@@ -117,15 +120,15 @@ async function ownerProblem(
   if (owner === "user") return undefined;
   if (owner !== "organization") return NO_CHOICE;
   if (tenant === personalTenantId(person.userId))
-    return "Keys of your personal organization are yours. Choose yourself, or an organization above.";
+    return "Keys of your personal organization belong to you. Choose You, or another organization above.";
   const organization = await findOrganization(deps.db, person.userId, tenant);
   const manages = organization !== null && isManagerRole(organization.role);
   return manages
     ? undefined
-    : "Only owners and administrators of an organization make keys for it. Choose yourself, or ask one.";
+    : "Only owners and admins can create keys that belong to the organization. Choose You, or ask one of them.";
 }
 
-/** Lets a form make a single key: undefined when it has. An attempt that made none does not count. */
+/** Lets a form create one key. Returns undefined when it has created one already. A failed attempt does not count. */
 async function onlyOnce(
   { grants: { redis }, log }: Pick<WebDeps, "grants" | "log">,
   form: string,
@@ -149,7 +152,7 @@ async function onlyOnce(
 interface NewKeyState {
   entries: KeyEntries;
   problems?: InputProblems;
-  /** Why no key was made, where that concerns no field by itself. */
+  /** Why the key was not created, if no single field is the cause. */
   refusal?: string;
   status?: 200 | 400 | 403 | 409;
 }
@@ -170,7 +173,7 @@ async function newKeyPage(
       {refusal !== undefined && <Notice tone="danger">{refusal}</Notice>}
       {wrong !== undefined && (
         <Notice tone="danger">
-          No key was made. <a href={`#${wrong}`}>See what is wrong</a>
+          The key was not created. <a href={`#${wrong}`}>Fix the marked fields.</a>
         </Notice>
       )}
       <Form action={NEW_KEY_PATH} token={token} carry={{ once: randomToken(16) }}>
@@ -179,14 +182,14 @@ async function newKeyPage(
           label="Name"
           type="text"
           autocomplete="off"
-          hint="What the key is for: you see it in the list, and in the audit log."
+          hint="What the key is for. The name is shown in the list and in the audit log."
           value={entries.name}
           problem={problems.name}
           maxlength={100}
         />
         <Radios
           name="tenant"
-          legend="Acts in"
+          legend="Organization"
           value={entries.tenant}
           options={memberships.map((one) => [one.tenantId, <TenantName of={one} />] as const)}
           problem={problems.tenant}
@@ -196,14 +199,11 @@ async function newKeyPage(
         ) : (
           <Radios
             name="owner"
-            legend="Belongs to"
+            legend="Owner"
             value={entries.owner}
             options={[
               ["user", "You"],
-              [
-                "organization",
-                "The organization it acts in: its owners and administrators manage it, also when you have left",
-              ],
+              ["organization", "The organization. Its owners and admins can manage the key even after you leave."],
             ]}
             problem={problems.owner}
           />
@@ -224,7 +224,7 @@ async function newKeyPage(
         </details>
         <div>
           <button type="submit" class="primary">
-            Make key
+            Create API key
           </button>
         </div>
       </Form>
@@ -236,12 +236,12 @@ const madeAlreadyPage = (c: PageContext, deps: WebDeps, person: SignedIn) =>
   dashboardPage(
     c,
     deps,
-    { title: "This key is made already", current: KEYS_PATH, person, status: 409 },
+    { title: "This key was already created", current: KEYS_PATH, person, status: 409 },
     <>
-      <p>A key is shown once, right after it is made. Nothing was changed now.</p>
+      <p>A key is shown once, right after it is created. Nothing was changed now.</p>
       <p>
         If you have not copied it, revoke it in the <a href={KEYS_PATH}>list of keys</a> and{" "}
-        <a href={NEW_KEY_PATH}>make another one</a>.
+        <a href={NEW_KEY_PATH}>create another one</a>.
       </p>
     </>,
   );

@@ -13,32 +13,32 @@ import { formToken } from "../frame/protected-form.tsx";
 import type { SignedIn } from "../frame/session.ts";
 import { Time } from "../frame/time.tsx";
 
-/** How long the old key goes on working beside the new one: what can be chosen, in seconds. */
+/** The choices for how long the old key keeps working after a rotation, in seconds. */
 export const OVERLAPS: readonly { value: string; label: string; seconds: number }[] = [
-  { value: "0", label: "It ends now", seconds: 0 },
-  { value: "3600", label: "1 hour", seconds: 3600 },
-  { value: "86400", label: "24 hours", seconds: 86_400 },
-  { value: "604800", label: "7 days", seconds: 604_800 },
+  { value: "0", label: "Stop working immediately", seconds: 0 },
+  { value: "3600", label: "Keep working for 1 hour", seconds: 3600 },
+  { value: "86400", label: "Keep working for 24 hours", seconds: 86_400 },
+  { value: "604800", label: "Keep working for 7 days", seconds: 604_800 },
 ];
 const USUAL_OVERLAP = "86400";
 
 export interface SeenKey {
   info: KeyInfo;
   person: SignedIn;
-  /** What the person can give a key. */
+  /** The scopes that the person can give a key. */
   scopes: ReadonlySet<Scope>;
 }
 
-/** What the page of a key says beside its forms. */
+/** What the page of a key shows besides its forms. */
 export interface KeyPageState {
   notice?: { tone: "success" | "warning" | "danger"; text: Child };
   problems?: InputProblems;
-  /** What was entered into the form with the problems. */
+  /** What was entered in the form that has the problems. */
   entries?: KeyEntries;
   status?: 200 | 400 | 403 | 409 | 503;
 }
 
-/** One key: what it may do, and what can be done about it. */
+/** The page of one key: its details, and the forms to change, rotate, disable or revoke it. */
 export async function keyPage(
   c: PageContext,
   deps: WebDeps,
@@ -68,14 +68,14 @@ export async function keyPage(
       {notice && <Notice tone={notice.tone}>{notice.text}</Notice>}
       {wrong !== undefined && (
         <Notice tone="danger">
-          Nothing was changed. <a href={`#${wrong}`}>See what is wrong</a>
+          Nothing was changed. <a href={`#${wrong}`}>Fix the marked fields.</a>
         </Notice>
       )}
       <section class="card stack" aria-labelledby="facts">
-        <h2 id="facts">What it is</h2>
+        <h2 id="facts">Details</h2>
         <dl class="facts">
           <KeyFacts info={info} memberships={memberships} />
-          <dt>Made</dt>
+          <dt>Created</dt>
           <dd>
             <Time at={info.createdAt} />
           </dd>
@@ -83,7 +83,7 @@ export async function keyPage(
             <>
               <dt>Calls used</dt>
               <dd>
-                {info.quota.used} of {info.quota.max} {info.quota.period === "month" ? "this month" : "in all"}
+                {info.quota.used} of {info.quota.max} {info.quota.period === "month" ? "this month" : "in total"}
               </dd>
             </>
           )}
@@ -91,7 +91,7 @@ export async function keyPage(
             <>
               <dt>Replaced by</dt>
               <dd>
-                <a href={`${KEYS_PATH}/${info.rotatedTo}`}>its new key</a>
+                <a href={`${KEYS_PATH}/${info.rotatedTo}`}>the new key</a>
               </dd>
             </>
           )}
@@ -113,7 +113,7 @@ export async function keyPage(
               <Submit>Change name</Submit>
             </Form>
           </Section>
-          <Section id="limits-section" title="What it may do">
+          <Section id="limits-section" title="Permissions and limits">
             <Form action={`${base}/limits`} token={tokens.limits}>
               <ScopeChoice
                 offered={inOrder(new Set([...scopes, ...info.scopes]))}
@@ -122,24 +122,24 @@ export async function keyPage(
               />
               {[info.servers, info.tools, info.addresses].some((list) => list?.length === 0) && (
                 <Notice tone="warning">
-                  One of these lists is empty and allows nothing: the key does not work. It stays so until you enter
-                  something there.
+                  One of the lists below is empty and allows nothing. The key does not work until you enter something
+                  there.
                 </Notice>
               )}
               <LimitFields entries={entries} problems={problems} />
-              <Submit>Change what it may do</Submit>
+              <Submit>Save permissions and limits</Submit>
             </Form>
           </Section>
           {info.rotatedTo === null && (
             <Section id="rotate-section" title="Rotate">
               <p>
-                Makes a new key that may do the same, and shows it once. The old one goes on working for a while, so
-                that you can change it where it is used.
+                Creates a new key with the same permissions and limits, and shows it once. The old key can keep working
+                for a while, so that you have time to replace it where it is used.
               </p>
               <Form action={`${base}/rotate`} token={tokens.rotate}>
                 <Select
                   name="overlap"
-                  label="The old key works for"
+                  label="Old key"
                   value={USUAL_OVERLAP}
                   options={OVERLAPS.map(({ value, label }) => [value, label] as const)}
                 />
@@ -160,7 +160,7 @@ export async function keyPage(
           </Section>
         </>
       ) : (
-        <Section id="may-section" title="What it could do">
+        <Section id="may-section" title="Permissions">
           <ul class="list">
             {info.scopes.map((scope) => (
               <li>{SCOPES[scope]}</li>
@@ -176,7 +176,7 @@ export async function keyPage(
   );
 }
 
-/** Asks whether a key is really to end: that cannot be taken back. */
+/** Asks for confirmation before a key is revoked, which cannot be undone. */
 export async function revokeKeyPage(c: PageContext, deps: WebDeps, { info, person }: SeenKey): Promise<Response> {
   const base = `${KEYS_PATH}/${info.id}`;
   const token = await formToken(c, deps, "key-revoke");
@@ -186,13 +186,13 @@ export async function revokeKeyPage(c: PageContext, deps: WebDeps, { info, perso
     { title: "Revoke this key?", current: KEYS_PATH, person },
     <>
       <p>
-        The key <bdi>{keyName(info)}</bdi> (<code>{info.start}…</code>) ends at once, for good, wherever it is used.
+        The key <bdi>{keyName(info)}</bdi> (<code>{info.start}…</code>) stops working immediately. This can't be undone.
       </p>
       <Form action={`${base}/revoke`} token={token}>
         <Submit>Revoke the key</Submit>
       </Form>
       <p>
-        <a href={base}>Keep it</a>
+        <a href={base}>Keep the key</a>
       </p>
     </>,
   );

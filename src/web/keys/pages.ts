@@ -4,7 +4,7 @@ import { askRevoke, changeLimits, enableKey, postRevoke, postRotate, renameKey, 
 import { makeKey, showNewKey } from "./new.tsx";
 import { KEYS_PATH, NEW_KEY_PATH, showKeys } from "./keys.tsx";
 
-/** API keys of people and of the organizations that they manage. `form` protects a post of one purpose. */
+/** API keys of people and of the organizations that they manage. `form` protects the posts of one purpose. */
 export function addKeyPages(
   pages: Hono<PageEnv>,
   deps: WebDeps,

@@ -10,11 +10,14 @@ import { Time } from "../frame/time.tsx";
 interface Shown {
   key: string;
   info: KeyInfo;
-  /** What else has happened. */
+  /** What else the page says. */
   also?: Child;
 }
 
-/** The one page that shows a key: the answer to the form that made it. Reloading it sends that form again, which makes and shows nothing. */
+/**
+ * The only page that shows a key: the response to the form that created it. Reloading the page posts that form again,
+ * which creates and shows no key.
+ */
 export const keyShownPage = (
   c: PageContext,
   deps: WebDeps,
@@ -28,8 +31,8 @@ export const keyShownPage = (
     <>
       <Notice tone="warning">
         <p>
-          <strong>This is the only time that the key is shown.</strong> Copy it now to where the program reads it.
-          Whoever has it can use it.
+          <strong>This key is shown only once.</strong> Copy it now to where your script or service reads it. Anyone who
+          has the key can use it.
         </p>
       </Notice>
       {also}
@@ -58,7 +61,7 @@ export const keyShownPage = (
           <dd>{info.expiresAt ? <Time at={info.expiresAt} /> : "Never"}</dd>
         </dl>
       </div>
-      <p>A script that has it in the environment variable MRG_API_KEY:</p>
+      <p>For a script that has the key in the environment variable MRG_API_KEY:</p>
       <KeyExample endpoint={`${deps.config.BASE_URL}/mcp`} />
       <p>
         <a href={`${KEYS_PATH}/${info.id}`}>Details of the key</a> · <a href={KEYS_PATH}>All keys</a>

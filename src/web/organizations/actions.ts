@@ -23,15 +23,17 @@ import { inWords } from "../frame/time.tsx";
 const ORGANIZATION_ID = /^[\w-]{1,64}$/;
 const EMAIL = /^[^\s@<>"\p{Cc}]{1,64}@[^\s@<>"\p{Cc}]{1,189}$/u;
 const DONE = {
-  role: "The role is changed.",
-  removed: "The member is removed. What their apps could do here has ended.",
-  invited: "The invitation is sent.",
-  cancelled: "The invitation is cancelled.",
+  role: "The role was changed.",
+  removed: "The member was removed. Their apps no longer have access to this organization.",
+  invited: "The invitation was sent.",
+  cancelled: "The invitation was cancelled.",
 } as const;
 
 type Answer = (c: PageContext, organization: Organization, person: SignedIn) => Response | Promise<Response>;
 
-/** A page or post about one organization, for its members; everybody else is told that there is none, after `otherwise`. */
+/**
+ * Handles a request about one organization for its members. Everybody else gets "not found", after `otherwise` has run.
+ */
 function forMember(
   deps: WebDeps,
   answer: Answer,
@@ -73,7 +75,7 @@ export function postRole(deps: WebDeps) {
   });
 }
 
-/** `POST …/remove`: takes somebody out, or leaves. What their apps had in the organization ends before the answer. */
+/** `POST …/remove`: removes a member, or leaves. Their apps lose access to the organization before the response. */
 export function postRemove(deps: WebDeps) {
   const remove: Answer = async (c, organization, person) => {
     const userId = c.get("form").get("member") ?? "";
@@ -82,7 +84,8 @@ export function postRemove(deps: WebDeps) {
       organizationId: organization.id,
       userId,
     });
-    // Also when they are out already: an attempt that failed after the removal is finished by the next one, here and in `finishLeaving`.
+    // Also when the member is already removed: if an attempt failed after the removal, the next one finishes it, here
+    // and in `finishLeaving`.
     const mayEnd = outcome === "done" || (outcome === "unknown" && isManagerRole(organization.role));
     if (mayEnd) await endAccess(deps, { userId, tenantId: organization.id }, changedBy(c, person));
     if (outcome !== "done") return refusal(c, deps, { organization, person }, outcome);
@@ -97,7 +100,10 @@ export function postRemove(deps: WebDeps) {
   return forMember(deps, remove, finishLeaving);
 }
 
-/** Who has left is out at the next call, by key and by token, once Redis has heard of it; then what apps were granted is taken back for good. */
+/**
+ * Ends the access of a member who has left. Once the outbox is flushed to Redis, their keys and tokens stop working at
+ * the next call; then the grants of their apps are revoked.
+ */
 async function endAccess(deps: WebDeps, left: { userId: string; tenantId: string }, by: ChangedBy): Promise<void> {
   try {
     await deps.flushOutbox();
@@ -123,7 +129,7 @@ export function postInvite(deps: WebDeps) {
         c,
         deps,
         { organization, person },
-        problem(400, "Enter an e-mail address such as name@example.com."),
+        problem(400, "Enter an email address such as name@example.com."),
       );
     const outcome = await invite(deps.grants.db, {
       ...changedBy(c, person),
@@ -141,7 +147,7 @@ export function postInvite(deps: WebDeps) {
           c,
           deps,
           { organization, person },
-          problem(429, "This organization has sent twenty invitations today. Go on tomorrow."),
+          problem(429, "This organization has sent 20 invitations in the last 24 hours. Try again later."),
         );
       case "unknown":
       case "not_allowed":
@@ -152,7 +158,7 @@ export function postInvite(deps: WebDeps) {
   });
 }
 
-/** `POST …/cancel`: takes an open invitation back. */
+/** `POST …/cancel`: withdraws an open invitation. */
 export function postCancel(deps: WebDeps) {
   return forMember(deps, async (c, organization, person) => {
     const id = c.get("form").get("invitation") ?? "";
@@ -192,7 +198,7 @@ function refusal(
         c,
         deps,
         seen,
-        problem(409, "An organization needs an owner. Make somebody else an owner first."),
+        problem(409, "An organization needs an owner. Make another member an owner first."),
       );
     default:
       return outcome satisfies never;

@@ -10,14 +10,17 @@ import { ORGANIZATIONS_PATH } from "./organizations.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
 const TOKEN = /^[\w-]{43}$/;
-const GONE = "This invitation is not open: it was answered, cancelled, or is older than seven days. Ask for another.";
+const GONE =
+  "This invitation is no longer valid: it was answered or cancelled, or it is older than seven days. Ask for a new one.";
 
-/** `GET /invite/{token}`: who invites to what. Opening it answers nothing. */
+/** `GET /invite/{token}`: shows the organization and who invites. Opening it does not answer the invitation. */
 export function showInvitation(deps: WebDeps) {
   return (c: PageContext) => invitationPage(c, deps, c.req.param("token") ?? "");
 }
 
-/** `POST /invite`: joins the organization, or declines. Only the person whose confirmed address was invited can. */
+/**
+ * `POST /invite`: joins the organization, or declines. Only the person whose verified address was invited can do so.
+ */
 export function answerInvite(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -28,7 +31,12 @@ export function answerInvite(deps: WebDeps) {
     const accept = decision === "accept";
     const answered = await answerInvitation(deps.db, { token, accept, ...changedBy(c, person) });
     if (answered) return c.redirect(accept ? `${ORGANIZATIONS_PATH}/${answered.organizationId}` : "/dashboard", 303);
-    return invitationPage(c, deps, token, "This invitation was sent to another address than that of your account.");
+    return invitationPage(
+      c,
+      deps,
+      token,
+      "This invitation was sent to another email address than the one of your account.",
+    );
   };
 }
 
@@ -39,19 +47,19 @@ async function invitationPage(c: PageContext, deps: WebDeps, token: string, prob
   const next = new URLSearchParams({ next: `/invite/${token}` }).toString();
   return htmlPage(
     c,
-    { title: "You are invited to an organization", status: problem === undefined ? 200 : 403 },
+    { title: "You have been invited to an organization", status: problem === undefined ? 200 : 403 },
     <>
       {problem && <Notice tone="danger">{problem}</Notice>}
       <dl class="card facts">
         <dt>Organization</dt>
         <dd>
-          <bdi>{untrustedText(invitation.organizationName) || "An organization without a name"}</bdi>
+          <bdi>{untrustedText(invitation.organizationName) || "Unnamed organization"}</bdi>
         </dd>
         <dt>Invited by</dt>
         <dd>
           <bdi>{untrustedText(invitation.inviterName)}</bdi>
         </dd>
-        <dt>As</dt>
+        <dt>Role</dt>
         <dd>{ROLE_NAMES[invitation.role]}</dd>
         {person && (
           <>
@@ -66,7 +74,7 @@ async function invitationPage(c: PageContext, deps: WebDeps, token: string, prob
         <Form action="/invite" token={await formToken(c, deps, "invite")} carry={{ token }}>
           <div class="buttons">
             <button type="submit" name="decision" value="accept" class="primary">
-              Join the organization
+              Join organization
             </button>
             <button type="submit" name="decision" value="decline">
               Decline

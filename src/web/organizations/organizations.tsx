@@ -10,12 +10,12 @@ import { untrustedText } from "../frame/untrusted.ts";
 
 export const ORGANIZATIONS_PATH = "/dashboard/organizations";
 
-/** `GET /dashboard/organizations`: the organizations of this person, and a form for another one. */
+/** `GET /dashboard/organizations`: the organizations of this person, and a form to create one. */
 export function showOrganizations(deps: WebDeps) {
   return forPerson(deps, ORGANIZATIONS_PATH, (c, person) => teamsPage(c, deps, person, {}));
 }
 
-/** `POST /dashboard/organizations`: makes an organization, with this person as its owner. */
+/** `POST /dashboard/organizations`: creates an organization with this person as its owner. */
 export function makeOrganization(deps: WebDeps) {
   return forPerson(deps, ORGANIZATIONS_PATH, async (c, person) => {
     const name = (c.get("form").get("name") ?? "").trim();
@@ -25,7 +25,7 @@ export function makeOrganization(deps: WebDeps) {
     if (id === undefined)
       return teamsPage(c, deps, person, {
         name,
-        problem: "You own twenty organizations. Hand one over or leave it first.",
+        problem: "You own 20 organizations, which is the maximum. Transfer one to another owner or leave it first.",
       });
     return c.redirect(`${ORGANIZATIONS_PATH}/${id}`, 303);
   });
@@ -48,15 +48,15 @@ async function teamsPage(
     <>
       {organizations.length === 0 ? (
         <p>
-          You are in no organization. In an organization people share MCP servers; when you connect an app you choose
-          where it acts.
+          You are not a member of any organization. Members of an organization share MCP servers. When you connect an
+          app, you choose the organization it can use.
         </p>
       ) : (
         <ul class="list">
           {organizations.map((organization) => (
             <li>
               <a href={`${ORGANIZATIONS_PATH}/${organization.tenantId}`}>
-                <bdi>{untrustedText(organization.name) || "An organization without a name"}</bdi>
+                <bdi>{untrustedText(organization.name) || "Unnamed organization"}</bdi>
               </a>
             </li>
           ))}

@@ -11,7 +11,7 @@ import { Time } from "../frame/time.tsx";
 import { ORGANIZATIONS_PATH } from "./organizations.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
-/** The roles of an organization in words. */
+/** The names of the roles, for display. */
 export const ROLE_NAMES: Record<Role, string> = { owner: "Owner", admin: "Administrator", member: "Member" };
 
 interface OrganizationPageState {
@@ -19,7 +19,7 @@ interface OrganizationPageState {
   status?: 200 | 400 | 403 | 409 | 429;
 }
 
-/** One organization: its members, who is invited, and what the person who looks may do about it. */
+/** The page of one organization: its members and invitations, with the forms that the viewer's role allows. */
 export async function organizationPage(
   c: PageContext,
   deps: WebDeps,
@@ -41,9 +41,9 @@ export async function organizationPage(
     <>
       <p>
         <strong>
-          <bdi>{untrustedText(organization.name) || "An organization without a name"}</bdi>
+          <bdi>{untrustedText(organization.name) || "Unnamed organization"}</bdi>
         </strong>{" "}
-        <span class="muted">(you: {ROLE_NAMES[organization.role]})</span>
+        <span class="muted">(your role: {ROLE_NAMES[organization.role]})</span>
       </p>
       {notice && <Notice tone={notice.tone}>{notice.text}</Notice>}
       <section class="stack" aria-labelledby="members">
@@ -66,7 +66,7 @@ export async function organizationPage(
           ))}
           <div class="card">
             <Form action={`${base}/invite`} token={tokens.invite}>
-              <Field name="email" label="E-mail" type="email" autocomplete="off" maxlength={254} />
+              <Field name="email" label="Email" type="email" autocomplete="off" maxlength={254} />
               <RoleChoice id="invite-role" role={LEAST_ROLE} roles={rolesFor(organization.role)} />
               <div>
                 <button type="submit" class="primary">
@@ -81,7 +81,7 @@ export async function organizationPage(
   );
 }
 
-/** The roles that a member with this one may give. */
+/** The roles that a member with this role may give to others. */
 const rolesFor = (role: Role) => ROLES.filter((one) => mayManageRole(role, one));
 
 const RoleChoice: FC<{ id: string; role: Role; roles: readonly Role[] }> = ({ id, role, roles }) => (
@@ -125,7 +125,7 @@ const Member: FC<MemberProps> = ({ member, organization, isSelf, tokens, base })
       {(mayChange || isSelf) && (
         <Form action={`${base}/remove`} token={tokens.remove} carry={carry}>
           <div>
-            <button type="submit">{isSelf ? "Leave the organization" : "Remove from the organization"}</button>
+            <button type="submit">{isSelf ? "Leave organization" : "Remove from organization"}</button>
           </div>
         </Form>
       )}
@@ -141,7 +141,7 @@ const Pending: FC<{ invitation: OpenInvitation; token: string; base: string }> =
     </p>
     <Form action={`${base}/cancel`} token={token} carry={{ invitation: invitation.id }}>
       <div>
-        <button type="submit">Cancel the invitation</button>
+        <button type="submit">Cancel invitation</button>
       </div>
     </Form>
   </div>

@@ -4,7 +4,7 @@ import { answerInvite, showInvitation } from "./invite.tsx";
 import { postCancel, postInvite, postRemove, postRole, showOrganization } from "./actions.ts";
 import { makeOrganization, showOrganizations, ORGANIZATIONS_PATH } from "./organizations.tsx";
 
-/** Organizations and the invitations to them. `form` protects a post of one purpose. */
+/** Organizations and the invitations to them. `form` protects the posts of one purpose. */
 export function addOrganizationPages(
   pages: Hono<PageEnv>,
   deps: WebDeps,

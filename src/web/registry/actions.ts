@@ -15,7 +15,7 @@ import { sessionActor } from "../frame/session.ts";
 
 const STATUSES: readonly ServerStatus[] = ["active", "deprecated", "deleted"];
 
-/** A post about one server; its form names the tenant and the version. */
+/** Handles a post about one server. Its form names the tenant and the version. */
 const forPost = (deps: WebDeps, answer: (c: PageContext, seen: SeenServer) => Promise<Response>) =>
   forServer(deps, (c) => ({ tenant: c.get("form").get("tenant"), version: c.get("form").get("version") }), answer);
 
@@ -28,8 +28,8 @@ export function postStatus(deps: WebDeps) {
     const wrong = (text: string) => serverPage(c, deps, seen, { ...danger(400, text), message });
     if (status === undefined) return wrong("Choose a status.");
     if (Array.from(message).length > MAX_STATUS_MESSAGE || !message.isWellFormed() || /\p{Cc}/u.test(message))
-      return wrong(`A message has at most ${MAX_STATUS_MESSAGE} characters, on one line.`);
-    if (status === "active" && message !== "") return wrong("An active version has no message: leave it empty.");
+      return wrong(`Enter a message of at most ${MAX_STATUS_MESSAGE} characters, on one line.`);
+    if (status === "active" && message !== "") return wrong("An active version has no message. Leave the field empty.");
     const publisher = { ...curatorOf(c, seen), namespaces: "owned" } as const;
     const version = form.get("all") === "yes" ? null : seen.entry.version;
     const change = { status, statusMessage: message === "" ? null : message };
@@ -61,9 +61,9 @@ function settledStatus(
 }
 
 const MIRRORED =
-  "This server is mirrored from another registry, which decides on its status. To be rid of it, deny its name in the rules of the source.";
+  "This server is mirrored from another registry, which sets its status. To remove it, deny its name in the rules of the source.";
 
-/** `POST …/visibility`: shows the server to everybody, or to the organization only. */
+/** `POST …/visibility`: makes the server public, or visible to the organization only. */
 export function postVisibility(deps: WebDeps) {
   return forPost(deps, async (c, seen) => {
     const isPublic = c.get("form").get("public") === "yes";
@@ -72,7 +72,7 @@ export function postVisibility(deps: WebDeps) {
   });
 }
 
-/** `POST …/gateway`: lets clients reach the server through this gateway, or at its own addresses. */
+/** `POST …/gateway`: connects clients to the server through this gateway, or directly at its own addresses. */
 export function postGateway(deps: WebDeps) {
   return forPost(deps, async (c, seen) => {
     const slug = c.get("form").get("gateway") ?? "";
@@ -105,7 +105,7 @@ function settled(
         c,
         deps,
         seen,
-        danger(403, "Owners and administrators of the organization decide that. Ask one."),
+        danger(403, "Only owners and admins of the organization can change this. Ask one of them."),
       );
     case "impossible":
       return serverPage(c, deps, seen, IMPOSSIBLE[done === "gateway" ? "gateway" : "visibility"]);
@@ -120,10 +120,10 @@ const danger = (status: 400 | 403 | 409, text: string): ServerPageState => ({
 });
 
 const IMPOSSIBLE = {
-  gateway: danger(400, "Your organization has no enabled server of that name behind this gateway."),
+  gateway: danger(400, "Your organization has no enabled server with that slug behind this gateway."),
   visibility: danger(
     403,
-    "Your organization does not own the namespace of this name: nobody but its members sees the server. Administrators of the gateway can show mirrored servers to everybody.",
+    "Your organization does not own the namespace of this server, so only its members can see it. Administrators of the gateway can make mirrored servers public.",
   ),
 };
 

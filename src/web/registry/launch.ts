@@ -5,7 +5,10 @@ import type { Remote } from "../../registry/definition/transport.ts";
 import type { ServerAnswer } from "../../registry/reading/answer.ts";
 import { untrustedText } from "../frame/untrusted.ts";
 
-/** A value that whoever installs a server has to give. `id` is unique within the server, and has letters, digits, `_` and `-` only. */
+/**
+ * A value that the person who installs a server has to enter. `id` is unique within the server; it has letters, digits,
+ * `_` and `-` only.
+ */
 export interface Asked {
   id: string;
   name: string;
@@ -13,7 +16,7 @@ export interface Asked {
   isSecret: boolean;
 }
 
-/** Text with gaps for {@link Asked} values. */
+/** Text with placeholders for {@link Asked} values. */
 export type Template = readonly (string | Asked)[];
 
 /** How a client reaches a server: at an address, or by starting a program. */
@@ -28,7 +31,10 @@ export type Launch =
 
 type Definition = ServerAnswer["server"];
 
-/** How to reach a server, the simplest way first: by address, then by a package. Undefined when no common client could. */
+/**
+ * The simplest way to reach a server: by an address, else by a package. Undefined when no common client supports
+ * either.
+ */
 export function launchOf({ remotes = [], packages = [] }: Definition): Launch | undefined {
   const remote = remotes.find(({ type }) => type === "streamable-http") ?? remotes[0];
   if (remote !== undefined) return remoteLaunch(remote);
@@ -47,7 +53,9 @@ function remoteLaunch({ type, url, headers = [], variables }: Remote): Launch {
   };
 }
 
-/** The program that runs a package of each ecosystem, and how it is asked for a version. Without one: no program runs it unpacked. */
+/**
+ * The command that runs a package of each type, with its first arguments. Types without an entry have no such command.
+ */
 const RUNNERS: Partial<Record<Package["registryType"], (one: Package) => [command: string, ...before: string[]]>> = {
   npm: () => ["npx", "-y"],
   pypi: () => ["uvx"],
@@ -87,7 +95,7 @@ function identifierOf({ registryType, identifier, version }: Package): string {
   return registryType === "oci" ? `${identifier}:${version}` : `${identifier}@${version}`;
 }
 
-/** Whether a value is part of what is installed: it is fixed, or cannot be left out. */
+/** Whether an input is part of the installation: it has a fixed value or is required. */
 const isGiven = ({ isRequired, value }: NamedInput | Argument) => isRequired === true || value !== undefined;
 
 function argumentsOf(argument: Argument): Template[] {
@@ -101,14 +109,14 @@ function argumentsOf(argument: Argument): Template[] {
 
 const isEmpty = (template: Template) => template.every((part) => part === "");
 
-/** The value of an input: fixed, else its default, else asked for. */
+/** The value of an input: its fixed value, else its default unless it is secret, else a placeholder. */
 function valueOf(input: TemplateInput, name: string): Template {
   if (input.value !== undefined) return fill(input.value, input.variables, name);
   if (input.default !== undefined && input.isSecret !== true) return [input.default];
   return [asked(name, input)];
 }
 
-/** A text with `{name}` for variables, with the values that the variables have and gaps for the others. */
+/** Replaces each `{name}` of a variable in a text by the variable's value, or by a placeholder if it has none. */
 function fill(text: string, variables: Readonly<Record<string, Input>> | undefined, within: string): Template {
   if (variables === undefined) return [text];
   const parts = text.split(/\{([A-Za-z_][\w.-]*)\}/);
@@ -131,7 +139,7 @@ const asked = (name: string, { description, isSecret }: Input, within = ""): Ask
   isSecret: isSecret === true,
 });
 
-/** The values that somebody has to give before the server runs, each once. */
+/** The values that a person has to enter before the server can run, each once. */
 export function askedOf(launch: Launch): Asked[] {
   const pairs = launch.kind === "stdio" ? launch.env : launch.headers;
   const templates = [...(launch.kind === "stdio" ? launch.args : [launch.url]), ...pairs.map(([, value]) => value)];

@@ -36,7 +36,7 @@ interface Found {
   nextCursor: string | null;
 }
 
-/** One page of what was asked for: one statement. */
+/** One page of the results. One statement. */
 function find(deps: Pick<WebDeps, "db">, view: RegistryView, { search, cursor, problem }: SearchWish): Promise<Found> {
   if (problem !== undefined) return Promise.resolve({ entries: [], nextCursor: null });
   const page = { limit: PAGE_SIZE, ...(cursor !== undefined && { cursor }) };
@@ -44,7 +44,7 @@ function find(deps: Pick<WebDeps, "db">, view: RegistryView, { search, cursor, p
   return listServers(deps.db, view, { version: "latest", includeDeleted: false, ...page });
 }
 
-/** `GET /registry`: the servers that organizations show to everybody. */
+/** `GET /registry`: the public servers. */
 export function showPublicRegistry(deps: WebDeps) {
   return async (c: PageContext): Promise<Response> => {
     const wish = readSearch((name) => c.req.query(name), PUBLIC_STATUSES);
@@ -56,10 +56,10 @@ export function showPublicRegistry(deps: WebDeps) {
       { title: "MCP servers", wide: true, status: wish.problem === undefined ? 200 : 400 },
       <>
         {isEmpty && wish.problem === undefined ? (
-          <p>No organization shows a server to everybody here.</p>
+          <p>No public servers yet.</p>
         ) : (
           <>
-            <p>These are the servers that organizations of this gateway show to everybody.</p>
+            <p>These are the servers that organizations of this gateway have made public.</p>
             <SearchForm action={PUBLIC_REGISTRY_PATH} wish={wish} statuses={PUBLIC_STATUSES} />
             <Results found={found} wish={wish} paths={registryPaths({ kind: "public" })} />
           </>
@@ -69,7 +69,7 @@ export function showPublicRegistry(deps: WebDeps) {
             <a href={REGISTRY_PATH}>Servers of your organization</a>
           ) : (
             <>
-              <a href={signIn}>Sign in</a> to see those of your organization.
+              <a href={signIn}>Sign in</a> to see the servers of your organization.
             </>
           )}
         </p>
@@ -98,8 +98,8 @@ export function showRegistry(deps: WebDeps) {
         </p>
         {isEmpty && wish.problem === undefined ? (
           <p>
-            There is no server in this registry yet. Publish one here or with <code>mcp-publisher</code>, or mirror
-            another registry.
+            This registry has no servers yet. Publish one here or with <code>mcp-publisher</code>, or mirror another
+            registry.
           </p>
         ) : (
           <>
@@ -112,7 +112,7 @@ export function showRegistry(deps: WebDeps) {
   });
 }
 
-/** Whose registry this is, and the way to the others. */
+/** The organization of this registry, with links to the person's other ones. */
 const Tenants: FC<{ tenancy: Tenancy }> = ({ tenancy: { tenant, memberships } }) =>
   memberships.length === 1 ? null : (
     <nav class="menu" aria-label="Organizations">
@@ -172,9 +172,7 @@ const SearchForm: FC<SearchFormProps> = ({ action, wish: { entries, problem }, s
 const Results: FC<{ found: Found; wish: SearchWish; paths: RegistryPaths }> = ({ found, wish, paths }) => (
   <>
     {wish.problem === undefined && found.entries.length === 0 && (
-      <p>
-        {wish.cursor === undefined ? "No server fits. Search for less, or choose fewer filters." : "There are no more."}
-      </p>
+      <p>{wish.cursor === undefined ? "No servers match. Try fewer words or filters." : "No more servers."}</p>
     )}
     {found.entries.map((entry, index) => (
       <Result entry={entry} href={paths.server(entry.name)} heading={`server-${index}`} />
@@ -196,7 +194,7 @@ const asQuery = ({ q, transport, package: packageType, status }: SearchEntries) 
   status,
 });
 
-/** The title of a server, fit to be shown; its name when it has none. */
+/** The title of a server, for display; its name if it has no title. */
 export const serverTitle = ({ name, definition }: Pick<RegistryEntry, "name" | "definition">): string =>
   untrustedText(definition.title ?? "", 100) || untrustedText(name, 200);
 
@@ -209,7 +207,7 @@ const Result: FC<{ entry: RegistryEntry; href: string; heading: string }> = ({ e
     </h2>
     <p class="muted small">
       <code>{untrustedText(entry.name, 200)}</code> {untrustedText(entry.version, 255)}
-      {entry.isPublic ? ", shown to everybody" : ""}
+      {entry.isPublic ? ", public" : ""}
     </p>
     <p>
       <bdi>{untrustedText(entry.definition.description, 300)}</bdi>

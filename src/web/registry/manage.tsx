@@ -5,25 +5,25 @@ import { Form } from "../frame/fields.tsx";
 import { Select } from "../frame/fields.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
-/** What the person may do about a server beside looking at it. */
+/** What the forms that manage a server need. */
 export interface Management {
   tokens: Readonly<Record<"status" | "visibility" | "gateway", string>>;
   tenantId: string;
-  /** Whether they are an owner or administrator: these decide how servers are shown. */
+  /** Whether the person is an owner or admin: only these may change visibility and connection. */
   curates: boolean;
   /** Slugs of the tenant's enabled upstreams. */
   upstreams: readonly string[];
-  /** Of the page, below which the forms are sent. */
+  /** Path of the page. The forms post to paths below it. */
   base: string;
 }
 
 interface ManageProps extends Management {
   entry: RegistryEntry;
-  /** What was entered into the form of the status, when something is wrong with it. */
+  /** The message that was entered, when the status form was refused. */
   message?: string | undefined;
 }
 
-/** The forms with which a server is withdrawn, shown, and led through this gateway. */
+/** The forms that set the status of a server, its visibility, and how clients connect to it. */
 export const ManageServer: FC<ManageProps> = ({ tokens, tenantId, curates, upstreams, base, entry, message }) => {
   const carry = { tenant: tenantId, version: entry.version };
   return (
@@ -38,7 +38,7 @@ export const ManageServer: FC<ManageProps> = ({ tokens, tenantId, curates, upstr
             options={[
               ["active", "Active"],
               ["deprecated", "Deprecated: clients still see it, with the message"],
-              ["deleted", "Deleted: clients do not see it any more"],
+              ["deleted", "Deleted: hidden from clients"],
             ]}
           />
           <div class="field">
@@ -53,11 +53,11 @@ export const ManageServer: FC<ManageProps> = ({ tokens, tenantId, curates, upstr
               aria-describedby="message-hint"
             />
             <p id="message-hint" class="muted small">
-              For deprecated or deleted: why, and what to use instead.
+              For deprecated or deleted versions: the reason, and what to use instead.
             </p>
           </div>
           <fieldset class="choices">
-            <legend>Concerns</legend>
+            <legend>Applies to</legend>
             <label>
               <input type="checkbox" name="all" value="yes" /> All versions of this server
             </label>
@@ -77,13 +77,11 @@ export const ManageServer: FC<ManageProps> = ({ tokens, tenantId, curates, upstr
             >
               <p>
                 {entry.isPublic
-                  ? "Everybody sees this server, also without signing in."
-                  : "Only members of the organization see this server."}
+                  ? "Visibility: public. Everybody can see this server, even without signing in."
+                  : "Visibility: private. Only members of the organization can see this server."}
               </p>
               <div>
-                <button type="submit">
-                  {entry.isPublic ? "Show it to the organization only" : "Show it to everybody"}
-                </button>
+                <button type="submit">{entry.isPublic ? "Make private" : "Make public"}</button>
               </div>
             </Form>
           </div>
@@ -91,13 +89,10 @@ export const ManageServer: FC<ManageProps> = ({ tokens, tenantId, curates, upstr
             <Form action={`${base}/gateway`} token={tokens.gateway} carry={carry}>
               <Select
                 name="gateway"
-                label="Clients reach it"
+                label="Connection"
                 value={entry.gatewaySlug ?? ""}
-                options={[
-                  ["", "At its own addresses, or by its packages"],
-                  ...gatewayOptions(upstreams, entry.gatewaySlug),
-                ]}
-                hint="Through this gateway clients sign in here, and each call is limited and recorded."
+                options={[["", "Direct"], ...gatewayOptions(upstreams, entry.gatewaySlug)]}
+                hint="Direct: clients use the server's own addresses or packages. Through this gateway: clients sign in here, and each call is limited and recorded."
               />
               <div>
                 <button type="submit">Save</button>
@@ -110,7 +105,7 @@ export const ManageServer: FC<ManageProps> = ({ tokens, tenantId, curates, upstr
   );
 };
 
-/** The one that is set is among them even when it is disabled by now. */
+/** The current choice is included even if that upstream is disabled now. */
 const gatewayOptions = (upstreams: readonly string[], set: string | null): (readonly [string, string])[] =>
   [...new Set([...upstreams, ...(set === null ? [] : [set])])].map(
     (slug) => [slug, `Through this gateway: ${untrustedText(slug, 40)}`] as const,

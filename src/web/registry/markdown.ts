@@ -2,7 +2,7 @@ import MarkdownIt, { type StateBlock, type Token } from "markdown-it/browser";
 import { linkText, safeLink } from "../frame/outside-link.tsx";
 import { visibleText } from "../frame/untrusted.ts";
 
-/** A run of text within a block. Text is plain: whoever writes it into a page escapes it. */
+/** A run of text within a block. The text is not escaped: the code that writes it into a page has to escape it. */
 export type Inline =
   | { kind: "text"; text: string }
   | { kind: "code"; text: string }
@@ -10,8 +10,9 @@ export type Inline =
   | { kind: "link"; href: string; text: string };
 
 /**
- * A part of a README. The kinds are the list of what a page may contain; there is none for HTML. `level` of a heading is 3 to 6: the
- * page has its own headings above, and no level is skipped on the way down. `start` is the number of the first item.
+ * A part of a README. The kinds are everything that a page may contain; there is none for HTML. The `level` of a
+ * heading is 3 to 6, because the page has its own headings above, and no level is skipped. `start` is the number of the
+ * first item.
  */
 export type Block =
   | { kind: "heading"; level: number; children: Inline[] }
@@ -22,27 +23,29 @@ export type Block =
   | { kind: "table"; head: Inline[][]; rows: Inline[][][] }
   | { kind: "rule" };
 
-/** Publishers have 4 KiB for all of their metadata. What is longer is cut off. */
+/** Longer text is cut off. Publishers have 4 KiB for all of their metadata. */
 const MAX_CHARACTERS = 8000;
-/** Quotes, lists and emphasis within each other. A list counts twice: itself and its item. */
+/** Nesting of quotes, lists and emphasis. A list counts twice: once for itself and once for its item. */
 const MAX_DEPTH = 16;
-/** A short row is filled up to the width of its table, so few characters can make many cells. */
+/** Short rows are filled up to the width of the table, so a few characters can produce many cells. */
 const MAX_CELLS = 2000;
-/** Bound of the result: a definition with a long URL can be linked to again and again. */
+/** Bound on the size of the result: a link definition with a long URL can be used again and again. */
 const MAX_SIZE = 64_000;
-/** What an element adds to the result, in characters, beside its text. */
+/** What an element adds to the size of the result besides its text, in characters. */
 const ELEMENT_SIZE = 8;
 
 const parser = new MarkdownIt("default", { html: false, linkify: false, maxNesting: MAX_DEPTH });
-// `&#8238;` stays text: what is invisible is removed before parsing, and must not come back.
+// `&#8238;` stays text: invisible characters are removed before parsing and must not come back.
 parser.disable("entity");
-// Every link is parsed; safeLink decides later, on the target as it was written.
+// Every link is parsed. safeLink decides later, on the unchanged target.
 parser.validateLink = () => true;
 parser.normalizeLink = (target) => target;
 parser.normalizeLinkText = (text) => text;
 parser.block.ruler.before("table", "large_table", largeTable, { alt: ["paragraph", "reference"] });
 
-/** A table that could have more than {@link MAX_CELLS} cells becomes code: its text up to the next empty line. */
+/**
+ * A table that could have more than {@link MAX_CELLS} cells becomes a code block: its text up to the next empty line.
+ */
 function largeTable(state: StateBlock, start: number, end: number, silent: boolean): boolean {
   const textOf = (line: number) => state.getLines(line, line + 1, 0, false).trim();
   const delimiters = start + 1 < end ? textOf(start + 1) : "";
@@ -57,8 +60,8 @@ function largeTable(state: StateBlock, start: number, end: number, silent: boole
 }
 
 /**
- * The blocks of a README in Markdown (CommonMark with tables and strikethrough). HTML stays text, a picture becomes its description,
- * a link that no page may lead to becomes its text. Length, depth and size of the result are bounded.
+ * Parses a README in Markdown (CommonMark with tables and strikethrough). HTML stays text, an image becomes its
+ * description, a link that {@link safeLink} refuses becomes its text. Length, depth and size of the result are bounded.
  */
 export function readMarkdown(source: string): Block[] {
   const text = source
@@ -75,7 +78,10 @@ interface Node {
   children: Node[];
 }
 
-/** The tokens as a tree. Beyond {@link MAX_DEPTH} elements are left out and their content belongs to the one around them. */
+/**
+ * The tokens as a tree. Elements deeper than {@link MAX_DEPTH} are left out; their content goes to the enclosing
+ * element.
+ */
 function treeOf(tokens: readonly Token[]): Node[] {
   const root: Node[] = [];
   const open = [root];
@@ -95,7 +101,7 @@ function treeOf(tokens: readonly Token[]): Node[] {
 const treeOfText = ({ type, children }: Token): Node[] =>
   type === "inline" && children !== null ? treeOf(children) : [];
 
-/** Turns the tree of one README into blocks, in order, until the result has its largest size. */
+/** Turns the tree of one README into blocks, in order, until the result reaches {@link MAX_SIZE}. */
 class Reader {
   #left = MAX_SIZE;
   #topHeading = Infinity;
@@ -140,7 +146,7 @@ class Reader {
     return nodes.filter(() => this.#fits(ELEMENT_SIZE)).map(({ children }) => this.blocks(children));
   }
 
-  /** The level of a heading: below those of the page, at most one below the heading before it. */
+  /** The level of a heading: below the page's own, and at most one level deeper than the heading before it. */
   #levelOf({ tag }: Token): number {
     const depth = Number(tag.slice(1));
     this.#topHeading = Math.min(this.#topHeading, depth);
@@ -148,7 +154,7 @@ class Reader {
     return this.#lastLevel;
   }
 
-  /** The runs of text in these nodes; the content of `inline` nodes stands for themselves. Neighbouring texts are one run. */
+  /** The runs of text in these nodes. `inline` nodes are replaced by their content. Adjacent texts are joined. */
   #inlines(nodes: readonly Node[]): Inline[] {
     const runs: Inline[] = [];
     for (const node of nodes.flatMap((one) => (one.token.type === "inline" ? one.children : [one]))) {
@@ -185,7 +191,7 @@ class Reader {
     }
   }
 
-  /** Takes a size off what is left. False when nothing is left. */
+  /** Subtracts a size from the remaining one. Returns false when it does not fit. */
   #fits(size: number): boolean {
     this.#left -= size;
     return this.#left >= 0;
@@ -194,7 +200,7 @@ class Reader {
 
 const textRun = (text: string): Inline | undefined => (text === "" ? undefined : { kind: "text", text });
 
-/** What people read of these nodes: text and code as they are, pictures as their description, a line break as a space. */
+/** The plain text of these nodes: text and code as they are, images as their description, line breaks as spaces. */
 function plainText(nodes: readonly Node[]): string {
   return nodes
     .map(({ token, children }) => {

@@ -11,10 +11,10 @@ import { showPublicServer, showServer } from "./server-page.tsx";
 import { PUBLIC_REGISTRY_PATH, PUBLISH_PATH, REGISTRY_PATH } from "./tenant.ts";
 
 const MAX_ADDRESSES = 10_000;
-/** Pages that everybody may see, for one address in each isolate: they ask Postgres. */
+/** Limit on the public pages, for one address in each isolate, because these pages read from Postgres. */
 const LOOKING = { perMinute: 120, burst: 120 };
 
-/** The registry: what is shown to everybody, and what belongs to an organization. `form` protects a post of one purpose. */
+/** The pages of the public registry and of organizations' registries. `form` protects the posts of one purpose. */
 export function addRegistryPages(
   pages: Hono<PageEnv>,
   deps: WebDeps,
@@ -38,7 +38,7 @@ function limitAddresses(): MiddlewareHandler<PageEnv> {
     const taken = buckets.take(visitorKey(clientAddress(c.req.raw.headers)), LOOKING, Date.now());
     if (taken.taken) return next();
     const seconds = String(Math.max(1, Math.ceil(taken.retryMs / 1000)));
-    throw new AppError("rate_limited", `Too many requests come from your network. Go on in ${seconds} seconds.`, {
+    throw new AppError("rate_limited", `Too many requests from your network. Try again in ${seconds} seconds.`, {
       headers: { "retry-after": seconds },
     });
   };

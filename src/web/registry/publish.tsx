@@ -25,7 +25,7 @@ export function showPublish(deps: WebDeps) {
   });
 }
 
-/** `POST /dashboard/registry/publish`: says all that is wrong with the file, or publishes it. What was entered is kept. */
+/** `POST /dashboard/registry/publish`: lists all problems of the file, or publishes it. The entered text is kept. */
 export function postPublish(deps: WebDeps) {
   return forPerson(deps, REGISTRY_PATH, async (c, person) => {
     const form = c.get("form");
@@ -56,8 +56,8 @@ function check(text: string, allow: readonly string[]): DefinitionCheck {
   if (input === undefined) {
     const problem =
       text.trim() === ""
-        ? "Paste the server.json here."
-        : "This is not JSON. Look for a missing quote, comma or brace.";
+        ? "Paste your server.json here."
+        : "This is not valid JSON. Check for a missing quote, comma or brace.";
     return { problems: [{ pointer: "", code: "not_json", problem }] };
   }
   return checkDefinition(input, { allow });
@@ -67,18 +67,21 @@ const REFUSALS: Readonly<Record<Exclude<Published["state"], "published">, readon
   {
     namespace: [
       403,
-      "Your organization does not own the namespace of this name. Claim it first (POST /api/v1/registry/namespaces), or publish in one of your own.",
+      "Your organization does not own the namespace of this name. Prove ownership first (POST /api/v1/registry/namespaces), or use a namespace that it owns.",
     ],
-    version_exists: [409, "This version is published already, and versions never change. Publish another one."],
-    look_alike: [409, "There is a server whose name looks the same. Choose a name that differs in more."],
+    version_exists: [
+      409,
+      "This version is already published, and a published version can't be changed. Publish a new version.",
+    ],
+    look_alike: [409, "Another server has a name that looks the same. Choose a more distinct name."],
     mirrored: [409, "This server is mirrored from another registry. Deny it in the rules of the source first."],
-    full: [409, "This server has as many versions as a server can have."],
+    full: [409, "This server has reached the maximum number of versions."],
   };
 
 interface PublishState {
   text?: string;
   checked?: DefinitionCheck;
-  /** Why a file with no problem was not published. */
+  /** Why a valid file was not published. */
   refusal?: string;
   status?: 200 | 400 | 403 | 409;
 }
@@ -103,7 +106,7 @@ async function publishPage(
       <Namespaces names={namespaces} />
       <Form action={PUBLISH_PATH} token={token}>
         <div class="field">
-          <label for="tenant">Publishes as</label>
+          <label for="tenant">Organization</label>
           <select id="tenant" name="tenant">
             {tenancy.memberships.map((one) => (
               <option value={one.tenantId} selected={one.tenantId === tenancy.tenant.tenantId}>
@@ -140,17 +143,17 @@ async function publishPage(
   );
 }
 
-/** As in a list of choices, where no other element may stand. */
+/** The name of an organization as plain text: an `option` may not contain other elements. */
 const TenantText: FC<{ of: Tenancy["tenant"] }> = ({ of }) =>
-  of.personal ? <>Your personal organization</> : <>{untrustedText(of.name) || "An organization without a name"}</>;
+  of.personal ? <>Personal</> : <>{untrustedText(of.name) || "Unnamed organization"}</>;
 
 const Verdict: FC<{ checked: DefinitionCheck }> = ({ checked }) => {
   if ("problems" in checked)
     return (
       <Notice tone="danger" id="verdict">
         <p>
-          {checked.problems.length === 1 ? "One thing is" : `${checked.problems.length} things are`} to be mended.
-          Nothing was published.
+          {checked.problems.length === 1 ? "1 problem" : `${checked.problems.length} problems`} to fix. Nothing was
+          published.
         </p>
         <Findings of={checked.problems} />
       </Notice>
@@ -158,12 +161,12 @@ const Verdict: FC<{ checked: DefinitionCheck }> = ({ checked }) => {
   return (
     <>
       <Notice tone="success" id="verdict">
-        The file is good: {untrustedText(checked.definition.name, 200)} {untrustedText(checked.definition.version, 255)}
-        .
+        server.json is valid: {untrustedText(checked.definition.name, 200)}{" "}
+        {untrustedText(checked.definition.version, 255)}.
       </Notice>
       {checked.dropped.length > 0 && (
         <Notice tone="warning">
-          <p>These fields are not kept, for this registry does not know them:</p>
+          <p>This registry does not know these fields and will not keep them:</p>
           <ul class="list">
             {checked.dropped.map((pointer) => (
               <li>
@@ -186,7 +189,7 @@ const Findings: FC<{ of: readonly DefinitionProblem[] }> = ({ of }) => (
   <ul class="list">
     {of.map(({ pointer, problem }) => (
       <li>
-        <code>{pointer === "" ? "the whole file" : untrustedText(pointer, 300)}</code>: {untrustedText(problem, 500)}
+        <code>{pointer === "" ? "The whole file" : untrustedText(pointer, 300)}</code>: {untrustedText(problem, 500)}
       </li>
     ))}
   </ul>
@@ -196,11 +199,12 @@ const Namespaces: FC<{ names: readonly string[] }> = ({ names }) =>
   names.length === 0 ? (
     <p>
       A server is published in a namespace that your organization has proved to own, such as <code>com.example</code>{" "}
-      for the domain example.com. It owns none yet: claim one with <code>POST /api/v1/registry/namespaces</code>.
+      for the domain example.com. Your organization owns none yet. To prove one, use{" "}
+      <code>POST /api/v1/registry/namespaces</code>.
     </p>
   ) : (
     <p>
-      Your organization publishes in{" "}
+      Your organization can publish in{" "}
       {names.slice(0, MAX_SHOWN_NAMESPACES).map((name, index) => (
         <>
           {index === 0 ? "" : ", "}
@@ -217,7 +221,7 @@ const example = (namespace = "com.example"): string =>
       $schema: CURRENT_SCHEMA,
       name: `${namespace}/my-server`,
       title: "My server",
-      description: "What it is good for, in one sentence",
+      description: "What the server does, in one sentence",
       version: "1.0.0",
       remotes: [{ type: "streamable-http", url: "https://mcp.example.com/mcp" }],
     },

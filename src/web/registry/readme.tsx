@@ -3,8 +3,8 @@ import { Outside } from "../frame/outside-link.tsx";
 import type { Block, Inline } from "./markdown.ts";
 
 /**
- * A README that somebody else wrote, in the allowed part of Markdown. Pictures are left out, for the pages load nothing from elsewhere.
- * The parser is loaded by the first page that has a README.
+ * Renders a README that somebody else wrote, in the allowed part of Markdown. Images are left out, because the pages
+ * load nothing from other origins. The parser is loaded with the first page that has a README.
  */
 export const Readme: FC<{ source: string }> = async ({ source }) => {
   const { readMarkdown } = await import("./markdown.ts");
@@ -72,7 +72,7 @@ const List: FC<{ block: Extract<Block, { kind: "list" }> }> = ({ block: { start,
   );
 };
 
-/** A table scrolls within itself on narrow screens, by keyboard too. */
+/** A table scrolls horizontally on narrow screens, by keyboard too. */
 const Table: FC<{ block: Extract<Block, { kind: "table" }> }> = ({ block: { head, rows } }) => (
   <div class="scroll" role="group" aria-label="Table" tabindex={0}>
     <table>

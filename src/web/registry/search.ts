@@ -1,7 +1,7 @@
 import { isSearchText } from "../../registry/reading/cursor.ts";
 import type { ServerStatus } from "../../registry/reading/entry.ts";
 
-/** What can be chosen in a search, as `[value, label]`; the empty value is no filter. */
+/** The choices of a search filter, as `[value, label]`. The empty value means no filter. */
 export const TRANSPORTS = [
   ["", "Any"],
   ["streamable-http", "Streamable HTTP"],
@@ -25,12 +25,12 @@ export const PUBLIC_STATUSES = [
   ["deprecated", "Deprecated"],
 ] as const;
 
-/** What is deleted is shown to its tenant only. */
+/** With deleted servers, which only members of the organization can see. */
 export const STATUSES = [...PUBLIC_STATUSES, ["deleted", "Deleted"]] as const;
 
 export type Statuses = readonly (typeof STATUSES)[number][];
 
-/** What was entered, in a form in which the page can show it again. */
+/** The entered values, to be shown again. */
 export interface SearchEntries {
   q: string;
   transport: string;
@@ -40,7 +40,7 @@ export interface SearchEntries {
 
 export interface SearchWish {
   entries: SearchEntries;
-  /** Undefined: nothing is searched for, and the list is by name. */
+  /** Undefined when nothing was entered: the page then lists all servers by name. */
   search:
     | {
         text: string;
@@ -53,7 +53,7 @@ export interface SearchWish {
   problem: string | undefined;
 }
 
-/** Reads the query of a list. A filter that does not exist is as none; text that no search could be for is a problem. */
+/** Reads the query of a list. An unknown filter value is ignored. Text that cannot be searched for is a problem. */
 export function readSearch(query: (name: string) => string | undefined, statuses: Statuses): SearchWish {
   const q = (query("q") ?? "").trim();
   const transport = chosen(TRANSPORTS, query("transport"));
@@ -61,7 +61,7 @@ export function readSearch(query: (name: string) => string | undefined, statuses
   const status = chosen(statuses, query("status"));
   const entries = { q, transport, package: packageType, status };
   const cursor = query("cursor");
-  const problem = q === "" || isSearchText(q) ? undefined : "Search for at most 200 characters, on one line.";
+  const problem = q === "" || isSearchText(q) ? undefined : "Enter at most 200 characters, on one line.";
   const isSearch = problem === undefined && Object.values(entries).some((value) => value !== "");
   const search = isSearch
     ? {

@@ -20,21 +20,21 @@ import {
 import type { SignedIn } from "../frame/session.ts";
 
 export const DONE = {
-  published: "The version is published. It is never changed from now on.",
-  status: "The status is set.",
-  public: "Everybody sees this server now.",
-  private: "Only members of the organization see this server now.",
-  gateway: "Clients that install this server now reach it in the way that you chose.",
+  published: "The version is published. A published version can't be changed.",
+  status: "The status was changed.",
+  public: "This server is public now.",
+  private: "Only members of the organization can see this server now.",
+  gateway: "The connection was saved. It applies to clients that install this server from now on.",
 } as const;
 
-/** `GET /registry/{name}`: a server that is shown to everybody. */
+/** `GET /registry/{name}`: a public server. */
 export function showPublicServer(deps: WebDeps) {
   return async (c: PageContext): Promise<Response> => {
     const name = c.req.param("name") ?? "";
     const view = { kind: "public" } as const;
     const version = wantedVersion(c.req.query("version"));
     const found = parseName(name) ? await findServer(deps.db, view, name, { version, includeDeleted: false }) : null;
-    if (!found) return notFoundPage(c, "There is no such server, or it is not shown to everybody.");
+    if (!found) return notFoundPage(c, "There is no such server, or it is not public.");
     return htmlPage(
       c,
       { title: serverTitle(found.entry), wide: true },
@@ -48,7 +48,7 @@ export function showPublicServer(deps: WebDeps) {
   };
 }
 
-/** The version that is asked for, if any, as text that Postgres can hold. */
+/** The requested version, if any, as text that Postgres can store. */
 const wantedVersion = (text: string | null | undefined): string | undefined =>
   text ? text.toWellFormed().replaceAll("\0", "\ufffd") : undefined;
 
@@ -59,7 +59,10 @@ export interface SeenServer extends ServerDetail {
   paths: RegistryPaths;
 }
 
-/** A page or post about one server of a tenant, for its members; everybody else is told that there is none. `asked` says which one is meant. */
+/**
+ * Handles a request about one server of a tenant, for the tenant's members. Everybody else gets "not found". `asked`
+ * reads the tenant and the version from the request.
+ */
 export function forServer(
   deps: WebDeps,
   asked: (c: PageContext) => { tenant: string | null | undefined; version: string | null | undefined },
@@ -93,12 +96,12 @@ export function showServer(deps: WebDeps) {
 
 export interface ServerPageState {
   notice?: { tone: "success" | "danger"; text: string };
-  /** What was entered as the message of a status. */
+  /** The status message that was entered. */
   message?: string;
   status?: 200 | 400 | 403 | 409;
 }
 
-/** One server of a tenant: what the registry says of it, and what its members may do about it. */
+/** The page of one server of a tenant: its details, and the forms to manage it. */
 export async function serverPage(
   c: PageContext,
   deps: WebDeps,

@@ -20,7 +20,7 @@ interface ServerProps extends ServerDetail {
   origin: string;
 }
 
-/** What a registry says of a server: what it is, how to install it, its versions, its readme. */
+/** The details of a server: facts, installation, addresses and packages, versions, readme. */
 export const ServerDetails: FC<ServerProps> = ({ entry, versions, hasMore, paths, origin }) => {
   const { server } = answerOf(entry, origin);
   const readme = readmeOf(server);
@@ -44,7 +44,7 @@ export const ServerDetails: FC<ServerProps> = ({ entry, versions, hasMore, paths
   );
 };
 
-/** The readme that the publisher provides: `readme`, or where VS Code looks for it, `github.readme`. */
+/** The publisher's readme: `readme`, else `github.readme`, where VS Code looks for it. */
 function readmeOf({ _meta }: ServerAnswer["server"]): string | undefined {
   const provided = _meta?.[PUBLISHER_META];
   const github = provided?.["github"];
@@ -58,7 +58,7 @@ const StatusNotice: FC<{ entry: RegistryEntry }> = ({ entry: { status, statusMes
     {status !== "active" && (
       <Notice tone={status === "deleted" ? "danger" : "warning"}>
         <p>
-          {status === "deleted" ? "This version is deleted: clients do not see it." : "This version is deprecated."}{" "}
+          {status === "deleted" ? "This version is deleted. It is hidden from clients." : "This version is deprecated."}{" "}
           {statusMessage !== null && <bdi>{untrustedText(statusMessage, 500)}</bdi>}
         </p>
       </Notice>
@@ -82,8 +82,8 @@ const Facts: FC<{ entry: RegistryEntry; server: ServerAnswer["server"] }> = ({ e
       <dd>
         <Time at={entry.publishedAt} />
       </dd>
-      <dt>Seen by</dt>
-      <dd>{entry.isPublic ? "Everybody" : "The organization only"}</dd>
+      <dt>Visibility</dt>
+      <dd>{entry.isPublic ? "Public" : "Members of the organization only"}</dd>
       {website !== undefined && (
         <>
           <dt>Website</dt>
@@ -109,7 +109,7 @@ const Install: FC<{ server: ServerAnswer["server"] }> = ({ server }) => {
   return (
     <section class="card stack" aria-labelledby="install">
       <h2 id="install">Install</h2>
-      {installed === undefined && <p>This entry has nothing that a common client could start.</p>}
+      {installed === undefined && <p>Common clients can't install this server from its entry.</p>}
       {installed?.snippets.map(({ client, how, code, link }) => (
         <section class="stack close">
           <h3>{client}</h3>
@@ -126,7 +126,7 @@ const Install: FC<{ server: ServerAnswer["server"] }> = ({ server }) => {
       ))}
       {installed !== undefined && installed.asked.length > 0 && (
         <section class="stack close">
-          <h3>What to fill in</h3>
+          <h3>Values to fill in</h3>
           <ul class="list">
             {installed.asked.map(({ placeholder, description, isSecret }) => (
               <li>
@@ -149,7 +149,7 @@ const Install: FC<{ server: ServerAnswer["server"] }> = ({ server }) => {
 const Ways: FC<{ server: ServerAnswer["server"] }> = ({ server: { remotes = [], packages = [] } }) => (
   <section class="stack" aria-labelledby="ways">
     <h2 id="ways">Addresses and packages</h2>
-    {remotes.length + packages.length === 0 && <p>There are none.</p>}
+    {remotes.length + packages.length === 0 && <p>None.</p>}
     {remotes.map((remote) => (
       <RemoteCard remote={remote} />
     ))}
@@ -225,6 +225,6 @@ const Versions: FC<Omit<ServerProps, "origin">> = ({ entry, versions, hasMore, p
         </li>
       ))}
     </ul>
-    {hasMore && <p class="muted">Older ones are in the API.</p>}
+    {hasMore && <p class="muted">Older versions are available through the API.</p>}
   </section>
 );

@@ -3,7 +3,7 @@ import { parseName } from "../../registry/name.ts";
 import { askedOf, launchOf, type Asked, type Launch, type Template } from "./launch.ts";
 import { visibleText } from "../frame/untrusted.ts";
 
-/** How one client installs a server: a text to copy, and a link where the client has a scheme of its own. */
+/** How to install a server in one client: a text to copy, and a link if the client has its own URL scheme. */
 export interface Snippet {
   client: string;
   how: string;
@@ -13,20 +13,20 @@ export interface Snippet {
 
 export interface Installation {
   snippets: Snippet[];
-  /** What to put in the place of the gaps before a command is run. */
+  /** The placeholders to replace before running a command. */
   asked: { placeholder: string; description: string | undefined; isSecret: boolean }[];
 }
 
 /**
- * The texts that install a server. Undefined for a server that no client could start from its entry, and for one whose entry holds
- * characters that do not show: nobody should run what cannot be read.
+ * The texts that install a server. Undefined for a server that no client could start from its entry, and for an entry
+ * with invisible characters, because nobody should run a command that they cannot read.
  */
 export function installation(server: ServerAnswer["server"]): Installation | undefined {
   const launch = launchOf(server);
   if (launch === undefined) return undefined;
   const name = shortName(server.name);
   const claude = claudeCode(name, launch);
-  // It holds all that the others hold.
+  // This text contains everything that the others contain.
   if (claude.code !== visibleText(claude.code)) return undefined;
   const snippets = [vsCode(name, launch), cursor(name, launch), claude, inspector(launch)];
   const asked = askedOf(launch).map((one) => ({
@@ -37,7 +37,7 @@ export function installation(server: ServerAnswer["server"]): Installation | und
   return { snippets, asked };
 }
 
-/** The name of a server in a client's settings: Claude Code takes letters, digits, `-` and `_` only. */
+/** The name of a server in a client's settings. Claude Code accepts letters, digits, `-` and `_` only. */
 const shortName = (name: string) => (parseName(name)?.server ?? name).replaceAll(/[^A-Za-z0-9_-]+/g, "-") || "server";
 
 const placeholder = ({ id }: Asked) => `YOUR_${id.toUpperCase().replaceAll("-", "_")}`;
@@ -53,7 +53,7 @@ const record = (pairs: Pairs, gap?: (asked: Asked) => string) =>
 const some = (key: "env" | "headers", values: Record<string, string>) =>
   Object.keys(values).length === 0 ? {} : { [key]: values };
 
-/** A server as the settings of a client have it. */
+/** The settings of a server in the format of clients' configuration files. */
 function settings(launch: Launch, gap?: (asked: Asked) => string) {
   if (launch.kind === "stdio") {
     const { command, args, env } = launch;
@@ -62,7 +62,10 @@ function settings(launch: Launch, gap?: (asked: Asked) => string) {
   return { url: written(launch.url, gap), ...some("headers", record(launch.headers, gap)) };
 }
 
-/** https://code.visualstudio.com/api/extension-guides/ai/mcp ("MCP URL handler"): one JSON object, percent-encoded; values are asked for by VS Code. */
+/**
+ * https://code.visualstudio.com/api/extension-guides/ai/mcp ("MCP URL handler"): one JSON object, percent-encoded;
+ * values are asked for by VS Code.
+ */
 function vsCode(name: string, launch: Launch): Snippet {
   const inputs = askedOf(launch).map(({ id, name: title, description, isSecret }) => ({
     type: "promptString",
@@ -120,7 +123,7 @@ function claudeCode(name: string, launch: Launch): Snippet {
   };
 }
 
-/** A server at an address in the Inspector's page, which can sign in; a program by its command line. */
+/** For a server with an address: the Inspector's page, which can sign in. For a local program: its command line. */
 function inspector(launch: Launch): Snippet {
   const start = ["npx", "@modelcontextprotocol/inspector"];
   const how = "To try it without installing it, in a terminal:";
@@ -135,12 +138,12 @@ function inspector(launch: Launch): Snippet {
   return { client: "MCP Inspector", how, code: commandLine(code) };
 }
 
-/** Words as a POSIX shell takes them, each literally. */
+/** A command line for a POSIX shell, with each word quoted so that it is taken literally. */
 export const commandLine = (words: readonly string[]): string => words.map(quoted).join(" ");
 
 const quoted = (word: string) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`);
 
-/** As `encodeURIComponent`, and `!'()*` too (RFC 3986 §2.2). */
+/** As `encodeURIComponent`, but also encodes `!'()*` (RFC 3986 §2.2). */
 const encoded = (text: string) =>
   encodeURIComponent(text.toWellFormed()).replaceAll(
     /[!'()*]/g,

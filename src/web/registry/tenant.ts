@@ -5,16 +5,19 @@ import type { SignedIn } from "../frame/session.ts";
 /** The tenant's own registry. */
 export const REGISTRY_PATH = "/dashboard/registry";
 export const PUBLISH_PATH = `${REGISTRY_PATH}/publish`;
-/** What is shown to everybody. */
+/** The public registry. */
 export const PUBLIC_REGISTRY_PATH = "/registry";
 
-/** Whose registry a page is about, and the others that the person could look at. */
+/** The tenant whose registry a page shows, and all tenants of the person. */
 export interface Tenancy {
   tenant: Membership;
   memberships: readonly Membership[];
 }
 
-/** The tenant that a page or form names, else the one that is active in the session. Undefined when the person is not in the one named. */
+/**
+ * The tenant that a page or form names, else the active one of the session. Undefined when the person is not a member
+ * of the named tenant.
+ */
 export async function tenancyOf(
   deps: Pick<WebDeps, "db">,
   { userId, tenantId }: SignedIn,
@@ -26,7 +29,10 @@ export async function tenancyOf(
   return tenant && { tenant, memberships };
 }
 
-/** What is added to a path: which version of a server, what has just been done, which page of a list. Empty ones are left out. */
+/**
+ * Query parameters, such as the version of a server, the notice to show, or the page of a list. Empty ones are left
+ * out.
+ */
 type Query = Readonly<Record<string, string | undefined>>;
 
 function withQuery(path: string, query: Query): string {
@@ -36,7 +42,7 @@ function withQuery(path: string, query: Query): string {
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }
 
-/** Addresses of the pages of one view: of everybody's, or of a tenant's. A server's name is one segment of the path. */
+/** Paths of the pages of one view: the public one, or a tenant's. A server's name is one segment of the path. */
 export function registryPaths(view: { kind: "public" } | ({ kind: "tenant" } & Tenancy)) {
   const base = view.kind === "public" ? PUBLIC_REGISTRY_PATH : REGISTRY_PATH;
   const tenant = view.kind === "public" || view.memberships.length === 1 ? undefined : view.tenant.tenantId;

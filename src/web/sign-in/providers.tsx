@@ -9,10 +9,10 @@ import { nextPage } from "../frame/redirect.ts";
 import { readOAuthQuery, restartPath } from "../frame/oauth-query.ts";
 import { inWords } from "../frame/time.tsx";
 
-/** Where the buttons of other sign-ins lead. */
+/** The path to which the buttons of other sign-in providers post. */
 export const PROVIDER_PATH = "/sign-in/provider";
 
-/** A button for each provider; what is to go on afterwards is carried along. */
+/** A button for each provider. `carry` are hidden fields that say what to continue afterwards. */
 export const ProviderButtons: FC<{
   providers: readonly Provider[];
   token: string;
@@ -31,8 +31,9 @@ export const ProviderButtons: FC<{
   );
 
 /**
- * `POST /sign-in/provider`: on to the provider, by a page of ours. A redirect would need the provider in the policy of the page with the
- * form, because Chrome holds `form-action` against every redirect that follows a form.
+ * `POST /sign-in/provider`: sends the browser to the provider with a page that refreshes. A redirect would need the
+ * provider in the policy of the page with the form, because Chrome applies `form-action` to every redirect after a
+ * form.
  */
 export function signInWithProvider(deps: WebDeps) {
   return async (c: PageContext) => {
@@ -65,11 +66,11 @@ export function signInWithProvider(deps: WebDeps) {
       c,
       { title: "One moment" },
       <p>
-        You sign in at{" "}
+        Sign in at{" "}
         <a href={url.href} rel="noreferrer">
           {url.host}
         </a>{" "}
-        and come back here.
+        to continue. You will come back here.
       </p>,
     );
   };

@@ -14,9 +14,12 @@ import { formActionSource, redirectReceiver } from "../frame/redirect.ts";
 import { untrustedText } from "../frame/untrusted.ts";
 import { inWords } from "../frame/time.tsx";
 
-const WRONG = "This e-mail address and password do not match an account.";
+const WRONG = "This email address and password do not match an account.";
 
-/** `GET {LOGIN_PAGE}`. With a signed query it is the login of an authorization; one that took too long is made again first. */
+/**
+ * `GET {LOGIN_PAGE}`. With a signed query, the sign-in of an authorization; an expired authorization is restarted
+ * first.
+ */
 export function showSignIn(deps: WebDeps) {
   return async (c: PageContext) => {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
@@ -26,7 +29,7 @@ export function showSignIn(deps: WebDeps) {
   };
 }
 
-/** `POST {LOGIN_PAGE}`: signs in and goes on with the authorization, if the form carries one. */
+/** `POST {LOGIN_PAGE}`: signs in and continues the authorization, if the form carries one. */
 export function signIn(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -34,7 +37,8 @@ export function signIn(deps: WebDeps) {
     const query = await readOAuthQuery(form.get("oauth_query") ?? "", deps.config.BETTER_AUTH_SECRETS, Date.now());
     if (query === "forged") return errorPage(c, "invalid_signature");
     const next = nextPage(form.get("next"));
-    // Better Auth would refuse the first and send the second back to sign-up: both start again once somebody is signed in.
+    // Better Auth would refuse an expired request, and send one with the prompt `create` back to sign-up. Both are
+    // restarted after the sign-in.
     const restart = query && (query.expired || query.prompts.includes("create"));
     const answer = await requestAuth(c, deps, "/sign-in/email", {
       email,
@@ -72,7 +76,7 @@ function refusedSignIn(
 
 interface SignInState {
   query: OAuthQuery | undefined;
-  /** The page of ours to come back to; an authorization goes first. */
+  /** The page of ours to return to. An authorization takes precedence. */
   next: string | undefined;
   email?: string;
   problem?: string;
@@ -100,7 +104,7 @@ async function signInPage(c: PageContext, deps: WebDeps, { query, next, email, p
         >
           <Field
             name="email"
-            label="E-mail"
+            label="Email"
             type="email"
             autocomplete="username"
             value={email}
@@ -135,7 +139,7 @@ async function signInPage(c: PageContext, deps: WebDeps, { query, next, email, p
   );
 }
 
-/** Says on the login page of an authorization who is waiting, before anything is asked of the person. */
+/** On the sign-in page of an authorization: says which app is waiting, before the person enters anything. */
 const Continuation: FC<{ redirectUri: string }> = ({ redirectUri }) => {
   const receiver = redirectReceiver(redirectUri);
   if (!receiver) return null;
@@ -159,10 +163,10 @@ function unverifiedPage(c: PageContext, email: string) {
     { title: "Confirm your address first", status: 403 },
     <>
       <p>
-        We sent a new link to <bdi>{untrustedText(email, 254)}</bdi>. Open it to confirm that the address is yours, then
+        We sent a new link to <bdi>{untrustedText(email, 254)}</bdi>. Open the link to confirm your email address, then
         sign in.
       </p>
-      <p class="muted">The link is valid for one hour. If no mail arrives, look in the spam folder.</p>
+      <p class="muted">The link is valid for one hour. If no email arrives, look in your spam folder.</p>
     </>,
   );
 }

@@ -2,7 +2,7 @@ import { requestAuth } from "../frame/auth-request.ts";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { readOAuthQuery } from "../frame/oauth-query.ts";
 
-/** `POST /sign-out`: ends the session. From a consent page it leads back to the login of the same authorization. */
+/** `POST /sign-out`: ends the session. From a consent page it leads back to the sign-in of the same authorization. */
 export function signOut(deps: WebDeps) {
   return async (c: PageContext) => {
     const raw = c.get("form").get("oauth_query") ?? "";

@@ -25,7 +25,7 @@ interface Entered {
 
 type Problems = Partial<Record<"name" | "email" | "password" | "form", string>>;
 
-/** `GET /sign-up`. A signed query of an authorization is kept for the way back, even when it has expired meanwhile; so is `next`. */
+/** `GET /sign-up`. Keeps `next` and the signed query of an authorization, even an expired one, to continue there. */
 export function showSignUp(deps: WebDeps) {
   return async (c: PageContext) => {
     const query = await readOAuthQuery(new URL(c.req.url).search.slice(1), deps.config.BETTER_AUTH_SECRETS, Date.now());
@@ -35,7 +35,7 @@ export function showSignUp(deps: WebDeps) {
   };
 }
 
-/** `POST /sign-up`: opens an account. The answer is the same for an address that has one. */
+/** `POST /sign-up`: creates an account. The answer is the same for an address that has one already. */
 export function signUp(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -53,7 +53,7 @@ export function signUp(deps: WebDeps) {
       ...(signInQuery !== "" && { callbackURL: `/sign-in${signInQuery}` }),
     });
     if (answer.status !== 200) return refusedSignUp(c, deps, answer, entered, back);
-    // Which domains get an account is no secret; which addresses beside them, is.
+    // The allowed domains are public. Which addresses outside them are allowed is not.
     return mayHold(deps.config, entered.email)
       ? checkMailPage(c, deps, entered.email)
       : closedPage(c, deps, entered.email);
@@ -67,7 +67,7 @@ function problemsOf({ name, email }: Entered, password: string): Problems {
       name: `Enter a name of at most ${MAX_NAME} characters.`,
     }),
     ...((email.length > MAX_EMAIL || !EMAIL.test(email)) && {
-      email: "Enter an e-mail address such as name@example.com.",
+      email: "Enter an email address such as name@example.com.",
     }),
     ...((password.length < MIN_PASSWORD || password.length > MAX_PASSWORD) && {
       password: `Choose a password of ${MIN_PASSWORD} to ${MAX_PASSWORD} characters.`,
@@ -90,7 +90,7 @@ function refusedSignUp(
     return signUpPage(c, deps, { ...back, entered, problems, status });
   }
   if (code === "INVALID_EMAIL") {
-    const problems = { email: "This is not an e-mail address that mail can be sent to." };
+    const problems = { email: "We can't send email to this address. Check it." };
     return signUpPage(c, deps, { ...back, entered, problems, status: 400 });
   }
   deps.log("warn", "web.sign_up_refused", { requestId: c.get("requestId"), status, code });
@@ -98,14 +98,14 @@ function refusedSignUp(
   return signUpPage(c, deps, { ...back, entered, problems, status: 400 });
 }
 
-/** What the login goes on with afterwards; an authorization goes first. */
+/** What the sign-in continues with afterwards. An authorization takes precedence over a page. */
 interface WayBack {
   query: OAuthQuery | undefined;
   /** A page of ours. */
   next: string | undefined;
 }
 
-/** The query of the login that goes on there, with its question mark. */
+/** The query of the sign-in page that continues there, with its question mark. */
 const wayBack = ({ query, next }: WayBack) =>
   query ? `?${query.raw}` : next === undefined ? "" : `?${new URLSearchParams({ next }).toString()}`;
 
@@ -140,7 +140,7 @@ async function signUpPage(
           />
           <Field
             name="email"
-            label="E-mail"
+            label="Email"
             type="email"
             autocomplete="email"
             value={entered?.email}
@@ -168,32 +168,32 @@ async function signUpPage(
         carry={{ oauth_query: query?.raw, next }}
       />
       <p>
-        You have an account? <a href={`${deps.config.LOGIN_PAGE}${wayBack({ query, next })}`}>Sign in</a>
+        Already have an account? <a href={`${deps.config.LOGIN_PAGE}${wayBack({ query, next })}`}>Sign in</a>
       </p>
     </>,
   );
 }
 
-/** Who may open an account, or undefined when everybody may. */
+/** Says who may create an account; undefined when everybody may. */
 function policyText(policy: WebDeps["config"]["SIGN_UP"]): string | undefined {
-  if (policy.kind === "domains") return `Only addresses at ${policy.domains.join(", ")} get an account.`;
+  if (policy.kind === "domains") return `Only email addresses at ${policy.domains.join(", ")} can create an account.`;
   if (policy.kind === "open") return undefined;
-  return "Sign-up is by invitation: only addresses that the operator of this gateway has listed, or an organization has invited, get an account.";
+  return "Sign-up is by invitation. You can create an account with an email address that the operator of this gateway has listed or an organization has invited.";
 }
 
 function checkMailPage(c: PageContext, deps: WebDeps, email: string) {
   const policy = policyText(deps.config.SIGN_UP);
   return htmlPage(
     c,
-    { title: "Check your mail" },
+    { title: "Check your email" },
     <>
       <p>
-        If <bdi>{untrustedText(email, MAX_EMAIL)}</bdi> can get a new account here, we have sent a link to it. Open the
+        If <bdi>{untrustedText(email, MAX_EMAIL)}</bdi> can create an account here, we have sent a link to it. Open the
         link to confirm the address, then sign in.
       </p>
       <p class="muted">
-        The link is valid for one hour. No mail? Look in the spam folder. {policy} Whoever has an account already gets
-        no mail and can <a href={deps.config.LOGIN_PAGE}>sign in</a>.
+        The link is valid for one hour. No email? Look in your spam folder. {policy} If the address already has an
+        account, we sent no email: <a href={deps.config.LOGIN_PAGE}>sign in</a> instead.
       </p>
     </>,
   );
@@ -204,10 +204,10 @@ function closedPage(c: PageContext, deps: WebDeps, email: string) {
     c,
     { title: "Sign-up is closed", status: 403 },
     <>
-      <p>{policyText(deps.config.SIGN_UP) ?? "This gateway takes no new accounts."}</p>
+      <p>{policyText(deps.config.SIGN_UP) ?? "This gateway doesn't accept new accounts."}</p>
       <p>
         Ask the operator of this gateway for an account, or <a href={deps.config.LOGIN_PAGE}>sign in</a>. If{" "}
-        <bdi>{untrustedText(email, MAX_EMAIL)}</bdi> has been let in all the same, a link is on its way to it.
+        <bdi>{untrustedText(email, MAX_EMAIL)}</bdi> is allowed to sign up after all, we have sent a link to it.
       </p>
     </>,
   );

@@ -10,10 +10,10 @@ import { formToken } from "../frame/protected-form.tsx";
 import { signInPath } from "../frame/redirect.ts";
 import { inWords } from "../frame/time.tsx";
 
-/** What the link in the mail says. */
+/** The parameters of the link in the email. */
 interface Link {
   token: string;
-  /** Names the browser in which a click is enough. */
+  /** The mark of the browser in which a click is enough. */
   browser: string | undefined;
   next: string | undefined;
 }
@@ -24,7 +24,9 @@ const linkOf = (parameters: URLSearchParams): Link => ({
   next: parameters.get("next") ?? undefined,
 });
 
-/** `GET /verify-email`: asks for a click, or for a password. Mail scanners open links, so opening one changes nothing. */
+/**
+ * `GET /verify-email`: asks for a click, or for a password. Mail scanners open links, so opening one changes nothing.
+ */
 export function showVerifyEmail(deps: WebDeps) {
   return async (c: PageContext) => {
     const link = linkOf(new URL(c.req.url).searchParams);
@@ -32,7 +34,7 @@ export function showVerifyEmail(deps: WebDeps) {
   };
 }
 
-/** `POST /verify-email`: confirms the address and leads to the login, where a waiting authorization goes on. */
+/** `POST /verify-email`: confirms the address. The sign-in page that follows continues a waiting authorization. */
 export function verifyEmail(deps: WebDeps) {
   return async (c: PageContext) => {
     const form = c.get("form");
@@ -49,20 +51,20 @@ export function verifyEmail(deps: WebDeps) {
       return htmlPage(
         c,
         { title: "Too many attempts", status },
-        <p>Wait {inWords(retryAfter)}, then open the link in the mail again.</p>,
+        <p>Wait {inWords(retryAfter)}, then open the link in the email again.</p>,
       );
     }
     const problem = newPasswordProblem(answer);
     if (problem !== undefined) return passwordPage(c, deps, link, problem);
     if (status !== 200) return expiredLinkPage(c, deps);
-    // What a link goes on to was begun in another browser, by somebody who need not be the reader.
+    // After a password was set, `next` is dropped: it was started in another browser, perhaps by somebody else.
     const next = newPassword === null ? (link.next ?? null) : null;
     return htmlPage(
       c,
       { title: "Address confirmed" },
       <>
         <Notice tone="success">
-          Your e-mail address is confirmed{newPassword === null ? "" : " and your password is set"}.
+          Your email address is confirmed{newPassword === null ? "" : " and your password is set"}.
         </Notice>
         <p>
           <a href={signInPath(next, deps.config.LOGIN_PAGE)}>Sign in</a>
@@ -78,9 +80,9 @@ async function verifyPage(c: PageContext, deps: WebDeps, link: Link) {
   if (!(await isMarked(BETTER_AUTH_SECRETS, link.token, cookie, link.browser))) return passwordPage(c, deps, link);
   return htmlPage(
     c,
-    { title: "Confirm your e-mail address" },
+    { title: "Confirm your email address" },
     <>
-      <p>One click, then you can sign in.</p>
+      <p>Confirm the address, then you can sign in.</p>
       <Form action="/verify-email" token={await formToken(c, deps, "verify-email")} carry={{ ...link }}>
         <button type="submit" class="primary">
           Confirm address
@@ -93,11 +95,11 @@ async function verifyPage(c: PageContext, deps: WebDeps, link: Link) {
 async function passwordPage(c: PageContext, deps: WebDeps, link: Link, problem?: string) {
   return htmlPage(
     c,
-    { title: "Confirm your e-mail address", status: problem === undefined ? 200 : 400 },
+    { title: "Confirm your email address", status: problem === undefined ? 200 : 400 },
     <>
       <p>
-        This is not the browser in which the account was opened. So that nobody else can sign in with your address,
-        choose the password here; it replaces the one entered before.
+        You opened this link in a different browser. For your security, choose a new password. It replaces the password
+        that was entered when the account was created.
       </p>
       <div class="card">
         <Form action="/verify-email" token={await formToken(c, deps, "verify-email")} carry={{ ...link }}>
@@ -107,7 +109,7 @@ async function passwordPage(c: PageContext, deps: WebDeps, link: Link, problem?:
           </button>
         </Form>
       </div>
-      <p class="muted">You did not open an account here? Then close this page: nothing happens.</p>
+      <p class="muted">Didn't create an account here? Close this page. Nothing will change.</p>
     </>,
   );
 }
@@ -117,7 +119,7 @@ function expiredLinkPage(c: PageContext, deps: WebDeps) {
     c,
     { title: "This link has expired or was used", status: 400 },
     <p>
-      Links in mails are valid for one hour. <a href={deps.config.LOGIN_PAGE}>Sign in</a> with your password: if the
+      Links in emails are valid for one hour. <a href={deps.config.LOGIN_PAGE}>Sign in</a> with your password: if the
       address is not confirmed yet, you get a new link. Or <a href="/forgot-password">choose a new password</a>.
     </p>,
   );

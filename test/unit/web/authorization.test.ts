@@ -72,7 +72,7 @@ describe("an authorization", () => {
     expect(consent.html).toContain(`${ORIGIN}/mcp`);
     expect(consent.html).toContain(PERSON.email);
     expect(consent.html).toContain("Nobody has verified this app.");
-    expect(consent.html).toContain("which is this computer");
+    expect(consent.html).toContain("on your computer (localhost)");
 
     const allowed = await person.submit(consent, "/consent", { decision: "allow" });
     expect(allowed.status).toBe(303);

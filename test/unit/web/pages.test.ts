@@ -12,7 +12,7 @@ describe("the error page", () => {
   it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])("knows no %s", async (code) => {
     const page = await visitor({}, { signedIn: false }).person.get(`/error?error=${code}`);
     expect(page.status).toBe(400);
-    expect(page.html).toContain("That did not work");
+    expect(page.html).toContain("The request failed");
   });
 });
 

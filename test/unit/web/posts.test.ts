@@ -94,6 +94,6 @@ describe("sign-up", () => {
     const entered = { name: "A", email: "a@other.example", password: "long enough password" };
     const page = await person.submit(await person.get("/sign-up"), "/sign-up", entered);
     expect(page.status).toBe(403);
-    expect(page.html).toContain("Only addresses at example.com get an account.");
+    expect(page.html).toContain("Only email addresses at example.com can create an account.");
   });
 });

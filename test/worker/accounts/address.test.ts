@@ -42,15 +42,15 @@ describe("a new e-mail address", () => {
     expect([asked.status, textOf(asked.html)]).toEqual([200, expect.stringContaining("we have sent a link to it")]);
     const link = await linkIn(address, ADDRESS_SUBJECT);
     for (let look = 0; look < 2; look++)
-      expect(textOf(pageOf(await browser.open(link)).html)).toContain(`gets the address ${address}`);
+      expect(textOf(pageOf(await browser.open(link)).html)).toContain(`will change to ${address}`);
     expect(await userOf(email)).toMatchObject({ id });
     const done = await confirm(browser, address);
-    expect(textOf(done.html)).toContain("Your e-mail address is changed.");
+    expect(textOf(done.html)).toContain("Your email address was changed.");
     expect(await userOf(address)).toMatchObject({ id, email_verified: true });
     expect(await userOf(email)).toBeUndefined();
     expect([await isSignedIn(browser), await isSignedIn(other)]).toEqual([true, false]);
     expect(textOf(pageOf(await browser.open("/")).html)).toContain(address);
-    await linkIn(email, "Your e-mail address was changed");
+    await linkIn(email, "Your email address was changed");
     expect([(await signIn(formBrowser(), email)).status, (await signIn(formBrowser(), address)).status]).toEqual([
       401, 200,
     ]);

@@ -31,7 +31,7 @@ describe("the account page", () => {
   it("changes the name", async () => {
     const { person, browser } = await signedInPerson();
     const done = await submitAccountForm(browser, "name", { name: " Ada Example " });
-    expect(textOf(done.html)).toContain("Your name is changed.");
+    expect(textOf(done.html)).toContain("Your name was changed.");
     expect(await userOf(person.email)).toMatchObject({ name: "Ada Example" });
     expect(textOf(pageOf(await browser.open("/")).html)).toContain("Ada Example");
   });
@@ -88,7 +88,7 @@ describe("a change of password", () => {
       current_password: PASSWORD,
       new_password: NEW_PASSWORD,
     });
-    expect([done.status, textOf(done.html)]).toEqual([200, expect.stringContaining("Your password is changed.")]);
+    expect([done.status, textOf(done.html)]).toEqual([200, expect.stringContaining("Your password was changed.")]);
     expect([await isSignedIn(browser), await isSignedIn(other)]).toEqual([true, false]);
     expect(browser.cookies.get("mrg.session_token")).not.toBe(before);
     const thief = formBrowser();

@@ -69,7 +69,7 @@ describe("a lost password", () => {
     const [person, clientId, browser] = [await newPerson(), await newClient(), formBrowser()];
     const { access_token: token } = await tokensFor(clientId, person);
     const done = await choosePassword(browser, await openResetLink(browser, person.email));
-    expect(textOf(done.html)).toContain("Apps that you have connected and API keys go on working");
+    expect(textOf(done.html)).toContain("Connected apps and API keys keep working");
     expect((await callTool("echo", { text: "x" }, { token })).status).toBe(200);
   });
 

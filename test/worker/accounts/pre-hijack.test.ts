@@ -16,12 +16,12 @@ describe("an account that somebody opened with the address of another", () => {
     const [attacker, owner, email] = [formBrowser(), formBrowser(), newEmail()];
     await signUp(attacker, email);
     const page = await openMail(owner, email);
-    expect(textOf(page.html)).toContain("This is not the browser in which the account was opened.");
+    expect(textOf(page.html)).toContain("You opened this link in a different browser.");
     const clicked = pageOf(await owner.submit(page, VERIFY, {}));
     expect([clicked.status, textOf(clicked.html)]).toEqual([400, expect.stringContaining("10 to 128 characters")]);
     expect(await userOf(email)).toMatchObject({ email_verified: false });
     const done = pageOf(await owner.submit(clicked, VERIFY, { password: NEW_PASSWORD }));
-    expect(textOf(done.html)).toContain("Your e-mail address is confirmed and your password is set.");
+    expect(textOf(done.html)).toContain("Your email address is confirmed and your password is set.");
     expect([await statusOf(email, PASSWORD), await statusOf(email, NEW_PASSWORD)]).toEqual([401, 200]);
     const again = pageOf(await owner.submit(page, VERIFY, { password: "a third passphrase" }));
     expect(again.status).toBe(400);
@@ -56,7 +56,7 @@ describe("an account that somebody opened with the address of another", () => {
       await signUp(attacker, email);
       const first = await linkTo(email);
       const sent = await signUp(owner, email);
-      expect(textOf(sent.html)).toContain("Check your mail");
+      expect(textOf(sent.html)).toContain("Check your email");
       await eventually(async () => ((await mailsTo(email)).length === 2 ? true : undefined));
       const page = pageOf(await owner.open(which === 0 ? first : await linkTo(email)));
       expect(page.html).toContain('name="password"');
@@ -122,7 +122,7 @@ describe("a mail that asks to confirm an address", () => {
     for (const email of [confirmed, pending, fresh])
       texts.push(textOf((await signUp(formBrowser(), email)).html).replaceAll(email, "…"));
     expect(new Set(texts).size).toBe(1);
-    await linkIn(fresh, "Confirm your e-mail address");
+    await linkIn(fresh, "Confirm your email address");
     expect(await mailsTo(confirmed)).toHaveLength(1);
   });
 });
@@ -139,7 +139,7 @@ describe("a sign-up that the policy does not allow", () => {
     expect(pages[0]).toEqual(pages[1]);
     expect(pages[0]).toMatchObject({
       status: 403,
-      text: expect.stringContaining("Only addresses at organization.example.com"),
+      text: expect.stringContaining("Only email addresses at organization.example.com"),
     });
     await linkTo(admin);
     expect(await userOf(stranger)).toBeUndefined();

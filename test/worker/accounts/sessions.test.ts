@@ -61,7 +61,7 @@ describe("sessions", () => {
     const text = textOf(page.html);
     expect(text).toContain("Firefox on Windows");
     expect(text.match(/this session/g)).toHaveLength(1);
-    expect(text).toMatch(/Address 11\.\d+\.\d+\.\d+/);
+    expect(text).toMatch(/IP address 11\.\d+\.\d+\.\d+/);
     expect(text).toMatch(/Signed in \d+ \w+ \d{4}, \d\d:\d\d UTC/);
     const { rows } = await db.execute<{ token: string }>(sql`select token from session where user_id = ${person.id}`);
     expect(rows).toHaveLength(2);
@@ -89,7 +89,7 @@ describe("a session that is signed out elsewhere", () => {
     const page = await revoke(own.browser, lost.id);
     expect([page.url.pathname, textOf(page.html)]).toEqual([
       SESSIONS,
-      expect.stringContaining("That session is signed out."),
+      expect.stringContaining("That session was signed out."),
     ]);
     expect(page.html).not.toContain(lost.id);
     expect(lost.browser.cookies.has("mrg.session_token")).toBe(true);
@@ -152,7 +152,7 @@ describe("signing out all other sessions", () => {
     const { browser } = await browserOf(person);
     const others = [await browserOf(person), await browserOf(person), await browserOf(person)];
     const page = pageOf(await browser.submit(await sessionsPage(browser), REVOKE_OTHERS, {}));
-    expect(textOf(page.html)).toContain("All other sessions are signed out.");
+    expect(textOf(page.html)).toContain("All other sessions were signed out.");
     expect(page.html).not.toContain(REVOKE_OTHERS);
     for (const other of others) expect(await dashboardOf(other.browser)).toBe("/sign-in");
     expect(await dashboardOf(browser)).toBe("/dashboard/apps");

@@ -9,16 +9,16 @@ describe("a new account", () => {
   it("R12: gets a mail in the development mailbox, whose link asks for a click and then confirms the address", async () => {
     const [browser, email] = [formBrowser(), newEmail()];
     const sent = await signUp(browser, email);
-    expect([sent.status, textOf(sent.html)]).toEqual([200, expect.stringContaining("Check your mail")]);
+    expect([sent.status, textOf(sent.html)]).toEqual([200, expect.stringContaining("Check your email")]);
     const link = await linkTo(email);
     expect(await mailsTo(email)).toHaveLength(1);
     for (let look = 0; look < 3; look++) {
       const page = pageOf(await formBrowser().open(link));
-      expect([page.status, textOf(page.html)]).toEqual([200, expect.stringContaining("Confirm your e-mail address")]);
+      expect([page.status, textOf(page.html)]).toEqual([200, expect.stringContaining("Confirm your email address")]);
     }
     expect(await userOf(email)).toMatchObject({ email_verified: false });
     const confirmed = await browser.submit(pageOf(await browser.open(link)), "/verify-email", {});
-    expect(textOf(pageOf(confirmed).html)).toContain("Your e-mail address is confirmed.");
+    expect(textOf(pageOf(confirmed).html)).toContain("Your email address is confirmed.");
     expect(await userOf(email)).toMatchObject({ email_verified: true });
     expect(browser.cookies.has("mrg.session_token")).toBe(false);
     expect(textOf((await signIn(browser, email)).html)).toContain(email);

@@ -35,10 +35,10 @@ describe("connected apps", () => {
       "Inspector <img src=x>",
       clientId,
       "Runs at client.example.com",
-      "Acts in Your personal organization",
+      "Organization Personal",
       "List and call MCP tools in your name",
       "Read the audit log of your organization",
-      `For ${new URL("/mcp", page.url).href}`,
+      `Access to ${new URL("/mcp", page.url).href}`,
       "signed in 2 times",
     ]) {
       expect(textOf(page.html)).toContain(part);
@@ -55,9 +55,9 @@ describe("connected apps", () => {
     const clientId = await newClient({ grant_types: ["authorization_code"] });
     await tokensFor(clientId, person, { scope: "mcp:tools" });
     const page = await appsPage(await browserOf(person));
-    expect(textOf(page.html)).toContain("It is not signed in now.");
+    expect(textOf(page.html)).toContain("Not signed in now");
     const empty = await appsPage(await browserOf(other));
-    expect(textOf(empty.html)).toContain("No app is connected.");
+    expect(textOf(empty.html)).toContain("No apps are connected.");
     expect(empty.html).not.toContain(clientId);
   });
 
@@ -82,8 +82,11 @@ describe("an app that is disconnected", () => {
     const renewed = await (await refresh(clientId, second.refresh_token)).json<Tokens>();
     const browser = await browserOf(person);
     const page = await disconnect(browser, await appsPage(browser));
-    expect([page.url.pathname, textOf(page.html)]).toEqual([APPS, expect.stringContaining("The app is disconnected.")]);
-    expect(textOf(page.html)).toContain("No app is connected.");
+    expect([page.url.pathname, textOf(page.html)]).toEqual([
+      APPS,
+      expect.stringContaining("The app was disconnected."),
+    ]);
+    expect(textOf(page.html)).toContain("No apps are connected.");
     for (const token of [first, second, renewed]) expect(await whoami(token.access_token)).toBe(401);
     for (const token of [first, renewed]) {
       const refused = await refresh(clientId, token.refresh_token);

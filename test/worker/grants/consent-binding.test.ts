@@ -115,7 +115,7 @@ describe("a consent is for one redirect URI", () => {
 describe("a consent is for one tenant", () => {
   it("the page says that the app acts in the personal organization, and there is nothing to choose", async () => {
     const { browser, page, person, clientId } = await atConsent();
-    expect(textOf(page.html)).toContain("Acts in Your personal organization");
+    expect(textOf(page.html)).toContain("Organization Personal");
     expect(page.html).not.toContain('type="radio"');
     expect(hiddenFields(page, "/consent")["tenant"]).toBe(person.tenantId);
     const answer = leftFor(await browser.submit(page, "/consent", { decision: "allow" }));
@@ -174,7 +174,7 @@ describe("a consent is for one tenant", () => {
     await browser.submit(page, "/consent", { decision: "allow", tenant: tenantId });
     await db.execute(sql`delete from member where organization_id = ${tenantId}`);
     const asked = pageOf(await browser.open(authorizePath(clientId)));
-    expect(textOf(asked.html)).toContain("Acts in Your personal organization");
+    expect(textOf(asked.html)).toContain("Organization Personal");
     const answer = leftFor(await browser.submit(asked, "/consent", { decision: "allow" }));
     const tokens = await (await redeem(clientId, answer.searchParams.get("code") ?? "")).json<Tokens>();
     expect(claimsOf(tokens.access_token)["tenant"]).toBe(person.tenantId);

@@ -39,8 +39,8 @@ describe("a consent request", () => {
     const first = leftFor(await browser.submit(page, "/consent", { decision: "allow" }));
     const replayed = pageOf(await browser.submit(page, "/consent", { decision: "allow" }));
     expect(replayed.status).toBe(400);
-    expect(textOf(replayed.html)).toContain("You have answered this already");
-    const again = leftFor(await browser.open(linkOf(replayed, "go on to the app")));
+    expect(textOf(replayed.html)).toContain("You have already answered this request");
+    const again = leftFor(await browser.open(linkOf(replayed, "continue to the app")));
     expect(again.searchParams.get("state")).toBe("test-state");
     expect(again.searchParams.get("code")).not.toBe(first.searchParams.get("code"));
   });

@@ -57,25 +57,29 @@ describe("the consent page", () => {
       "Read the audit log of your organization",
       clientId,
       "Sends you to client.example.com",
-      `For ${origin}/mcp/notes`,
+      `Access to ${origin}/mcp/notes`,
       person.email,
       "Nobody has verified this app.",
     ]) {
       expect(text).toContain(part);
     }
-    expect(text).not.toContain("this computer");
+    expect(text).not.toContain("your computer");
   });
 
   it("B08: warns that a loopback address belongs to whatever program listens there", async () => {
     const uri = "http://127.0.0.1:43117/callback";
     const { page } = await atConsent({ redirect_uris: [uri] }, { redirect_uri: uri });
-    expect(textOf(page.html)).toContain("at 127.0.0.1:43117 , which is this computer: whatever program listens there");
+    expect(textOf(page.html)).toContain(
+      "at 127.0.0.1:43117 , on your computer (localhost). Any program that listens there",
+    );
   });
 
   it("B08: warns that any program can open an editor's links", async () => {
     const uri = "cursor://anysphere.cursor-mcp/oauth/callback";
     const { page } = await atConsent({ redirect_uris: [uri] }, { redirect_uri: uri });
-    expect(textOf(page.html)).toContain("through cursor: links: whatever program on this device opens them gets it");
+    expect(textOf(page.html)).toContain(
+      "through cursor: links. Any program on this device that opens such links gets the access",
+    );
   });
 
   it.each([

@@ -16,7 +16,7 @@ import {
 import { callTool, db, origin, withFault } from "../../support/gateway.ts";
 import { claimsOf, newPerson, PASSWORD, refresh, type Person, type Tokens } from "../../support/oauth.ts";
 
-const WRONG = "This code is not valid. It may be mistyped, expired or used.";
+const WRONG = "This code is not valid. It may be mistyped, expired or already used.";
 
 const startOne = async (fields: Record<string, unknown> = {}) => {
   const clientId = await newDeviceClient(fields);
@@ -61,9 +61,9 @@ describe("the page for devices", () => {
       `Code ${device.user_code}`,
       "List and call MCP tools in your name",
       "Stay connected until you disconnect it",
-      `For ${origin}/mcp`,
+      `Access to ${origin}/mcp`,
       person.email,
-      "personal organization",
+      "Organization Personal",
       "Approve only if you started this on your own device",
       "Nobody has verified this app.",
     ])

@@ -66,7 +66,7 @@ describe("who may see and change a key", () => {
 
     const refused = await make(member, { tenant: organization, owner: "organization" });
     expect(refused.status).toBe(400);
-    expect(refused.html).toMatch(/id="owner-problem"[^<]*Only owners and administrators/);
+    expect(refused.html).toMatch(/id="owner-problem"[^<]*Only owners and admins/);
     const own = await rowOf(keyOn(await make(member, { tenant: organization })));
     expect(own).toMatchObject({ config_id: "default", reference_id: member.person.id, tenant_id: organization });
     expect(await rowOf(key)).toMatchObject({ name: "Renamed", enabled: true, revoked_at: null, rotated_to: null });

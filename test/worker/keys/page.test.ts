@@ -39,7 +39,7 @@ const worksAtMcp = async (key: string): Promise<number> => (await callTool("whoa
 describe("a new key", () => {
   it("is for somebody with none explained, with the way in which a script uses it", async () => {
     const page = await open(owner, KEYS);
-    expect(textOf(page.html)).toContain("A key is for a program that cannot sign in");
+    expect(textOf(page.html)).toContain("Scripts and services use keys to call the gateway");
     expect(textOf(page.html)).toContain('-H "x-api-key: $MRG_API_KEY"');
     expect(page.html).toContain(`href="${NEW}"`);
   });
@@ -84,7 +84,7 @@ describe("a new key", () => {
       quota_period: "total",
     });
     const text = textOf((await open(owner, path)).html);
-    expect(text).toContain("0 of 1000 in all");
+    expect(text).toContain("0 of 1000 in total");
     expect(text).toContain("203.0.113.0/24 2001:db8::/32");
   });
 
@@ -184,7 +184,7 @@ describe("the page of a key", () => {
       burst: "5",
       period: "month",
     };
-    expect((await act(owner, path, "limits", limits)).html).toContain("What the key may do is changed.");
+    expect((await act(owner, path, "limits", limits)).html).toContain("The permissions and limits were saved.");
     const changed = { name: "Other job", permissions: '{"audit":["read"]}', addresses: ["198.51.100.7"], burst: 5 };
     expect(await rowOf(key)).toMatchObject(changed);
     expect((await act(owner, path, "limits", { ...limits, addresses: "", per_minute: "", burst: "" })).status).toBe(
@@ -297,7 +297,7 @@ describe("the page of a key", () => {
     const fault = { upstash: { mode: "reset-before", nth } };
     const page = await withFault(fault, async () => pageOf(await send(form, path)));
     expect([page.status, page.headers.get("retry-after")]).toEqual([503, "5"]);
-    for (const words of [done, "It may take up to 30 seconds until this is so everywhere.", state])
+    for (const words of [done, "It may take up to 30 seconds until this applies everywhere.", state])
       expect(textOf(page.html)).toContain(words);
     expect(page.html).not.toMatch(KEY_FIELD);
   });
@@ -310,7 +310,7 @@ describe("the page of a key", () => {
     const fault = { upstash: { mode: "reset-before", nth } };
     const page = await withFault(fault, async () => pageOf(await send(form, path)));
     expect(page.status).toBe(200);
-    expect(textOf(page.html)).toContain("The old key ends within 30 seconds.");
+    expect(textOf(page.html)).toContain("The old key stops working within 30 seconds.");
     expect(page.html).toMatch(KEY_FIELD);
   });
 });

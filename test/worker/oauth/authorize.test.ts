@@ -47,7 +47,7 @@ describe("an authorization request that cannot be answered at the client", () =>
     expect(location.searchParams.get("error")).toBe("invalid_redirect");
     const page = pageOf(await formBrowser().open(`${location.pathname}${location.search}`));
     expect(page.status).toBe(400);
-    expect(textOf(page.html)).toContain("It did not register this redirect URI");
+    expect(textOf(page.html)).toContain("The app did not register this redirect URI");
     expect(page.html).not.toContain("evil.example.com");
   });
 

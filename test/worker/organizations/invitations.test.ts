@@ -31,7 +31,7 @@ describe("an invitation", () => {
     const member = await newMember();
     const link = await invitedLink(owner, organization, member.person.email, "admin");
     const shown = pageOf(await member.browser.open(link));
-    expect(textOf(shown.html)).toMatch(/Organization Example organization Invited by .* As Administrator/);
+    expect(textOf(shown.html)).toMatch(/Organization Example organization Invited by .* Role Administrator/);
     const joined = await answer(member, link);
     expect(joined.url.pathname).toBe(`${ORGANIZATIONS}/${organization}`);
     expect(await rolesIn(organization)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "admin" });
@@ -48,7 +48,7 @@ describe("an invitation", () => {
     );
     const back = pageOf(await signInAt(browser, login, member));
     expect(back.url.pathname).toBe(link);
-    expect(back.html).toContain("Join the organization");
+    expect(back.html).toContain("Join organization");
   });
 
   it("I11: is for the person whose confirmed address was invited, and nobody else", async () => {
@@ -71,7 +71,7 @@ describe("an invitation", () => {
     const id =
       /name="invitation" value="([^"]+)"/.exec((await organizationPage(owner.browser, organization)).html)?.[1] ?? "";
     expect((await act(owner, organization, "cancel", { invitation: id })).html).toContain(
-      "The invitation is cancelled.",
+      "The invitation was cancelled.",
     );
     expect(pageOf(await member.browser.open(second)).status).toBe(404);
     const third = await invitedLink(owner, organization, member.person.email);
@@ -85,7 +85,7 @@ describe("an invitation", () => {
     const email = `nobody-${crypto.randomUUID()}@example.com`;
     for (let i = 0; i < 5; i++)
       expect((await act(owner, organization, "invite", { email, role: "member" })).html).toContain(
-        "The invitation is sent.",
+        "The invitation was sent.",
       );
     await eventually(async () => ((await mailsTo(email)).length >= 3 ? true : undefined));
     const mails = await mailsTo(email);
@@ -163,7 +163,7 @@ describe("an invitation", () => {
     const shown = pageOf(await browser.open(link));
     const way = /href="(\/sign-up\?next=[^"]+)"/.exec(shown.html)?.[1] ?? "";
     await signUp(browser, email, way);
-    const confirm = pageOf(await browser.open(await linkIn(email, "Confirm your e-mail address")));
+    const confirm = pageOf(await browser.open(await linkIn(email, "Confirm your email address")));
     const confirmed = pageOf(await browser.submit(confirm, "/verify-email", {}));
     const login = /href="(\/sign-in\?[^"]+)"/.exec(confirmed.html)?.[1]?.replaceAll("&amp;", "&") ?? "";
     const back = pageOf(await signInAt(browser, await browser.open(login), { email }));

@@ -44,8 +44,8 @@ describe("roles in an organization", () => {
       [admin.person.id]: "admin",
       [member.person.id]: "member",
     });
-    expect((await change(admin, member, "admin")).html).toContain("The role is changed.");
-    expect((await change(owner, member, "owner")).html).toContain("The role is changed.");
+    expect((await change(admin, member, "admin")).html).toContain("The role was changed.");
+    expect((await change(owner, member, "owner")).html).toContain("The role was changed.");
     expect((await rolesIn(organization))[member.person.id]).toBe("owner");
   });
 

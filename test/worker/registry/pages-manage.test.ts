@@ -39,7 +39,7 @@ describe("what members do about a server", () => {
       member,
       "?version=1.0.0",
     );
-    expect(textOf(deprecated.html)).toContain("The status is set.");
+    expect(textOf(deprecated.html)).toContain("The status was changed.");
     expect(textOf(deprecated.html)).toContain("This version is deprecated. Use 2.0.0");
     expect(await rows(tenantId, name)).toMatchObject([
       { status: "deprecated", status_message: "Use 2.0.0" },
@@ -80,7 +80,7 @@ describe("what members do about a server", () => {
   it("show all its versions to everybody and hide them again, on record", async () => {
     const name = `${await ownNamespace(tenantId)}/weather`;
     await addServer({ tenantId, name, versions: [{ version: "1.0.0" }, { version: "2.0.0" }] });
-    expect(textOf((await act(name, "visibility", {})).html)).toContain("Everybody sees this server now");
+    expect(textOf((await act(name, "visibility", {})).html)).toContain("This server is public now");
     const shown = { is_public: true, server_public: true, is_updated: true };
     expect(await rows(tenantId, name)).toMatchObject([shown, shown]);
     expect((await open(pathOf(name, "/registry"), stranger())).status).toBe(200);

@@ -20,7 +20,7 @@ const open = (path: string, by: Pick<Member, "browser"> = member): Promise<Page>
 describe("the registry of an organization", () => {
   it("says what to do when there is nothing in it", async () => {
     const page = await open(REGISTRY);
-    expect(textOf(page.html)).toContain("There is no server in this registry yet");
+    expect(textOf(page.html)).toContain("This registry has no servers yet");
     expect(page.html).toContain(`href="${PUBLISH}"`);
   });
 
@@ -51,7 +51,7 @@ describe("the registry of an organization", () => {
     for (const value of ["stdio", "npm", "active"])
       expect(filtered.html).toMatch(new RegExp(`<option value="${value}" selected`));
     const none = await open(`${REGISTRY}?q=${word}&package=pypi`);
-    expect(textOf(none.html)).toContain("No server fits");
+    expect(textOf(none.html)).toContain("No servers match");
   });
 
   it("P08: answers a search or a cursor that cannot be with what is wrong, not with a fault", async () => {
@@ -100,7 +100,7 @@ describe("the page of a server", () => {
     for (const shown of [
       "Weather for everybody",
       name,
-      "The organization only",
+      "Members of the organization only",
       "https://mcp.example.org/mcp",
       "X-Place (required)",
       "npm @example/weather 2.0.0",
@@ -139,7 +139,7 @@ describe("the page of a server", () => {
       expect(await registryRequests()).toHaveLength(1);
       expect(/aria-current="true"><bdi>([^<]*)/.exec(page.html)?.[1]).toBe(shown);
       expect(page.html.match(/<li><a [^>]*version=1\.0\./g)).toHaveLength(100);
-      expect(textOf(page.html)).toContain("Older ones are in the API");
+      expect(textOf(page.html)).toContain("Older versions are available through the API");
     }
     expect((await open(`${pathOf(name)}?version=%00`)).status).toBe(404);
   });
@@ -220,16 +220,16 @@ describe("the form for publishing", () => {
     );
 
   it("says how to come to a namespace, or which ones there are", async () => {
-    expect(textOf((await open(PUBLISH)).html)).toContain("claim one with POST /api/v1/registry/namespaces");
+    expect(textOf((await open(PUBLISH)).html)).toContain("To prove one, use POST /api/v1/registry/namespaces");
     const namespace = await ownNamespace(tenantId);
-    expect(textOf((await open(PUBLISH)).html)).toContain(`publishes in ${namespace}`);
+    expect(textOf((await open(PUBLISH)).html)).toContain(`can publish in ${namespace}`);
   });
 
   it("checks without publishing, names all problems with their places, and keeps what was entered", async () => {
     const namespace = await ownNamespace(tenantId);
     const good = JSON.stringify(definition(`${namespace}/weather`));
     const checked = await send(good, { do: "check" });
-    expect([checked.status, textOf(checked.html)]).toEqual([200, expect.stringContaining("The file is good")]);
+    expect([checked.status, textOf(checked.html)]).toEqual([200, expect.stringContaining("server.json is valid")]);
     const bad = JSON.stringify({
       ...definition(`${namespace}/weather`),
       version: "^1",
@@ -243,7 +243,7 @@ describe("the form for publishing", () => {
         expect(page.html).toContain(`<code>${pointer}</code>`);
       expect(page.html).toContain(bad.replaceAll('"', "&quot;"));
     }
-    expect(textOf((await send("{", { do: "check" })).html)).toContain("This is not JSON");
+    expect(textOf((await send("{", { do: "check" })).html)).toContain("This is not valid JSON");
     expect(await versionsIn(tenantId, `${namespace}/weather`)).toEqual([]);
   });
 
@@ -256,7 +256,10 @@ describe("the form for publishing", () => {
       { event: "registry.published", tenant_id: tenantId, user_id: member.person.id, credential_kind: "session" },
     ]);
     const again = await send(JSON.stringify(definition(name)), { do: "publish" });
-    expect([again.status, textOf(again.html)]).toEqual([409, expect.stringContaining("versions never change")]);
+    expect([again.status, textOf(again.html)]).toEqual([
+      409,
+      expect.stringContaining("This version is already published"),
+    ]);
   });
 
   it("O02: publishes in nobody else's namespace and in no organization of others", async () => {

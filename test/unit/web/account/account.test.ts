@@ -10,7 +10,7 @@ describe("an account", () => {
     const pages = pagesOnBetterAuth();
     const person = browser(pages.app, ORIGIN);
     const sent = await person.submit(await person.get("/sign-up"), "/sign-up", PERSON);
-    expect(sent.html).toContain("Check your mail");
+    expect(sent.html).toContain("Check your email");
 
     const early = await signIn(person, await person.get("/sign-in"));
     expect(early.status).toBe(403);
@@ -41,7 +41,7 @@ describe("an account", () => {
     const second = await person.submit(await person.get("/sign-up"), "/sign-up", { ...PERSON, name: "Other" });
     expect(second.status).toBe(first.status);
     expect(withoutNonce(second)).toBe(withoutNonce(first));
-    expect(pages.mails.map(({ subject }) => subject)).toEqual(Array(2).fill("Confirm your e-mail address"));
+    expect(pages.mails.map(({ subject }) => subject)).toEqual(Array(2).fill("Confirm your email address"));
   });
 
   it("is refused alike for a wrong password and for an unknown address, keeping the address and not the password", async () => {
@@ -55,7 +55,7 @@ describe("an account", () => {
     });
     for (const page of [wrong, unknown]) {
       expect(page.status).toBe(401);
-      expect(page.html).toContain("This e-mail address and password do not match an account.");
+      expect(page.html).toContain("This email address and password do not match an account.");
       expect(page.html).not.toContain("not the password");
     }
     expect(wrong.html).toContain(`value="${PERSON.email}"`);

@@ -26,13 +26,13 @@ describe("the consent page", () => {
 
   it("B08: warns of a redirect to this computer or to an app, beside the warning that nobody verified the client", async () => {
     const loopback = await asked({ redirect_uri: "http://localhost:3000/cb" });
-    expect(loopback.page.html).toContain("whatever program listens there");
+    expect(loopback.page.html).toContain("Any program that");
     const app = await asked({ redirect_uri: "cursor://anysphere.cursor-mcp/oauth/callback" });
     expect(app.page.html).toContain("the app for cursor: links");
     expect(app.page.headers.get("content-security-policy")).toContain("form-action 'self' cursor:;");
     const site = await asked();
     expect(site.page.html).toContain("app.example.com");
-    expect(site.page.html).not.toContain("whatever program");
+    expect(site.page.html).not.toContain("Any program");
     for (const { page } of [loopback, app, site]) expect(page.html).toContain("Nobody has verified this app.");
   });
 
