@@ -39,7 +39,7 @@ export async function newManager(
 }
 
 /** Makes a key through the API. */
-export async function makeKey({ api }: Pick<Manager, "api">, fields: Record<string, unknown> = {}): Promise<ShownKey> {
+export async function postKey({ api }: Pick<Manager, "api">, fields: Record<string, unknown> = {}): Promise<ShownKey> {
   const answer = await api("POST", KEYS, { name: "Laptop", ...fields });
   if (answer.status !== 201) throw new Error(`no key: ${answer.status} ${await answer.text()}`);
   return answer.json();

@@ -50,7 +50,7 @@ export function showNewKey(deps: WebDeps) {
  * `POST /dashboard/keys/new`: creates the key and responds with the page that shows it. A form creates one key, even if
  * posted again.
  */
-export function makeKey(deps: WebDeps) {
+export function postKey(deps: WebDeps) {
   return forPerson(deps, KEYS_PATH, async (c, person) => {
     const once = c.get("form").get("once") ?? "";
     if (once === "") return refusedForm(c, deps.config.BASE_URL, "expired");
@@ -64,7 +64,7 @@ export function makeKey(deps: WebDeps) {
       case "done":
         return keyShownPage(c, deps, person, made);
       case undefined:
-        return madeAlreadyPage(c, deps, person);
+        return createdAlreadyPage(c, deps, person);
       case "unknown":
         return newKeyPage(c, deps, asked, { entries, problems: { tenant: NO_MEMBER }, status: 400 });
       case "refused":
@@ -232,7 +232,7 @@ async function newKeyPage(
   );
 }
 
-const madeAlreadyPage = (c: PageContext, deps: WebDeps, person: SignedIn) =>
+const createdAlreadyPage = (c: PageContext, deps: WebDeps, person: SignedIn) =>
   dashboardPage(
     c,
     deps,

@@ -12,18 +12,18 @@ export const ORGANIZATIONS_PATH = "/dashboard/organizations";
 
 /** `GET /dashboard/organizations`: the organizations of this person, and a form to create one. */
 export function showOrganizations(deps: WebDeps) {
-  return forPerson(deps, ORGANIZATIONS_PATH, (c, person) => teamsPage(c, deps, person, {}));
+  return forPerson(deps, ORGANIZATIONS_PATH, (c, person) => organizationsPage(c, deps, person, {}));
 }
 
 /** `POST /dashboard/organizations`: creates an organization with this person as its owner. */
-export function makeOrganization(deps: WebDeps) {
+export function postOrganization(deps: WebDeps) {
   return forPerson(deps, ORGANIZATIONS_PATH, async (c, person) => {
     const name = (c.get("form").get("name") ?? "").trim();
     const problem = organizationNameProblem(name);
-    if (problem !== undefined) return teamsPage(c, deps, person, { name, problem });
+    if (problem !== undefined) return organizationsPage(c, deps, person, { name, problem });
     const id = await createOrganization(deps.grants.db, { name, ...changedBy(c, person) });
     if (id === undefined)
-      return teamsPage(c, deps, person, {
+      return organizationsPage(c, deps, person, {
         name,
         problem: "You own 20 organizations, which is the maximum. Transfer one to another owner or leave it first.",
       });
@@ -31,7 +31,7 @@ export function makeOrganization(deps: WebDeps) {
   });
 }
 
-async function teamsPage(
+async function organizationsPage(
   c: PageContext,
   deps: WebDeps,
   person: SignedIn,

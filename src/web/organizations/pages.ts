@@ -2,7 +2,7 @@ import type { Hono, MiddlewareHandler } from "hono";
 import type { PageEnv, WebDeps } from "../frame/deps.ts";
 import { answerInvite, showInvitation } from "./invite.tsx";
 import { postCancel, postInvite, postRemove, postRole, showOrganization } from "./actions.ts";
-import { makeOrganization, showOrganizations, ORGANIZATIONS_PATH } from "./organizations.tsx";
+import { postOrganization, showOrganizations, ORGANIZATIONS_PATH } from "./organizations.tsx";
 
 /** Organizations and the invitations to them. `form` protects the posts of one purpose. */
 export function addOrganizationPages(
@@ -12,7 +12,7 @@ export function addOrganizationPages(
 ): void {
   pages
     .get(ORGANIZATIONS_PATH, showOrganizations(deps))
-    .post(ORGANIZATIONS_PATH, form("organization-create"), makeOrganization(deps));
+    .post(ORGANIZATIONS_PATH, form("organization-create"), postOrganization(deps));
   pages.get(`${ORGANIZATIONS_PATH}/:organization`, showOrganization(deps));
   pages.post(`${ORGANIZATIONS_PATH}/:organization/role`, form("organization-role"), postRole(deps));
   pages.post(`${ORGANIZATIONS_PATH}/:organization/remove`, form("organization-remove"), postRemove(deps));

@@ -15,7 +15,7 @@ import {
   stats,
   withFault,
 } from "../../support/gateway.ts";
-import { makeKey, newManager, organizationOf, type Manager } from "../../support/keys.ts";
+import { postKey, newManager, organizationOf, type Manager } from "../../support/keys.ts";
 import {
   byBasic,
   managing,
@@ -82,7 +82,7 @@ describe("verification of a key", () => {
     const { ask, ...manager } = await newBackEnd();
     const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
     const lists = { servers: ["notes"], tools: ["notes__add"], addresses: ["192.0.2.0/24"] };
-    const made = await makeKey(manager, { scopes: ["mcp:tools", "audit:read"], expiresAt, ...lists });
+    const made = await postKey(manager, { scopes: ["mcp:tools", "audit:read"], expiresAt, ...lists });
     expect(await ask({ key: made.key, scopes: ["mcp:tools"], address: "192.0.2.7" })).toEqual({
       active: true,
       keyId: made.id,
@@ -117,7 +117,7 @@ describe("verification of a key", () => {
     const organization = await organizationOf("owner", "member");
     const { ask } = await newBackEnd({ userId: organization.owner, tenantId: organization.id });
     const member = await newManager({ userId: organization.member, tenantId: organization.id });
-    const [first, second] = [await makeKey(member), await makeKey(member)];
+    const [first, second] = [await postKey(member), await postKey(member)];
     expect(await ask({ key: first.key })).toMatchObject({ active: true });
     await member.api("POST", `/api/v1/keys/${first.id}/revoke`);
     expect(await ask({ key: first.key })).toEqual(INACTIVE);
@@ -131,7 +131,7 @@ describe("verification of a key", () => {
   it("R16: names nobody for a key that belongs to the organization", async () => {
     const organization = await organizationOf("owner");
     const { ask, ...manager } = await newBackEnd({ userId: organization.owner, tenantId: organization.id });
-    const { key } = await makeKey(manager, { owner: "organization" });
+    const { key } = await postKey(manager, { owner: "organization" });
     expect(await ask({ key })).toMatchObject({ active: true, userId: null, tenantId: organization.id });
   });
 
@@ -146,7 +146,7 @@ describe("verification of a key", () => {
 
   it("J05: looks nothing up for a key whose checksum is wrong, and asks once for another", async () => {
     const { ask, ...manager } = await newBackEnd();
-    const { key } = await makeKey(manager);
+    const { key } = await postKey(manager);
     await ask({ key });
     const costOf = async (body: { key: string }) => {
       await resetStats();
@@ -161,7 +161,7 @@ describe("verification of a key", () => {
   it("R10: takes nothing from the key's limits and quota, and counts against those of whoever asks", async () => {
     const { ask, ...manager } = await newBackEnd();
     const fields = { rate: { perMinute: 1, burst: 1 }, quota: { max: 1, period: "total" } };
-    const { key } = await makeKey(manager, fields);
+    const { key } = await postKey(manager, fields);
     for (let i = 0; i < 3; i++) expect(await ask({ key })).toMatchObject({ active: true });
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(200);
     expect((await callTool("echo", { text: "x" }, { key })).status).toBe(429);
@@ -174,7 +174,7 @@ describe("verification of a key", () => {
 
   it("R7: moves the key's last use", async () => {
     const { ask, ...manager } = await newBackEnd();
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     const lastUse = async () => (await json(await manager.api("GET", `/api/v1/keys/${id}`)))["lastUsedAt"] ?? undefined;
     expect(await lastUse()).toBeUndefined();
     await ask({ key });
@@ -208,7 +208,7 @@ describe("verification of a key", () => {
 
   it("is a 503, not a verdict, while Postgres cannot be asked", async () => {
     const { ask, asking, ...manager } = await newBackEnd();
-    const { key } = await makeKey(manager);
+    const { key } = await postKey(manager);
     await ask({ key });
     const answer = await withFault({ neon: { mode: "down" } }, () => managing(asking.key)("POST", VERIFY, { key }));
     expect([answer.status, (await json(answer))["code"]]).toEqual([503, "unavailable"]);
@@ -219,7 +219,7 @@ describe("introspection of a key", () => {
   it("R16: tells a server of the key's tenant what it needs", async () => {
     const manager = await newManager();
     const expiresAt = new Date(Math.ceil(Date.now() / 1000) * 1000 + 86_400_000);
-    const { key, id } = await makeKey(manager, { expiresAt: expiresAt.toISOString() });
+    const { key, id } = await postKey(manager, { expiresAt: expiresAt.toISOString() });
     expect(await told(await newServer(manager.tenantId), key)).toEqual({
       active: true,
       scope: "mcp:tools mcp-registry:read",
@@ -235,7 +235,7 @@ describe("introspection of a key", () => {
   it("R16: names the key for one that belongs to the organization, and no end for one that has none", async () => {
     const organization = await organizationOf("owner");
     const manager = await newManager({ userId: organization.owner, tenantId: organization.id });
-    const { key, id } = await makeKey(manager, { owner: "organization" });
+    const { key, id } = await postKey(manager, { owner: "organization" });
     const state = await told(await newServer(organization.id), key);
     expect(state).toMatchObject({ active: true, sub: `key:${id}`, tenant: organization.id });
     expect(state).not.toHaveProperty("exp");
@@ -243,7 +243,7 @@ describe("introspection of a key", () => {
 
   it("D08: tells nothing of keys to clients without a tenant or without resources, of another tenant, and of strangers", async () => {
     const manager: Manager = await newManager();
-    const { key } = await makeKey(manager);
+    const { key } = await postKey(manager);
     const stranger = await json(
       await register({ redirect_uris: [REDIRECT], token_endpoint_auth_method: "client_secret_basic" }),
     );
@@ -348,7 +348,7 @@ describe("the requests of docs/back-ends.md", () => {
   it("R16: verify a key", async () => {
     const { asking, ...manager } = await newBackEnd();
     const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
-    const { key } = await makeKey(manager, { scopes: ["mcp:tools"], expiresAt, servers: ["notes"] });
+    const { key } = await postKey(manager, { scopes: ["mcp:tools"], expiresAt, servers: ["notes"] });
     const values = { VERIFIER_KEY: asking.key, PRESENTED: key };
     expectLike(await json(await send("verify", values)), "verify-good");
     expectLike(await json(await send("verify", { ...values, PRESENTED: generateApiKey() })), "verify-bad");
@@ -363,7 +363,7 @@ describe("the requests of docs/back-ends.md", () => {
     const values = { CLIENT_CREDENTIALS: btoa(`${clientId}:${clientSecret}`) };
     const manager = await newManager({ userId: person.id });
     const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
-    const { key } = await makeKey(manager, { scopes: ["mcp:tools"], expiresAt });
+    const { key } = await postKey(manager, { scopes: ["mcp:tools"], expiresAt });
     expectLike(await json(await send("introspect", { ...values, PRESENTED: key })), "introspect-key");
     const asked = { scope: "mcp:tools offline_access", resource: NOTES };
     const { access_token: token } = await tokensFor(await newClient(), person, asked);

@@ -8,7 +8,7 @@ import { isApiKey } from "../../../src/keys/token.ts";
 import { sha256 } from "../../../src/platform/crypto.ts";
 import { createServices } from "../../../src/services.ts";
 import { config, db, newKey, newUser, request } from "../../support/gateway.ts";
-import { KEYS, makeKey, newManager, NOBODY, rowsOf, trailOf, type ShownKey } from "../../support/keys.ts";
+import { KEYS, postKey, newManager, NOBODY, rowsOf, trailOf, type ShownKey } from "../../support/keys.ts";
 import { clientToken, byBasic, managing, newManagedClient, setRole } from "../../support/managed-clients.ts";
 import { json } from "../../support/oauth.ts";
 import { background } from "../../support/worker.ts";
@@ -68,7 +68,7 @@ describe("a new key", () => {
 
   it("R7: tells the calls that its quota has been used for, of the period that runs", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager, { quota: { max: 10, period: "total" } });
+    const { id } = await postKey(manager, { quota: { max: 10, period: "total" } });
     await db.execute(sql`insert into quota_use values (${id}, 'total', 4), (${id}, '2001-01', 9)`);
     const quotaOf = async () => (await json(await manager.api("GET", `${KEYS}/${id}`)))["quota"];
     expect(await quotaOf()).toEqual({ max: 10, period: "total", used: 4 });
@@ -78,7 +78,7 @@ describe("a new key", () => {
 
   it("J10: is stored as a hash and its first characters, and appears nowhere afterwards", async () => {
     const manager = await newManager();
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     const seen = [
       await (await manager.api("GET", KEYS)).text(),
       await (await manager.api("GET", `${KEYS}/${id}`)).text(),
@@ -94,8 +94,8 @@ describe("a new key", () => {
 
   it("R7: has the usual scopes of its maker when none are named", async () => {
     const [some, few] = [await newManager(), await newManager({ scopes: ["keys:write", "mcp:tools"] })];
-    expect((await makeKey(some))["scopes"]).toEqual(["mcp:tools", "mcp-registry:read"]);
-    expect((await makeKey(few))["scopes"]).toEqual(["mcp:tools"]);
+    expect((await postKey(some))["scopes"]).toEqual(["mcp:tools", "mcp-registry:read"]);
+    expect((await postKey(few))["scopes"]).toEqual(["mcp:tools"]);
     const none = await newManager({ scopes: ["keys:write"] });
     expect(await codeOf(await none.api("POST", KEYS, { name: "x" }))).toEqual([400, "invalid_request"]);
   });
@@ -105,7 +105,7 @@ describe("a new key", () => {
     async (scope) => {
       const manager = await newManager({ scopes: KEY_SCOPES.filter((held) => held !== scope && held !== "admin") });
       expect(await codeOf(await manager.api("POST", KEYS, { name: "x", scopes: [scope] }))).toEqual([403, "forbidden"]);
-      const { id } = await makeKey(manager, { scopes: ["keys:write"] });
+      const { id } = await postKey(manager, { scopes: ["keys:write"] });
       const change = { scopes: ["keys:write", scope] };
       expect(await codeOf(await manager.api("PATCH", `${KEYS}/${id}`, change))).toEqual([403, "forbidden"]);
       expect(await json(await newReader(manager.userId).then((api) => api("GET", `${KEYS}/${id}`)))).toMatchObject({
@@ -116,7 +116,7 @@ describe("a new key", () => {
 
   it("J02: has the scope admin from administrators only, whatever their credential says", async () => {
     const manager = await newManager({ scopes: ["admin", "keys:write"] });
-    const { id } = await makeKey(manager, { scopes: ["keys:write"] });
+    const { id } = await postKey(manager, { scopes: ["keys:write"] });
     const actor: KeyActor = { ...NOBODY, userId: manager.userId, scopes: new Set(KEY_SCOPES) };
     const fields = { name: "x", scopes: ["admin"] as const };
     const tries = async () => [
@@ -137,7 +137,7 @@ describe("a new key", () => {
     ["addresses", `{0.0.0.0/0,::/0}`],
   ])("J02: is not made, widened or rotated by a key that is held to some %s", async (column, list) => {
     const manager = await newManager();
-    const { id } = await makeKey(manager, { servers: ["notes"] });
+    const { id } = await postKey(manager, { servers: ["notes"] });
     const held = await newKey({ userId: manager.userId, scopes: ["keys:write", "mcp:tools"] });
     await db.execute(sql`update api_key_policy set ${sql.raw(column)} = ${list}::text[] where key_id = ${held.id}`);
     const api = managing(held.key);
@@ -229,7 +229,7 @@ describe("keys", () => {
   it("are listed newest first, in pages", async () => {
     const manager = await newManager();
     const made: string[] = [];
-    for (let i = 0; i < 4; i++) made.unshift((await makeKey(manager)).id);
+    for (let i = 0; i < 4; i++) made.unshift((await postKey(manager)).id);
     const [, newer = "", older = ""] = made;
     await db.execute(sql`
       update apikey set created_at = other.created_at + interval '1 microsecond' * case apikey.id when ${older} then 700 else 200 end
@@ -250,7 +250,7 @@ describe("keys", () => {
 
   it("O03: of somebody else answer like keys that do not exist", async () => {
     const [owner, stranger] = [await newManager(), await newManager()];
-    const { id } = await makeKey(owner);
+    const { id } = await postKey(owner);
     const before = await rowsOf(id);
     const tries: [string, string, unknown?][] = [
       ["GET", ""],
@@ -280,7 +280,7 @@ describe("keys", () => {
 
   it("R9: change field by field, and each change raises the version", async () => {
     const manager = await newManager();
-    const { id, key: _key, ...made } = await makeKey(manager);
+    const { id, key: _key, ...made } = await postKey(manager);
     const expiresAt = inDays(1);
     const changes: Record<string, unknown>[] = [
       { name: "Desk" },
@@ -310,7 +310,7 @@ describe("keys", () => {
 
   it("J11: say that they have expired or are locked", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const statusOf = async () => (await json(await manager.api("GET", `${KEYS}/${id}`)))["status"];
     await db.execute(sql`update api_key_policy set disabled_until = now() + interval '1 hour' where key_id = ${id}`);
     expect(await statusOf()).toBe("locked");
@@ -322,7 +322,7 @@ describe("keys", () => {
 
   it("R9: are revoked for good, as often as one likes", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const revoked = await json(await manager.api("POST", `${KEYS}/${id}/revoke`));
     expect(revoked).toMatchObject({ status: "revoked", revokedReason: "revoked", revokedAt: expect.any(String) });
     for (const [method, path] of [
@@ -344,7 +344,7 @@ describe("keys", () => {
 
   it("R11: leave in the audit log who changed what, with which credential and from where", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const [entry] = await trailOf(id);
     expect(entry).toMatchObject({
       event: "key.created",

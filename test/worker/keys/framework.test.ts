@@ -7,7 +7,7 @@ import { updateKey } from "../../../src/keys/changes.ts";
 import { createServices } from "../../../src/services.ts";
 import { formBrowser } from "../../support/browsing.ts";
 import { callTool, config, db, newUser, origin, withFault } from "../../support/gateway.ts";
-import { KEYS, makeKey, newManager, NOBODY, rowsOf, organizationOf } from "../../support/keys.ts";
+import { KEYS, postKey, newManager, NOBODY, rowsOf, organizationOf } from "../../support/keys.ts";
 import { managing } from "../../support/managed-clients.ts";
 import { AUTH, json, newPerson, PASSWORD } from "../../support/oauth.ts";
 import { background } from "../../support/worker.ts";
@@ -36,7 +36,7 @@ async function newSession(person: { id: string; email: string }) {
 describe("Better Auth", () => {
   it("R7: accepts keys that we made, with their permissions, and again after a rotation", async () => {
     const manager = await newManager();
-    const { key, id } = await makeKey(manager, { scopes: ["mcp:tools"] });
+    const { key, id } = await postKey(manager, { scopes: ["mcp:tools"] });
     expect(await verify(key, { configId: "default", permissions: { mcp: ["tools"] } })).toMatchObject({
       valid: true,
       key: { id, referenceId: manager.userId, permissions: { mcp: ["tools"] } },
@@ -49,7 +49,7 @@ describe("Better Auth", () => {
   it("R7: accepts keys that belong to an organization", async () => {
     const organization = await organizationOf("owner");
     const manager = await newManager({ userId: organization.owner, tenantId: organization.id });
-    const { key, id } = await makeKey(manager, { owner: "organization" });
+    const { key, id } = await postKey(manager, { owner: "organization" });
     for (const more of [{}, { configId: "organization" }]) {
       expect(await verify(key, more)).toMatchObject({ valid: true, key: { id, referenceId: organization.id } });
     }
@@ -58,7 +58,7 @@ describe("Better Auth", () => {
 
   it("J07: refuses keys that we disabled, revoked or let expire", async () => {
     const manager = await newManager();
-    const [disabled, revoked, expired] = [await makeKey(manager), await makeKey(manager), await makeKey(manager)];
+    const [disabled, revoked, expired] = [await postKey(manager), await postKey(manager), await postKey(manager)];
     await manager.api("PATCH", `${KEYS}/${disabled.id}`, { enabled: false });
     await manager.api("DELETE", `${KEYS}/${revoked.id}`);
     await manager.api("POST", `${KEYS}/${expired.id}/rotate`, { overlapSeconds: 0 });
@@ -86,7 +86,7 @@ describe("Better Auth", () => {
   it("J07: cannot enable a key again that was revoked or reported, whatever its owner asks", async () => {
     const person = await newPerson();
     const [manager, session] = [await newManager({ userId: person.id }), await newSession(person)];
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     await manager.api("DELETE", `${KEYS}/${id}`);
     await session.post("/api-key/update", { keyId: id, enabled: true });
     await session.post("/api-key/update", { keyId: id, enabled: true, expiresIn: 86_400 * 300 });
@@ -98,7 +98,7 @@ describe("Better Auth", () => {
   it("R9: deletes a key, and its policy with it, and Redis hears of it for good", async () => {
     const person = await newPerson();
     const [manager, session] = [await newManager({ userId: person.id }), await newSession(person)];
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     expect((await session.post("/api-key/delete", { keyId: id })).status).toBe(200);
     expect((await manager.api("GET", `${KEYS}/${id}`)).status).toBe(404);
     await services.flushOutbox();
@@ -116,7 +116,7 @@ describe("Better Auth", () => {
         values (${crypto.randomUUID()}, ${organization.id}, ${person.id}, ${role}, now())`);
     }
     const manager = await newManager({ userId: owner.id, tenantId: organization.id });
-    const { id } = await makeKey(manager, { owner: "organization" });
+    const { id } = await postKey(manager, { owner: "organization" });
     const before = await rowsOf(id);
     for (const person of [owner, member, stranger]) {
       const { post, get } = await newSession(person);
@@ -149,7 +149,7 @@ describe("a change of a key", () => {
 
   it("R9: marks the key in Redis before it is confirmed, with the version that Postgres keeps", async () => {
     const manager = await newManager();
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     const mark = async () => services.redis.get<string>(redisKeys.keyRecord(await sha256(key)));
     for (const [method, path, body] of [
       ["PATCH", "", { servers: ["notes"] }],
@@ -166,7 +166,7 @@ describe("a change of a key", () => {
   it("R9: stands when Redis does not hear of it, says so, and reaches Redis with the next one", async () => {
     const { id: userId } = await newUser();
     const manager = await newManager({ userId });
-    const made = [await makeKey(manager), await makeKey(manager), await makeKey(manager)];
+    const made = [await postKey(manager), await postKey(manager), await postKey(manager)];
     const [changed, revoked, leaked] = made;
     if (!changed || !revoked || !leaked) throw new Error("three keys were made");
     const mails: string[] = [];
@@ -195,7 +195,7 @@ describe("a change of a key", () => {
 
   it("R9: is in force at the next call at /mcp", async () => {
     const manager = await newManager();
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     const statusOf = async () => (await callTool("echo", { text: "x" }, { key })).status;
     expect(await statusOf()).toBe(200);
     for (const [method, path, body, status] of [

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { reportLeak } from "../../../src/keys/revocation.ts";
 import { generateApiKey } from "../../../src/keys/token.ts";
 import { db, eventually, mailsTo, newUser, request, resetStats, stats } from "../../support/gateway.ts";
-import { KEYS, makeKey, newManager, rowsOf, organizationOf, trailOf } from "../../support/keys.ts";
+import { KEYS, postKey, newManager, rowsOf, organizationOf, trailOf } from "../../support/keys.ts";
 import { json } from "../../support/oauth.ts";
 
 const report = (key: unknown) =>
@@ -21,7 +21,7 @@ const firstMail = (address: string) => eventually(async () => (await mailsTo(add
 describe("a leaked key", () => {
   it("J10: is revoked for good by whoever holds it, and its owner is told", async () => {
     const manager = await newManager();
-    const { key, id } = await makeKey(manager, { name: "<img src=x onerror=alert(1)>" });
+    const { key, id } = await postKey(manager, { name: "<img src=x onerror=alert(1)>" });
     const answer = await report(key);
     expect([answer.status, await json(answer)]).toEqual([200, { revoked: true }]);
     expect(await json(await manager.api("GET", `${KEYS}/${id}`))).toMatchObject({
@@ -44,7 +44,7 @@ describe("a leaked key", () => {
 
   it("answers the same however often it is reported, also when it had been revoked before, and mails once", async () => {
     const manager = await newManager();
-    const [leaked, revoked] = [await makeKey(manager), await makeKey(manager)];
+    const [leaked, revoked] = [await postKey(manager), await postKey(manager)];
     await manager.api("DELETE", `${KEYS}/${revoked.id}`);
     const answers = await Promise.all([leaked.key, leaked.key, leaked.key, revoked.key].map(report));
     for (const answer of answers) expect([answer.status, await json(answer)]).toEqual([200, { revoked: true }]);
@@ -58,7 +58,7 @@ describe("a leaked key", () => {
   it("of an organization is told to the organization's owners", async () => {
     const organization = await organizationOf("owner", "member");
     const owner = await newManager({ userId: organization.owner, tenantId: organization.id });
-    const { key } = await makeKey(owner, { owner: "organization" });
+    const { key } = await postKey(owner, { owner: "organization" });
     expect((await report(key)).status).toBe(200);
     await firstMail(await emailOf(organization.owner));
     expect(await mailsTo(await emailOf(organization.member))).toEqual([]);
@@ -66,7 +66,7 @@ describe("a leaked key", () => {
 
   it("J15: leaves the key that has taken its place alone", async () => {
     const manager = await newManager();
-    const { key, id } = await makeKey(manager);
+    const { key, id } = await postKey(manager);
     const next = await json(await manager.api("POST", `${KEYS}/${id}/rotate`, {}));
     expect((await report(key)).status).toBe(200);
     expect(await json(await manager.api("GET", `${KEYS}/${String(next["id"])}`))).toMatchObject({ status: "active" });

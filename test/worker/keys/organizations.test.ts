@@ -6,7 +6,7 @@ import { KEY_SCOPES } from "../../../src/identity/scopes.ts";
 import { db, newUser } from "../../support/gateway.ts";
 import {
   KEYS,
-  makeKey,
+  postKey,
   newManager,
   NOBODY,
   rowsOf,
@@ -31,7 +31,7 @@ describe("a key in an organization", () => {
   it("R7: of a member acts in the organization and stays the member's", async () => {
     const organization = await organizationOf("owner", "member");
     const member = await newManager({ userId: organization.member, tenantId: organization.id });
-    const { id, ...shown } = await makeKey(member);
+    const { id, ...shown } = await postKey(member);
     expect(shown).toMatchObject({ tenantId: organization.id, owner: "user" });
     expect(await rowsOf(id)).toMatchObject({
       config_id: "default",
@@ -50,7 +50,7 @@ describe("a key in an organization", () => {
       await newManager({ userId: organization.admin, tenantId: organization.id }),
       await newManager({ userId: organization.member, tenantId: organization.id }),
     ];
-    const { id } = await makeKey(admin, { owner: "organization" });
+    const { id } = await postKey(admin, { owner: "organization" });
     expect(await rowsOf(id)).toMatchObject({
       config_id: "organization",
       reference_id: organization.id,
@@ -115,7 +115,7 @@ describe("a key in an organization", () => {
       tenantId: organization.id,
       scopes: ["keys:write", "admin"],
     });
-    const { id } = await makeKey(manager, { owner: "organization", scopes: ["keys:write"] });
+    const { id } = await postKey(manager, { owner: "organization", scopes: ["keys:write"] });
     expect((await manager.api("PATCH", `${KEYS}/${id}`, { scopes: ["admin"] })).status).toBe(403);
   });
 
@@ -144,7 +144,7 @@ describe("a key in an organization", () => {
     const answer = await personal.api("POST", KEYS, { name: "x", tenantId: organization.id });
     expect([answer.status, (await json(answer))["code"]]).toEqual([403, "forbidden"]);
     for (const owner of ["user", "organization"]) {
-      const { id } = await makeKey(inOrganization, { owner });
+      const { id } = await postKey(inOrganization, { owner });
       expect((await personal.api("GET", `${KEYS}/${id}`)).status).toBe(404);
       expect((await personal.api("DELETE", `${KEYS}/${id}`)).status).toBe(404);
     }

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { db, newKey } from "../../support/gateway.ts";
-import { KEYS, makeKey, newManager, rowsOf, trailOf, type Manager, type ShownKey } from "../../support/keys.ts";
+import { KEYS, postKey, newManager, rowsOf, trailOf, type Manager, type ShownKey } from "../../support/keys.ts";
 import { managing } from "../../support/managed-clients.ts";
 import { json } from "../../support/oauth.ts";
 
@@ -26,7 +26,7 @@ describe("a rotated key", () => {
       rate: { perMinute: 6, burst: 3 },
       expiresAt: new Date(Date.now() + 48 * HOUR).toISOString(),
     };
-    const old = await makeKey(manager, { ...limits, quota: { max: 10, period: "total" } });
+    const old = await postKey(manager, { ...limits, quota: { max: 10, period: "total" } });
     await db.execute(sql`insert into quota_use values (${old.id}, 'total', 4)`);
     const { key, id, start, createdAt: _at, pending, ...rest } = await rotate(manager, old.id);
     expect(pending).toBe(false);
@@ -40,7 +40,7 @@ describe("a rotated key", () => {
 
   it("J15: works until its overlap ends, a day unless said otherwise", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const made = await rotate(manager, id);
     const old = await seen(manager, id);
     expect(old).toMatchObject({ status: "active", rotatedTo: made.id });
@@ -51,7 +51,7 @@ describe("a rotated key", () => {
 
   it("J15: ends at once with an overlap of 0", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     await rotate(manager, id, { overlapSeconds: 0 });
     expect(await seen(manager, id)).toMatchObject({ status: "expired" });
   });
@@ -59,7 +59,7 @@ describe("a rotated key", () => {
   it("J15: ends no later than it would have without the rotation", async () => {
     const manager = await newManager();
     const expiresAt = new Date(Date.now() + HOUR).toISOString();
-    const { id } = await makeKey(manager, { expiresAt });
+    const { id } = await postKey(manager, { expiresAt });
     const made = await rotate(manager, id, { overlapSeconds: 2_592_000 });
     expect((await seen(manager, id))["expiresAt"]).toBe(expiresAt);
     expect(made["expiresAt"]).toBe(expiresAt);
@@ -67,14 +67,14 @@ describe("a rotated key", () => {
 
   it.each([-1, 2_592_001, 1.5, "soon", null])("J15: has no overlap of %j", async (overlapSeconds) => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const answer = await manager.api("POST", `${KEYS}/${id}/rotate`, { overlapSeconds });
     expect([answer.status, (await json(answer))["detail"]]).toEqual([400, expect.stringContaining('"overlapSeconds"')]);
   });
 
   it("J15: is rotated once, also by several at the same time", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const answers = await Promise.all(
       Array.from({ length: 6 }, () => manager.api("POST", `${KEYS}/${id}/rotate`, { overlapSeconds: 60 })),
     );
@@ -86,7 +86,7 @@ describe("a rotated key", () => {
   it("R9: is rotated, changed, reported and revoked at the same time: it ends revoked, with one successor or none", async () => {
     for (let round = 0; round < 10; round++) {
       const manager = await newManager();
-      const { id, key } = await makeKey(manager);
+      const { id, key } = await postKey(manager);
       const at = `${KEYS}/${id}`;
       const tries: [string, string, unknown?][] = [
         ["POST", `${at}/rotate`, {}],
@@ -110,7 +110,7 @@ describe("a rotated key", () => {
 
   it("J15: gets no later end by a change, but can be revoked, and its successor stays", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const made = await rotate(manager, id);
     expect((await manager.api("PATCH", `${KEYS}/${id}`, { expiresAt: null })).status).toBe(409);
     expect((await manager.api("PATCH", `${KEYS}/${id}`, { name: "Old one" })).status).toBe(200);
@@ -120,7 +120,7 @@ describe("a rotated key", () => {
 
   it("J15: is none that is revoked or expired", async () => {
     const manager = await newManager();
-    const [revoked, expired] = [await makeKey(manager), await makeKey(manager)];
+    const [revoked, expired] = [await postKey(manager), await postKey(manager)];
     await manager.api("DELETE", `${KEYS}/${revoked.id}`);
     await db.execute(sql`update apikey set expires_at = now() at time zone 'utc' where id = ${expired.id}`);
     for (const { id } of [revoked, expired]) {
@@ -130,14 +130,14 @@ describe("a rotated key", () => {
 
   it("J15: that is disabled has a disabled successor", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     await manager.api("PATCH", `${KEYS}/${id}`, { enabled: false });
     expect(await rotate(manager, id)).toMatchObject({ status: "disabled" });
   });
 
   it("J02: gives nobody a key that can do more than they can", async () => {
     const manager = await newManager({ scopes: ["keys:read", "keys:write", "mcp:tools", "audit:read"] });
-    const { id } = await makeKey(manager, { scopes: ["mcp:tools", "audit:read"] });
+    const { id } = await postKey(manager, { scopes: ["mcp:tools", "audit:read"] });
     const lesser = managing((await newKey({ userId: manager.userId, scopes: ["keys:write", "mcp:tools"] })).key);
     const answer = await lesser("POST", `${KEYS}/${id}/rotate`, {});
     expect([answer.status, (await json(answer))["code"]]).toEqual([403, "forbidden"]);
@@ -149,7 +149,7 @@ describe("a rotated key", () => {
     "J02: with the permissions %j can do nothing, and is rotated like others",
     async (permissions) => {
       const manager = await newManager();
-      const { id } = await makeKey(manager);
+      const { id } = await postKey(manager);
       await db.execute(sql`update apikey set permissions = ${permissions} where id = ${id}`);
       expect(await rotate(manager, id)).toMatchObject({ scopes: [] });
     },
@@ -157,7 +157,7 @@ describe("a rotated key", () => {
 
   it("J15: keeps its chain in the audit log", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     const made = await rotate(manager, id, { overlapSeconds: 60 });
     const [, entry] = await trailOf(id);
     expect(entry).toMatchObject({
@@ -171,7 +171,7 @@ describe("a rotated key", () => {
 
   it("counts to the keys in use: a chain of overlaps is no way past their number", async () => {
     const manager = await newManager();
-    const { id } = await makeKey(manager);
+    const { id } = await postKey(manager);
     await db.execute(sql`
       insert into apikey (id, config_id, name, reference_id, key, enabled, created_at, updated_at)
       select gen_random_uuid()::text, 'default', 'x', ${manager.userId}, gen_random_uuid()::text, true, now(), now()

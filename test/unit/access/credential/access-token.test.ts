@@ -6,15 +6,15 @@ import { accessTokenVerifier } from "../../../../src/access/credential/access-to
 const ISSUER = "https://gateway.example.com";
 const RESOURCE = `${ISSUER}/mcp`;
 
-async function makeKey(kid: string) {
+async function postKey(kid: string) {
   const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
   return { kid, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: "ES256", use: "sig" } };
 }
 
-const ours = await makeKey("k1");
-const next = await makeKey("k2");
+const ours = await postKey("k1");
+const next = await postKey("k2");
 /** Not ours, under the id of ours. */
-const foreign = await makeKey("k1");
+const foreign = await postKey("k1");
 
 const seconds = () => Math.floor(Date.now() / 1000);
 
