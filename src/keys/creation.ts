@@ -105,7 +105,10 @@ function refusalFor(verdict: Verdict | undefined): KeyRefusal {
     case "full":
       return { state: "conflict", problem: `There are ${KEY_LIMITS.live} keys in use. Revoke one that is not needed.` };
     case undefined:
-      return { state: "forbidden", problem: "Only people can create keys, and this credential does not act for a person." };
+      return {
+        state: "forbidden",
+        problem: "Only people can create keys, and this credential does not act for a person.",
+      };
     case "done":
       throw new Error("the key that was created was not found");
     default:

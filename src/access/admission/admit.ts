@@ -109,7 +109,10 @@ async function admitByRedis(
         return answered(text, { held, principal, buckets, now });
       case "replayed":
         return {
-          refusal: { kind: "invalid_dpop_proof", problem: "This proof has already been used. Create one for each request." },
+          refusal: {
+            kind: "invalid_dpop_proof",
+            problem: "This proof has already been used. Create one for each request.",
+          },
         };
       case "ended":
       case "dead":

@@ -66,7 +66,10 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
         async (ctx) => {
           const { password, session } = ctx.context;
           if (ctx.body.email.trim().toLowerCase() !== session.user.email)
-            throw new APIError("BAD_REQUEST", { code: "ADDRESS_MISMATCH", message: "Enter the account's email address." });
+            throw new APIError("BAD_REQUEST", {
+              code: "ADDRESS_MISMATCH",
+              message: "Enter the account's email address.",
+            });
           const account = await accountWithPassword(deps, password.verify, session.user.id, ctx.body.password);
           await end(account.id, { actor: personActor(account.id, session.session.id), now: deps.now() });
           deleteSessionCookie(ctx);

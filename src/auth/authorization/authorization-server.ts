@@ -132,13 +132,19 @@ async function standingProblem(
 }
 
 const notAdministrator = () =>
-  new APIError("BAD_REQUEST", { error: "invalid_scope", error_description: "Only administrators can use the scope admin." });
+  new APIError("BAD_REQUEST", {
+    error: "invalid_scope",
+    error_description: "Only administrators can use the scope admin.",
+  });
 
 const noConsent = () =>
   new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This app has been disconnected." });
 
 const noMember = () =>
-  new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "You are not a member of this organization." });
+  new APIError("BAD_REQUEST", {
+    error: "invalid_grant",
+    error_description: "You are not a member of this organization.",
+  });
 
 const suspended = () =>
   new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This account is suspended." });

@@ -73,7 +73,8 @@ function machineProblem({ grantTypes, clientCredentialsScopes, tenantId, authMet
   if (isMachine !== clientCredentialsScopes.length > 0)
     return "clientCredentialsScopes: required with the grant type client_credentials, and not allowed without it";
   if (isMachine && authMethod === "none") return "authMethod: client_credentials is for confidential clients";
-  if (isMachine && tenantId === null) return "tenantId: client_credentials needs the organization that the client acts in";
+  if (isMachine && tenantId === null)
+    return "tenantId: client_credentials needs the organization that the client acts in";
   const unfit = clientCredentialsScopes.find((scope) => scope === "admin" || PERSONAL_SCOPES.includes(scope));
   return unfit && `clientCredentialsScopes: ${unfit} is a scope for people only`;
 }
