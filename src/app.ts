@@ -12,10 +12,10 @@ import { registryApi, registryRoutes } from "./registry-api/plane.ts";
 import type { Services } from "./services.ts";
 import { web } from "./web/pages.tsx";
 
-/** Every JSON route: what `/api/v1/openapi.json` describes, and what the tests' authorization matrix is made from. */
+/** Every JSON route, for `/api/v1/openapi.json` and for the tests' authorization matrix. */
 export const jsonRoutes: readonly Declaration[] = [...managementRoutes, ...registryRoutes];
 
-/** The table of contents: what every request passes through, and which plane answers it. */
+/** Builds the app: what every request passes through, and the planes in the order in which they are matched. */
 export function createApp(services: Services): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const { BASE_URL } = services.config;

@@ -46,17 +46,17 @@ export type Services = ReturnType<typeof createServices>;
 
 const OIDC_RETRY_MS = 60_000;
 const PUBLISH_AGAIN_MS = 2_000;
-/** Plain data that an isolate keeps: a few megabytes at most. */
+/** Bounds of what an isolate caches; plain data of a few megabytes at most. */
 const MAX_RECORDS = 5_000;
 const MAX_LOCAL_BUCKETS = 20_000;
-/** Keys that do not exist, from one address. */
+/** Unknown API keys that one address may present. */
 const GUESSES = { perMinute: 10, burst: 30 };
-/** Requests of one address that come to nothing, in each isolate. */
+/** Failed requests that one address may send, per isolate. */
 const FAILURES = { perMinute: 600, burst: 300 };
 
-/** What happens after an answer, or in a moment. */
+/** How to run work after an answer, or after a pause. */
 export interface Later {
-  /** The isolate stays until the work has ended. */
+  /** Keeps the isolate running until the work has ended. */
   keepAlive: (work: Promise<unknown>) => void;
   wait: (ms: number) => Promise<unknown>;
 }
@@ -66,7 +66,9 @@ export const RUNTIME: Later = {
   wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 
-/** Everything that the planes run on, made once per isolate from the configuration. Opens no connection and does no I/O. */
+/**
+ * All dependencies of the planes, created once per isolate from the configuration. Opens no connection and does no I/O.
+ */
 export function createServices(config: Config, { keepAlive, wait }: Later = RUNTIME) {
   const databases = connectDatabases(config);
   const db = databases.write;
@@ -79,7 +81,7 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
   const directory = upstreamDirectory(db);
   const connect = upstreamConnector(outbound);
 
-  /** Work that goes on after the answer; its failure is logged and reaches nobody. */
+  /** Runs work after the answer. A failure is logged and not reported to the caller. */
   const background = (work: Promise<unknown>) => {
     keepAlive(work.catch((error: unknown) => log("error", "background.failed", errorFields(error))));
   };
@@ -87,7 +89,10 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
   const send = scriptRunner(config);
   const runScript: RunScript = (script, names, args) => guard(() => send(script, names, args));
   const bringChanges = () => flushOutbox({ db, runScript, background });
-  /** What Redis did not take is tried once more after the answer, then by the next change and each minute. */
+  /**
+   * Flushes the outbox. After a failure, tries once more after the answer; later, each change and the cron run each
+   * minute try again.
+   */
   const flushNow = async () => {
     try {
       await bringChanges();
@@ -113,7 +118,9 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
     adoptLegacyKey: config.LEGACY_KEYS === "accept" ? (key: string) => adoptLegacyKey(db, key, now()) : undefined,
   };
 
-  /** The provider's address is a setting: it may be inside the operator's network. */
+  /**
+   * Not restricted to public hosts: the provider's address is the operator's setting and may be in a private network.
+   */
   const fetchProvider: Outbound = (url, init) => fetch(url, init);
   const oidcMetadata = () =>
     discoverOidc(config, fetchProvider).catch((error: unknown) => {
@@ -125,7 +132,10 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
 
   let ready: Auth | undefined;
   let readyUntil = 0;
-  /** The Better Auth instance. Published only when it is ready: a request that is cut off must not leave others waiting on it. */
+  /**
+   * The Better Auth instance. Stored only when it is ready, so that an aborted request cannot leave others waiting for
+   * it.
+   */
   async function auth(): Promise<Auth> {
     if (ready && Date.now() < readyUntil) return ready;
     const { createAuth } = await import("./auth/auth.ts");
@@ -158,7 +168,7 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
     });
     await made.$context;
     ready = made;
-    // Without the operator's provider it serves for a while, then the provider is asked again.
+    // Without the metadata of the operator's provider, use this instance for a while, then request the metadata again.
     readyUntil = oidc || config.OIDC_ISSUER === undefined ? Infinity : Date.now() + OIDC_RETRY_MS;
     return made;
   }

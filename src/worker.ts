@@ -1,4 +1,5 @@
-// The configuration comes first: it loads zod, which the bundler initialises lazily and the MCP SDK needs while its own modules load.
+// The configuration comes first: it loads zod, which the bundler initializes lazily and the MCP SDK needs while its own
+// modules load.
 import { parseConfig } from "./platform/config.ts";
 import type { Hono } from "hono";
 import { createApp } from "./app.ts";
@@ -15,7 +16,8 @@ interface Started {
 }
 
 /**
- * The Worker's handlers. Configuration is read once per isolate; while a setting is wrong, every route answers 503 and says so in the log.
+ * The Worker's handlers. The configuration is read once per isolate. While a setting is wrong, every route answers 503,
+ * and the log names the setting.
  */
 export function createWorker(log: Log = consoleLog, later: Later = RUNTIME) {
   let started: Started | undefined;
@@ -37,12 +39,16 @@ export function createWorker(log: Log = consoleLog, later: Later = RUNTIME) {
     fetch(request: Request, env: object, context: ExecutionContext): Response | Promise<Response> {
       const ready = start(env);
       if (ready) return ready.app.fetch(request, env, context);
-      return problemResponse("not_configured", "This gateway is not configured. Its log names the settings.", uuidv7());
+      return problemResponse(
+        "not_configured",
+        "This gateway is not configured correctly. Its log names the settings to fix.",
+        uuidv7(),
+      );
     },
     async scheduled(_controller: unknown, env: object): Promise<void> {
       const services = start(env)?.services;
       if (!services) return;
-      // One that fails keeps no other from its turn.
+      // A task that fails does not stop the others.
       const work = [services.flushOutbox(), services.drain(), services.prune(), services.syncRegistry()];
       const failed = (await Promise.allSettled(work)).filter(({ status }) => status === "rejected");
       for (const { reason } of failed as PromiseRejectedResult[]) log("error", "scheduled.failed", errorFields(reason));

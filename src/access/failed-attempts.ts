@@ -3,9 +3,9 @@ import type { LocalBuckets } from "../limits/local.ts";
 import { visitorKey } from "../platform/ip.ts";
 import type { AccessRefusal } from "./refusal.ts";
 
-/** Counts, in this isolate and without I/O, how often requests from an address come to nothing: it is the address that is limited, no account. */
+/** Counts failed requests by address, in this isolate and without I/O. It limits the address, never an account. */
 export interface FailedAttempts {
-  /** The refusal of an address that has failed too often; undefined while it may try. */
+  /** The refusal of an address that has failed too often; undefined while the address may try. */
   refusalOf: (address: string | null, now: number) => AccessRefusal | undefined;
   failed: (address: string | null, now: number) => void;
 }

@@ -4,20 +4,23 @@ import type { Scope } from "../identity/scopes.ts";
 import type { CredentialRecord } from "./record.ts";
 import type { AccessRefusal } from "./refusal.ts";
 
-/** What a caller wants to do, as far as rules about credentials go. */
+/** What a caller wants to do, as far as the rules of credentials need to know. */
 export interface Wanted {
-  /** Where the request comes from. */
+  /** The IP address that the request comes from. */
   address: string | null;
   scopes: readonly Scope[];
-  /** The upstream server that is meant, by slug; null: none, or the gateway itself. */
+  /** The slug of the upstream; null when the call is to no upstream, or to the gateway itself. */
   server: string | null;
-  /** The tool, by the name that `/mcp` shows; null: not a tool call. */
+  /** The tool, by the name that `/mcp` shows; null when it is not a tool call. */
   tool: string | null;
-  /** Whether what is wanted is something of servers that is no tool: prompts, resources, completion. */
+  /** Whether the call is about something of upstreams other than tools: prompts, resources, completion. */
   beyondTools: boolean;
 }
 
-/** Whether a credential's record allows a call (pure). The record may be old: admission confirms it before the answer counts. `now` is in milliseconds. */
+/**
+ * Why a credential's record does not allow a call; undefined when it does (pure). The record may be outdated: admission
+ * confirms it before the decision counts. `now` is in milliseconds.
+ */
 export function refusalOf(
   record: CredentialRecord,
   principal: Principal,
@@ -48,9 +51,9 @@ function allows({ servers, tools }: CredentialRecord, { server, tool, beyondTool
   return tools === null || (!beyondTools && (tool === null || tools.includes(tool)));
 }
 
-/** Whether a credential's list has an upstream server. */
+/** Whether a credential may use an upstream, by its list of servers. */
 export const mayUseServer = ({ servers }: Pick<Principal, "servers">, slug: string) =>
   servers === null || servers.includes(slug);
 
-/** Whether a credential's list has a tool, by the name that `/mcp` shows. */
+/** Whether a credential may use a tool, by its list of tools and the name that `/mcp` shows. */
 export const mayUseTool = ({ tools }: Pick<Principal, "tools">, name: string) => tools === null || tools.includes(name);

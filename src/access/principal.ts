@@ -1,7 +1,7 @@
 import type { ActorOrigin, TenantActor } from "../audit/event.ts";
 import type { Scope } from "../identity/scopes.ts";
 
-/** Who is calling, on whose behalf and with what: the same for an OAuth access token and an API key (R8). */
+/** Who calls, on whose behalf and with which credential. The same for an OAuth access token and an API key (R8). */
 export interface Principal {
   credential: {
     kind: "access_token" | "api_key";
@@ -9,7 +9,7 @@ export interface Principal {
     id: string;
     name: string | null;
   };
-  /** For a client that acts by itself, and for nobody: see {@link machineUserId}. */
+  /** For a client that acts for itself: see {@link machineUserId}. */
   userId: string;
   tenantId: string;
   scopes: ReadonlySet<Scope>;
@@ -20,11 +20,15 @@ export interface Principal {
   /** Upstream servers and tools that the credential may use; null: all of them. */
   servers: readonly string[] | null;
   tools: readonly string[] | null;
-  /** Whether the credential is held to less than its scopes say: it must make none that is held to more. */
+  /**
+   * Whether the credential is limited to less than its scopes say. It must not create credentials with fewer limits.
+   */
   restricted: boolean;
 }
 
-/** Stands for a client where others stand for a person. No person has such an id: it makes nobody an administrator or a member. */
+/**
+ * The user id of a client that acts for itself. No person has such an id, so it is never an administrator or a member.
+ */
 export const machineUserId = (clientId: string): string => `client:${clientId}`;
 
 /** The scopes of `required` that the principal lacks. */
@@ -32,7 +36,7 @@ export function missingScopes(principal: Principal, required: readonly Scope[]):
   return required.filter((scope) => !principal.scopes.has(scope));
 }
 
-/** A caller as verbs and the audit log know them. */
+/** The caller as commands and the audit log need it. */
 export const actorOf = (
   { userId, tenantId, credential, clientId }: Principal,
   { requestId, ip, userAgent }: ActorOrigin,

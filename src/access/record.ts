@@ -3,22 +3,23 @@ import type { Plan } from "../limits/plan.ts";
 import type { AddressRange } from "../platform/ip.ts";
 
 /**
- * What a call needs to know of a credential, the same for an API key and an OAuth grant. Kept in Redis without the credential itself, as
- * `version|tenant epoch|user epoch|works or ended|quota's period|JSON`; an isolate keeps what it has read, and each call asks Redis whether that is still so.
+ * What admission needs to know about a credential, the same for an API key and an OAuth grant. Redis keeps it without
+ * the credential itself, as `version|tenant epoch|user epoch|works or ended|quota's period|JSON`. An isolate caches
+ * what it has read, and each call asks Redis whether that is still current.
  */
 export interface CredentialRecord {
   kind: "api_key" | "grant";
   /** The key's id, or the grant's. */
   id: string;
   name: string | null;
-  /** What rate and quota are counted by: rotated keys share them. */
+  /** Rate and quota are counted by this id. Rotated keys share it. */
   chainId: string;
   userId: string;
   tenantId: string;
-  /** Null: as the token says. */
+  /** Null: the scopes of the token apply. */
   scopes: Scope[] | null;
   isAdministrator: boolean;
-  /** Enabled, not revoked, of somebody who is here, not banned and in the tenant. */
+  /** Enabled and not revoked, and its owner exists, is not banned and is in the tenant. */
   works: boolean;
   /** Epoch milliseconds; null: does not expire. */
   expiresAt: number | null;
@@ -33,17 +34,17 @@ export interface CredentialRecord {
   quota: Quota | null;
 }
 
-/** Calls that are paid for. `used` is what Postgres knows: where Redis counts it may be more. */
+/** A quota of calls. `used` is the count in Postgres; the count in Redis may be higher. */
 export interface Quota {
   max: number;
-  /** `2026-11` or `total`. */
+  /** Such as `2026-11`, or `total`. */
   period: string;
   used: number;
   /** When the period ends, epoch milliseconds; null: never. */
   endsAt: number | null;
 }
 
-/** A record with what tells it from older and newer ones. */
+/** A record with the numbers that order it among older and newer versions. */
 export interface VersionedRecord {
   record: CredentialRecord;
   version: number;
@@ -52,8 +53,9 @@ export interface VersionedRecord {
 }
 
 /**
- * The beginning of a record's text: two texts with the same one say the same. What time or another table alters without a new version,
- * whether the credential works and for which period its quota is, is in it too: an isolate that has read it earlier learns of it.
+ * The start of a record's text; records with equal headers are equal. Whether the credential works and the period of
+ * its quota are in it because time or another table can change them without a new version, and isolates that cached the
+ * record must notice.
  */
 export const headerOf = ({ version, tenantEpoch, userEpoch, record: { works, quota } }: VersionedRecord) =>
   `${version}|${tenantEpoch}|${userEpoch}|${works ? "works" : "ended"}|${quota?.period ?? ""}|`;
@@ -62,7 +64,7 @@ export const recordText = (versioned: VersionedRecord) => headerOf(versioned) + 
 
 const TEXT = /^(\d+)\|(\d+)\|(\d+)\|(?:works|ended)\|[^|{]*\|(?=\{)/;
 
-/** Undefined for text that is no record: the mark of a change, or something that is not ours. Then Postgres decides. */
+/** Parses a record's text; undefined for any other text, such as the mark of a change. Then Postgres decides. */
 export function parseRecord(text: string): VersionedRecord | undefined {
   const [header, version, tenantEpoch, userEpoch] = TEXT.exec(text) ?? [];
   if (header === undefined) return undefined;

@@ -2,7 +2,7 @@ import type { Journal } from "../audit/journal.ts";
 import type { LastUses } from "../keys/last-use.ts";
 import type { QuotaCount, QuotaCounts } from "../limits/quota.ts";
 
-/** What a call with a key has used. `at` is in epoch milliseconds. */
+/** One call with an API key, to be recorded. `at` is in epoch milliseconds. */
 export interface Usage {
   keyId: string;
   at: number;
@@ -15,7 +15,7 @@ export interface UsageDeps {
   journal: Pick<Journal, "plan">;
 }
 
-/** Notes what calls have used; the journal's next statement writes it to Postgres. */
+/** Collects the use of keys; the journal's next statement writes it to Postgres. */
 export const noteUsage =
   ({ lastUses, quotaCounts, journal }: UsageDeps) =>
   ({ keyId, at, quota }: Usage): void => {

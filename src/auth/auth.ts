@@ -19,11 +19,14 @@ import { AUTH_PAGES } from "../identity/pages.ts";
 import { oidcProvider, socialProviders } from "./providers/providers.ts";
 import { withoutSessionFaults } from "./storage/session-faults.ts";
 
-/** The framework's own way to see, change and withdraw consents. */
+/** The framework's endpoints for reading, changing and withdrawing consents. */
 const CONSENT_PATHS = ["get-consents", "get-consent", "update-consent", "delete-consent"].map(
   (name) => `/oauth2/${name}`,
 );
-/** The framework's own way to change organizations checks before it writes, and ends nothing of who leaves. */
+/**
+ * The framework's endpoints for organizations. They check before they write, and do not end the credentials of a member
+ * who leaves.
+ */
 const ORGANIZATION_PATHS = [
   ..."create update delete invite-member accept-invitation reject-invitation cancel-invitation remove-member leave".split(
     " ",
@@ -32,7 +35,7 @@ const ORGANIZATION_PATHS = [
   ..."check-slug get-organization list-members get-active-member get-active-member-role has-permission".split(" "),
 ].map((name) => `/organization/${name}`);
 
-/** The options of the one Better Auth instance (R1). Exported apart so that a test can generate the schema they imply. */
+/** The options of the one Better Auth instance (R1). Exported so that a test can generate the schema they imply. */
 export function authOptions(deps: AuthDeps) {
   const { config, db } = deps;
   return {
@@ -41,9 +44,10 @@ export function authOptions(deps: AuthDeps) {
     basePath: "/api/auth",
     secrets: config.BETTER_AUTH_SECRETS.map((value) => ({ version: secretVersion(value), value })),
     trustedOrigins: [config.BASE_URL],
-    // Tokens for the session of a browser are nobody's business: clients get theirs from the OAuth token endpoint. Consents end with
-    // their grants, by the dashboard; the framework's way leaves the tokens alive, and tells whose consent an id is.
-    // Verification mails go out when somebody enters the account's password, not when a stranger names its address.
+    // Closed: tokens for a browser session, because clients get theirs from the OAuth token endpoint. Consents, because
+    // the dashboard ends them with their grants; the framework's endpoints leave the tokens valid and reveal whose
+    // consent an id is. Verification emails, because they are sent when the account's password is entered, not when
+    // anybody names its address.
     disabledPaths: [
       "/token",
       "/send-verification-email",
@@ -53,7 +57,7 @@ export function authOptions(deps: AuthDeps) {
     ],
     database: database(db, config.BASE_URL),
     secondaryStorage: deps.storage,
-    // No copy of a session in a cookie: it would outlive the session by a minute.
+    // No copy of a session in a cookie: it would outlive the session by up to a minute.
     session: { storeSessionInDatabase: true },
     emailAndPassword: {
       enabled: true,
@@ -61,7 +65,8 @@ export function authOptions(deps: AuthDeps) {
       minPasswordLength: PASSWORD_LENGTH.min,
       maxPasswordLength: PASSWORD_LENGTH.max,
       onExistingUserSignUp: ({ user }) => sendVerificationAgain(deps, user),
-      // What a sign-up with an address that has an account is answered with: the plugins' fields must look as on a new one.
+      // The answer to a sign-up with an address that has an account. The plugins' fields must look like those of a new
+      // one.
       customSyntheticUser: ({ coreFields, id }) => ({ ...coreFields, ...NEW_USER_STANDING, id }),
     },
     emailVerification: {
@@ -79,7 +84,7 @@ export function authOptions(deps: AuthDeps) {
       customRules: {
         "/jwks": false,
         "/.well-known/*": false,
-        // An office shares one address: its people must be able to sign in at nine, a guesser must not get far.
+        // An office shares one address: its people must be able to sign in at nine, but a guesser must not get far.
         "/sign-in/*": { window: 60, max: 20 },
         "/sign-up/*": { window: 60, max: 10 },
       },
@@ -100,7 +105,7 @@ export function authOptions(deps: AuthDeps) {
     hooks: keyChangeHooks(deps),
     databaseHooks: accountRules(deps),
     socialProviders: socialProviders(config),
-    // What a provider gives to act for a person there is not needed here; what is kept of it is sealed.
+    // A provider's tokens for acting as a person are not needed here. Those that are stored are encrypted.
     account: { encryptOAuthTokens: true },
     plugins: [
       ...accountPlugins(deps),
@@ -124,18 +129,24 @@ export function authOptions(deps: AuthDeps) {
 
 export type Auth = ReturnType<typeof createAuth>;
 
-/** Builds the instance; await its `$context` before use. Costs about 10 ms of CPU and no round trip, so each isolate does it once. */
+/**
+ * Builds the instance; await its `$context` before use. Costs about 10 ms of CPU and no round trip. Each isolate does
+ * it once.
+ */
 export function createAuth(deps: AuthDeps) {
   const auth = betterAuth(authOptions(deps));
   return {
     ...auth,
-    /** Answers a request under our request id, which the audit log keeps. */
+    /** Handles a request under our request id, which the audit log keeps. */
     handler: (request: Request, requestId: string) =>
       runAuthRequest(request, requestId, () => withoutSessionFaults(() => auth.handler(request))),
   };
 }
 
-/** Better Auth wants a stable number for each secret; it is stored beside what the secret encrypts and says nothing about it. */
+/**
+ * Better Auth needs a stable number for each secret. It is stored beside what the secret encrypts and does not reveal
+ * the secret.
+ */
 function secretVersion(secret: string): number {
   return createHash("sha256").update(`version:${secret}`).digest().readUInt32BE() >>> 1;
 }

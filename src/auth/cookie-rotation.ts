@@ -5,8 +5,9 @@ const SIGNED = /^((?:__Secure-|__Host-)?mrg\.[\w-]+)=(.+)$/;
 const VALUE = /^(.+)\.([A-Za-z0-9+/]{43}=)$/;
 
 /**
- * A Cookie header in which what an older secret has signed is signed by the newest one: Better Auth knows that one only, and whoever is
- * signed in stays so while a secret is being replaced. Nothing is done when there is one secret.
+ * The Cookie header with cookies signed by an older secret signed again by the newest one. Better Auth knows only the
+ * newest, so this keeps people signed in while a secret is being replaced. With one secret, returns the header
+ * unchanged.
  */
 export async function rotatedCookies(header: string, secrets: readonly string[]): Promise<string> {
   const [newest, ...older] = secrets;

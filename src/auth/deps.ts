@@ -10,41 +10,43 @@ import type { SendMail } from "../platform/mail.ts";
 import type { SigningKeys } from "../identity/signing-keys.ts";
 import type { authStorage } from "./storage/storage.ts";
 
-/** What the authentication framework runs on. Functions of other capabilities come in as arguments. */
+/** What the authentication framework depends on. Functions of other folders are passed in. */
 export interface AuthDeps {
   config: Config;
   db: Db;
   redis: Pick<Redis, "eval" | "del" | "set">;
-  /** Asks public hosts only, over https, and follows no redirect. */
+  /** Fetches from public hosts only, over https, and follows no redirects. */
   outbound: Outbound;
-  /** Metadata of the operator's own OpenID Connect provider, when there is one and it answers. */
+  /** Metadata of the operator's OpenID Connect provider; undefined when there is none or it does not answer. */
   oidc: OidcMetadata | undefined;
-  /** Asks that provider; its address is the operator's choice. */
+  /** Fetches from that provider, whose address the operator chose. */
   fetchProvider: Outbound;
   storage: ReturnType<typeof authStorage>;
   signingKeys: SigningKeys;
   sendMail: SendMail;
   log: Log;
-  /** Records what the framework changes itself, and what is refused. */
+  /** Records changes that the framework makes, and refusals. */
   journal: Pick<Journal, "record" | "tried">;
   /** Epoch milliseconds. */
   now: () => number;
-  /** Work that goes on after the answer. */
+  /** Runs work after the answer was sent. */
   background: (work: Promise<unknown>) => void;
   generateApiKey: () => string;
   keyStartLength: number;
   defaultKeyPermissions: Record<string, string[]>;
-  /** Brings committed changes of keys, roles and bans to Redis, before the answer that confirms them (R9). */
+  /** Sends committed changes of keys, roles and bans to Redis, before the answer that confirms them (R9). */
   flushOutbox: FlushOutbox;
-  /** Refuses keys and access tokens at once, whatever Postgres says of them; one that is kept after all can be let in again. */
+  /**
+   * Refuses keys and access tokens immediately, whatever Postgres says. `resumeGrants` accepts those of a grant again.
+   */
   stopCredentials: (credentials: StoppedCredentials) => Promise<void>;
   resumeGrants: (grantIds: readonly string[]) => Promise<void>;
-  /** Name of the cookie by which our pages tell browsers apart. */
+  /** Name of the cookie that identifies a browser to our pages. */
   browserCookie: string;
   scopes: readonly string[];
 }
 
-/** What an account that ends, or a role that is lost, takes along. */
+/** Credentials that end with an account or with a lost role. */
 export interface StoppedCredentials {
   keyHashes: readonly string[];
   grantIds: readonly string[];

@@ -3,11 +3,11 @@ import { accountEvent, personActor } from "./trail.ts";
 import type { AuthDeps } from "./deps.ts";
 import { frameworkAct } from "./account/framework-acts.ts";
 
-/** Changes of keys, and of who somebody is, that the framework makes at its own addresses. */
+/** Whether a framework endpoint changes keys or accounts. */
 const isChanging = (path: string | undefined) =>
   path === "/api-key/update" || path === "/api-key/delete" || path?.startsWith("/admin/") === true;
 
-/** A hook that brings such a change to Redis before it is confirmed, and records it right after the framework has made it. */
+/** A hook that sends such a change to Redis before it is confirmed, and records it after the framework has made it. */
 export function keyChangeHooks({ flushOutbox, journal, now }: Pick<AuthDeps, "flushOutbox" | "journal" | "now">) {
   return {
     after: createAuthMiddleware(async (ctx) => {

@@ -1,8 +1,8 @@
 import { APIError, createAuthMiddleware } from "better-auth/api";
 
 /**
- * Lets only people with a good session use an endpoint. Better Auth's own middleware takes a fault of Redis or Postgres for an absent
- * session and signs people out; here it stays a fault.
+ * Requires a valid session. Better Auth's own middleware treats a failure of Redis or Postgres as a missing session and
+ * signs people out; here the failure is thrown.
  */
 export const ownSession = createAuthMiddleware(async (ctx) => {
   const { authCookies, internalAdapter, secret } = ctx.context;

@@ -9,7 +9,10 @@ import type { Db } from "../platform/postgres/db.ts";
 
 const BATCH = 500;
 
-/** Deletes what Better Auth leaves behind when it expires, clients that were never used, old invitations and counts of tries, in bounded batches, in one statement. */
+/**
+ * Deletes expired rows of Better Auth, clients that were never used, old invitations and counts of tries. One
+ * statement, in bounded batches.
+ */
 export async function pruneExpired(db: Pick<Db, "execute">): Promise<void> {
   await db.execute(sql`
     with sessions as (${deleteExpiredSessions(BATCH)}),

@@ -10,30 +10,33 @@ import {
 import { personalTenantId } from "../identity/standing.ts";
 import { originOf, type RequestOrigin } from "../platform/http.ts";
 
-/** What the audit log is told of a request while the framework works on it. */
+/** What the audit log needs to know about a request while the framework handles it. */
 interface AuthRequest {
   origin: RequestOrigin;
-  /** The account that was looked up last: at a sign-in, the one that the caller named. */
+  /** The account that was looked up last. At a sign-in, this is the one that the caller named. */
   accountId?: string;
 }
 
 const current = new AsyncLocalStorage<AuthRequest>();
 
-/** Runs a request of the framework under our request id. The address and the user agent come from its headers, as for its sessions. */
+/**
+ * Runs a request of the framework under our request id. Address and user agent come from its headers, as for its
+ * sessions.
+ */
 export const runAuthRequest = <T>({ headers }: Request, requestId: string, work: () => Promise<T>): Promise<T> =>
   current.run({ origin: originOf(requestId, headers) }, work);
 
-/** The request that is being worked on. Outside of one nothing of an account is changed by the framework. */
+/** The current request. The framework changes accounts only within one. */
 function authRequest(): AuthRequest {
   const request = current.getStore();
-  if (!request) throw new Error("this runs within a request of the framework only");
+  if (!request) throw new Error("this can run only within a request of the framework");
   return request;
 }
 
-/** The caller of this request, who has shown no session. */
+/** The caller of this request as an unauthenticated actor. */
 export const unknownActor = (): Actor => unauthenticated(authRequest().origin);
 
-/** A person as the caller of this request, by a session once there is one. */
+/** A person as the caller of this request, with a session once there is one. */
 export const personActor = (userId: string, sessionId: string | null = null): KnownActor => ({
   ...unknownActor(),
   userId,
@@ -47,12 +50,15 @@ export function noteAccount(row: unknown): void {
   if (request && typeof id === "string") request.accountId = id;
 }
 
-/** The id of the account that this request has looked up last, without a statement of its own. */
+/** The id of the account that this request looked up last. Sends no statement. */
 export const lookedUpAccount = (): string | undefined => authRequest().accountId;
 
-/** What an event says beside whose account it is about; its organization is the personal one of that person. */
+/** The parts of an account event besides its account. Its organization is the personal one of that person. */
 type Said = Pick<Happened, "event" | "actor"> & Partial<Happened>;
 
-/** An event of an account, or of an address that has none: then nobody's organization shows it. `now` is in epoch milliseconds. */
+/**
+ * An event about an account. Without an account, such as for an unknown address, no organization shows it. `now` is in
+ * epoch milliseconds.
+ */
 export const accountEvent = (userId: string | undefined, said: Said, now: number): AuditEvent =>
   happened({ tenantId: userId === undefined ? null : personalTenantId(userId), target: userId ?? null, ...said }, now);

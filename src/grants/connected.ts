@@ -7,28 +7,28 @@ import type { Redis } from "../platform/redis/redis.ts";
 import { stopGrants } from "./pause.ts";
 import { endedGrant } from "./schema.ts";
 
-/** An app that acts for a person: what one consent lets one client do, in one tenant and at one redirect URI. */
+/** An app that acts for a person: what one consent allows one client in one tenant with one redirect URI. */
 export interface ConnectedApp {
   clientId: string;
-  /** What the consent is kept under; with the client it names the connection. */
+  /** The reference of the consent. Together with the client it identifies the connection. */
   reference: string;
-  /** As the app registered it: anybody can choose any name. */
+  /** The name that the app registered. Anybody can choose any name. */
   name: string | null;
   tenantId: string;
   tenantName: string | null;
-  /** Where its codes go, while the app still has that redirect URI registered. */
+  /** The redirect URI of the consent; undefined when the app has it no longer registered. */
   redirectUri: string | undefined;
   scopes: readonly string[];
   resources: readonly string[];
   firstConnected: Date;
-  /** When it last got tokens to stay connected with; null when it has none that are good. */
+  /** When it last got a refresh token; null when it has no valid one. */
   lastUsed: Date | null;
-  /** Grants with such tokens: one for each login of the app on each machine. */
+  /** Grants with valid refresh tokens: one for each sign-in of the app on each machine. */
   liveGrants: number;
 }
 
 const MAX_APPS = 200;
-/** A repeated disconnect marks again what ended no longer ago than an access token lives and this. */
+/** A repeated disconnect marks grants again that ended within the lifetime of an access token plus this time. */
 const REPEAT_SECONDS = 60;
 
 interface Row extends Record<string, unknown> {
@@ -44,7 +44,7 @@ interface Row extends Record<string, unknown> {
   live_grants: number;
 }
 
-/** The apps that somebody has connected, the one used last first. */
+/** The apps that a person has connected, most recently used first. */
 export async function connectedApps(db: Pick<Db, "execute">, userId: string): Promise<ConnectedApp[]> {
   const { rows } = await db.execute<Row>(sql`
     with consent as (
@@ -81,7 +81,7 @@ export async function connectedApps(db: Pick<Db, "execute">, userId: string): Pr
   );
 }
 
-/** The redirect URI that a consent was given for, if the client still has it: the reference holds its hash only. */
+/** The redirect URI of a consent, if the client still has it. The reference has only its hash. */
 async function redirectOf(reference: string, registered: readonly string[]): Promise<string | undefined> {
   const tenant = tenantOfReference(reference);
   for (const uri of registered) if ((await consentReference(tenant, uri)) === reference) return uri;
@@ -91,20 +91,21 @@ async function redirectOf(reference: string, registered: readonly string[]): Pro
 export interface DisconnectDeps {
   db: Pick<Db, "execute" | "batch">;
   redis: Pick<Redis, "eval">;
-  /** How long an access token can live, in seconds. */
+  /** The lifetime of an access token, in seconds. */
   accessTokenSeconds: number;
 }
 
-/** What to disconnect: everything that a client may do for the actor, or what one consent lets it do. */
+/** What to disconnect: all that a client may do for the actor, or what one consent allows. */
 export interface Connection {
   clientId: string;
   reference?: string;
 }
 
 /**
- * Takes back what a person has let an app do: its consents, refresh tokens and opaque tokens in Postgres, then its access tokens by marks in
- * Redis. Nothing of it works when this resolves. When Postgres fails nothing has changed. When Redis fails the grants stay noted as ended, and
- * the same call marks them again. What is being issued meanwhile is caught: a code needs the consent, a refresh a grant that has not ended.
+ * Withdraws what a person allowed an app: deletes consents and revokes refresh tokens and opaque tokens in Postgres,
+ * then stops access tokens by marks in Redis. None of them works when this resolves. If Postgres fails, nothing has
+ * changed. If Redis fails, the grants stay recorded as ended, and repeating the call sets the marks. Tokens that are
+ * being issued meanwhile are refused: a code needs the consent, a refresh needs a grant that has not ended.
  */
 export function disconnect(
   deps: DisconnectDeps,
@@ -116,7 +117,7 @@ export function disconnect(
   return endWhere(deps, sql`user_id = ${userId} and client_id = ${clientId} and ${one}`, { ...by, detail: {} });
 }
 
-/** Takes back what a person has let apps do in a tenant, in the same way: they have left it. */
+/** Withdraws, in the same way, what a person who left a tenant allowed apps to do in it. */
 export function leaveTenant(
   deps: DisconnectDeps,
   { userId, tenantId }: { userId: string; tenantId: string },
@@ -138,7 +139,8 @@ async function endWhere(
   const grants = sql`
     select authorization_code_id from oauth_refresh_token where ${theirs} and ${good}
     union select authorization_code_id from oauth_access_token where ${theirs} and ${good}`;
-  // One transaction. The first statement waits for codes that are being redeemed under these consents; the second sees their grants.
+  // One transaction. The first statement waits for codes being redeemed under these consents; the second sees their
+  // grants.
   const [, , , { rows }] = await db.batch([
     db.execute(sql`
       with consents as (

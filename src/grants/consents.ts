@@ -3,33 +3,33 @@ import { actsInSql } from "../identity/standing.ts";
 import type { Db } from "../platform/postgres/db.ts";
 import { tenantOfReference } from "./consent-reference.ts";
 
-/** The grant that the redemption of an authorization code begins. */
+/** The grant that begins when an authorization code is redeemed. */
 export interface BeginningGrant {
   /** The hash of the code. */
   grantId: string;
   userId: string;
   clientId: string;
-  /** What the consent is kept under; see `consentReference`. */
+  /** The reference of the consent; see `consentReference`. */
   reference: string;
   scopes: readonly string[];
-  /** The client needs no consent: an administrator has said so. */
+  /** An administrator decided that the client needs no consent. */
   trusted: boolean;
-  /** How long the first access token lives. */
+  /** The lifetime of the first access token, in seconds. */
   seconds: number;
 }
 
-/** The id under which the first access token of a grant is noted: the token itself is a JWT and kept nowhere. */
+/** The row id that records the first access token of a grant. The token itself is a JWT and is not stored. */
 export const grantNote = (grantId: string): string => `grant:${grantId}`;
 
-/** Longer than the access token lives, for verifiers whose clocks are behind. */
+/** Seconds beyond the access token's lifetime, for verifiers whose clocks are behind. */
 const CLOCK_SECONDS = 60;
 
-/** Why a code gives nothing, or null when its grant has begun. */
+/** Why a code gives no tokens; null when its grant has begun. */
 export type GrantProblem = "no_consent" | "no_member" | null;
 
 /**
- * Begins a grant if what the person consented to still stands and they may act in its tenant. The access token is noted in the same
- * statement, which holds the consent: whoever withdraws it afterwards finds the grant, also when it has no refresh token.
+ * Begins a grant if the consent still exists and the person may act in its tenant. The same statement locks the consent
+ * and records the access token, so that a later withdrawal finds the grant even when it has no refresh token.
  */
 export async function beginGrant(db: Pick<Db, "execute">, grant: BeginningGrant): Promise<GrantProblem> {
   const { grantId, userId, clientId, reference, scopes, trusted, seconds } = grant;
@@ -55,7 +55,7 @@ export async function beginGrant(db: Pick<Db, "execute">, grant: BeginningGrant)
   return standing.member ? null : "no_member";
 }
 
-/** A refresh token is kept for a while after its end: the replay of a stolen one must still be recognised. */
+/** For how many days a refresh token is kept after its expiry: a replayed one must still be recognized. */
 const KEEP_REFRESH_DAYS = 7;
 
 /** Deletes at most `limit` access tokens that have expired. */
@@ -63,7 +63,7 @@ export const deleteExpiredAccessTokens = (limit: number): SQL => sql`
   delete from oauth_access_token where id in (
     select id from oauth_access_token where expires_at < now() at time zone 'utc' limit ${limit})`;
 
-/** Deletes at most `limit` refresh tokens that are long over. */
+/** Deletes at most `limit` refresh tokens that expired long ago. */
 export const deleteOldRefreshTokens = (limit: number): SQL => sql`
   delete from oauth_refresh_token where id in (
     select id from oauth_refresh_token where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_REFRESH_DAYS}) limit ${limit})`;

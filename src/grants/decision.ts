@@ -1,7 +1,7 @@
 import { sha256 } from "../platform/crypto.ts";
 import { redisKeys, type Redis } from "../platform/redis/redis.ts";
 
-/** Longer than the signature is good, for clocks that differ. */
+/** Seconds beyond the signature's validity, for clocks that differ. */
 const MARGIN_SECONDS = 60;
 
 const GIVE_UP = `#!lua flags=allow-key-locking
@@ -9,9 +9,9 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`;
 
 /**
- * Takes the one decision that a consent request has, named by the signature under it; false when it has been taken before. `expiry` is the
- * signature's, in seconds, `now` in milliseconds. When the answer of Redis is lost nothing is decided, and what it may have noted is taken
- * back, so that the person can decide again.
+ * Takes the one decision of a consent request, identified by its signature; false when it was taken before. `expiry` is
+ * the signature's, in seconds; `now` is in milliseconds. If the answer of Redis is lost, nothing is decided and the
+ * entry is removed, so that the person can decide again.
  */
 export async function takeDecision(
   redis: Pick<Redis, "set" | "eval">,
@@ -29,7 +29,7 @@ export async function takeDecision(
   }
 }
 
-/** Gives the decision back when it came to nothing. */
+/** Gives the decision back after its execution failed. */
 export async function giveBackDecision(redis: Pick<Redis, "del">, signature: string): Promise<void> {
   await redis.del(redisKeys.decidedConsent(await sha256(signature)));
 }

@@ -1,8 +1,8 @@
 /**
- * Signatures that a proof of possession may have (RFC 9449 §5.1). No RSA: a stranger's proof is checked with the key that it brings along,
- * and an RSA key can be chosen to make that dear.
+ * Signature algorithms of proofs of possession (RFC 9449 §5.1). No RSA: the proof of an unauthenticated caller is
+ * checked with the key that it contains, and an RSA key can be chosen to make that costly.
  */
 export const DPOP_ALGORITHMS = ["ES256", "EdDSA"] as const;
 
-/** How far the time of a proof may be from ours, in seconds. */
+/** How many seconds the time of a proof may differ from ours. */
 export const PROOF_WINDOW_SECONDS = 60;

@@ -7,7 +7,7 @@ const STOP = `#!lua flags=allow-key-locking
 for _, key in ipairs(KEYS) do redis.call('SET', key, '1', 'EX', ARGV[1]) end
 return #KEYS`;
 
-/** Refuses the access tokens of several grants by one Redis request, before Postgres ends what they belong to. */
+/** Stops the access tokens of several grants by one Redis request, before Postgres ends their owner. */
 export async function stopGrants(
   { redis, accessTokenSeconds }: { redis: Pick<Redis, "eval"> } & Pick<GrantDeps, "accessTokenSeconds">,
   grantIds: readonly string[],
@@ -16,7 +16,7 @@ export async function stopGrants(
     await redis.eval(STOP, grantIds.map(redisKeys.endedGrant), [String(accessTokenSeconds + CLOCK_SECONDS)]);
 }
 
-/** Lets the access tokens of stopped grants in again: Postgres ended nothing. */
+/** Accepts the access tokens of stopped grants again, after Postgres ended nothing. */
 export async function resumeGrants(
   { redis }: { redis: Pick<Redis, "del"> },
   grantIds: readonly string[],

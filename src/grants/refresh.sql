@@ -1,22 +1,21 @@
--- Refresh token rotation and the end of a grant, each in one statement; rotation.ts and revocation.ts call these functions.
+-- Refresh token rotation and the end of a grant, each in one statement; rotation.ts and revocation.ts call these
+-- functions.
 
--- Ends one grant: revokes every refresh token that descends from one authorization code. The row in ended_grant also stops a token that
--- another request is making at the same moment. Other grants of the client stay.
+-- Ends one grant: revokes every refresh token that descends from one authorization code. The row in ended_grant also
+-- stops a token that another request is issuing at the same moment. Other grants of the client stay.
 CREATE OR REPLACE FUNCTION end_grant(p_grant text) RETURNS void LANGUAGE sql AS $$
   INSERT INTO ended_grant (grant_id, ended_at) VALUES (p_grant, now()) ON CONFLICT DO NOTHING;
   UPDATE oauth_refresh_token SET revoked = now() AT TIME ZONE 'utc'
   WHERE authorization_code_id = p_grant AND revoked IS NULL
 $$;
 
--- Decides what the presenter of a refresh token gets, and returns the id of the token's grant with it:
---   unknown    this client has no such token: Better Auth refuses it
---   locked     rotate it; only the holder of p_lock may store the answer
---   pending    another request is rotating it: ask again
---   answered   the same request rotated it within the last 30 seconds: return the sealed answer
---   mismatch   another request rotated it within the last 30 seconds: refuse, and end nothing
---   replayed   it was rotated longer ago, or revoked, or its grant was ended: end the grant
--- A lock without an answer expires after 5 seconds. The next lock then undoes what its holder left: it restores the token and deletes the
--- successor, which nobody has received.
+-- Decides what the presenter of a refresh token gets, and returns the id of the token's grant with it:   unknown
+-- this client has no such token: Better Auth refuses it   locked     rotate it; only the holder of p_lock may store the
+-- answer   pending    another request is rotating it: ask again   answered   the same request rotated it within the
+-- last 30 seconds: return the sealed answer   mismatch   another request rotated it within the last 30 seconds: refuse,
+-- and end nothing   replayed   it was rotated longer ago, or revoked, or its grant was ended: end the grant A lock
+-- without an answer expires after 5 seconds. The next lock then undoes what its holder left: it restores the token and
+-- deletes the successor, which nobody has received.
 CREATE OR REPLACE FUNCTION lock_refresh_token(p_token text, p_client text, p_fingerprint text, p_lock uuid)
 RETURNS TABLE (state text, answer text, grant_id text) LANGUAGE plpgsql AS $$
 DECLARE

@@ -8,25 +8,27 @@ import type { Db } from "../platform/postgres/db.ts";
 import { redisKeys, type Redis } from "../platform/redis/redis.ts";
 import { endedGrant } from "./schema.ts";
 
-/** A grant is what one consent gave one client: the unit of revocation. Its id is the hash of the authorization code it began with. */
+/**
+ * A grant is what one consent gave one client: the unit of revocation. Its id is the hash of its authorization code.
+ */
 export interface GrantDeps {
   db: Pick<Db, "execute">;
   redis: Pick<Redis, "set" | "exists">;
-  /** How long an access token can live, in seconds: so long must a revoked grant be remembered. */
+  /** The lifetime of an access token, in seconds. A revoked grant must be remembered for this time. */
   accessTokenSeconds: number;
 }
 
 const CLOCK_SECONDS = 60;
 
-/** Why a grant ends before its time, for the audit log. */
+/** Why a grant ends early, for the audit log. */
 export interface GrantEnd extends ChangedBy {
   event: "grant.ended" | "token.revoked";
   reason: "device_code_replayed" | "refresh_token_replayed" | "revoked_by_client";
 }
 
 /**
- * Ends a grant: its refresh tokens in Postgres, and by a mark in Redis its access tokens. Both are done when this resolves. With `end` its
- * entry in the audit log is written in the same statement, unless the grant had ended before.
+ * Ends a grant: its refresh tokens in Postgres, its access tokens by a mark in Redis. Both are done when this resolves.
+ * With `end`, the same statement writes the audit entry, unless the grant had ended before.
  */
 export async function endGrant(
   { db, redis, accessTokenSeconds }: GrantDeps,
@@ -41,7 +43,10 @@ export async function endGrant(
   await stopAccessTokens({ redis, accessTokenSeconds }, grantId);
 }
 
-/** The audit entry of the end of a grant: `grant` is a query in parentheses with its `id`. None when it had ended before this statement. */
+/**
+ * The audit entry of the end of a grant. `grant` is a query in parentheses that returns its `id`. No entry when it had
+ * ended before.
+ */
 export const endEntry = ({ event, reason, actor, now }: GrantEnd, grant: SQL): SQL =>
   changeEntry({
     event,
@@ -67,7 +72,7 @@ async function stopAccessTokens(
   await redis.set(redisKeys.endedGrant(grantId), "1", { ex: accessTokenSeconds + CLOCK_SECONDS });
 }
 
-/** A grant that a code has begun, as far as an audit entry names it. */
+/** The grant that a code began, with what its audit entry needs. */
 export interface BegunGrant {
   grantId: string;
   clientId: string;
@@ -75,7 +80,10 @@ export interface BegunGrant {
   tenantId: string | null;
 }
 
-/** The grant that a code has begun, by the note of its first access token; null for a code that was never redeemed. One statement. */
+/**
+ * The grant that a code began, by the record of its first access token; null when the code was never redeemed. One
+ * statement.
+ */
 export async function grantOfCode(db: Pick<Db, "execute">, code: string): Promise<BegunGrant | null> {
   const grantId = await sha256(code);
   const { rows } = await db.execute<{ client_id: string; user_id: string | null; tenant_id: string | null }>(sql`
@@ -86,9 +94,10 @@ export async function grantOfCode(db: Pick<Db, "execute">, code: string): Promis
 }
 
 /**
- * An authorization code was refused: if it has been redeemed before, somebody else has it, and what it gave out ends (RFC 6749 §4.1.2).
- * Refresh tokens are the framework's to delete, which it has done. Redis cannot tell a used code from an invented one, so that a guess costs a
- * mark, too. `begun` is what {@link grantOfCode} found before: then the end is recorded.
+ * For an authorization code that was refused. If the code was redeemed before, somebody else has it, so its grant ends
+ * (RFC 6749 §4.1.2). The framework has already deleted the refresh tokens. Redis cannot tell a used code from an
+ * invented one, so a guessed code is marked, too. `begun` is the earlier result of {@link grantOfCode}; if it is set,
+ * the end is recorded in the audit log.
  */
 export async function endGrantOfCode(
   { db, redis, accessTokenSeconds }: Pick<GrantDeps, "db" | "redis" | "accessTokenSeconds">,
@@ -109,12 +118,15 @@ export async function endGrantOfCode(
   );
 }
 
-/** Whether the grant of an access token has ended. One Redis request; an error of Redis is the caller's 503, never a pass. */
+/**
+ * Whether the grant of an access token has ended. One Redis request. An error of Redis is thrown: the caller answers
+ * 503.
+ */
 export async function hasEnded({ redis }: Pick<GrantDeps, "redis">, grantId: string): Promise<boolean> {
   return (await redis.exists(redisKeys.endedGrant(grantId))) === 1;
 }
 
-/** The grant that a refresh token of this client belongs to, or null when the client has no such token. */
+/** The grant of a refresh token of this client; null when the client has no such token. */
 export async function grantOfRefreshToken(
   { db }: Pick<GrantDeps, "db">,
   token: string,

@@ -6,25 +6,25 @@ import type { Db } from "../platform/postgres/db.ts";
 import { endEntry, type GrantEnd } from "./revocation.ts";
 import { endedGrant, refreshLock } from "./schema.ts";
 
-/** What the presenter of a refresh token gets; decided by `lock_refresh_token` in `refresh.sql`. */
+/** The result of presenting a refresh token; decided by `lock_refresh_token` in `refresh.sql`. */
 export type RefreshLock =
   | { state: "unknown" | "pending" | "mismatch" }
   | { state: "replayed"; grantId: string | null }
   | { state: "locked"; lockId: string; grantId: string | null }
   | { state: "answered"; answer: string };
 
-/** A refresh request: the presented token and everything beside it that the answer depends on. */
+/** A refresh request: the presented token and everything else that the answer depends on. */
 export interface RefreshRequest {
   token: string;
-  /** Null when the client names itself in an assertion, which only the framework reads. */
+  /** Null when the client names itself only in an assertion, which the framework reads. */
   clientId: string | null;
   /** Hash of the other parameters and of the client's authentication. */
   fingerprint: string;
 }
 
 /**
- * Locks a refresh token, or says why this request may not rotate it. One statement, one winner. A replay that ends its grant
- * has its audit entry in the same statement.
+ * Locks a refresh token, or says why this request may not rotate it. One statement; of concurrent requests one gets the
+ * lock. A replay that ends its grant has its audit entry in the same statement.
  */
 export async function lockRefresh(
   db: Pick<Db, "execute">,
@@ -53,7 +53,7 @@ export async function lockRefresh(
     case "unknown":
       return { state: row.state };
     default:
-      // A state that a later release added: this request may not rotate.
+      // A state that a later release added. This request may not rotate.
       return { state: "unknown" };
   }
 }
@@ -65,8 +65,8 @@ interface LockRow extends Record<string, unknown> {
 }
 
 /**
- * Keeps the answer for 30 seconds, before anybody receives it. False when the lock has expired or the grant was ended meanwhile: then the
- * successor in this answer must not be sent.
+ * Stores the answer for 30 seconds, before it is sent. False when the lock has expired or the grant has ended
+ * meanwhile: then the successor in this answer must not be sent.
  */
 export async function keepAnswer(
   db: Pick<Db, "execute">,
@@ -85,19 +85,21 @@ export async function keepAnswer(
   return rows.length === 1;
 }
 
-/** Removes the lock after a refusal that rotated nothing: the next request starts afresh. */
+/** Removes the lock after a refusal that rotated nothing, so that the next request can rotate. */
 export async function releaseLock(db: Pick<Db, "execute">, token: string, lockId: string): Promise<void> {
   await db.execute(
     sql`delete from ${refreshLock} where token_hash = ${await sha256(token)} and lock_id = ${lockId}::uuid and answered_at is null`,
   );
 }
 
-/** Deletes a refresh token that was made but is not to be sent to anybody. */
+/** Deletes a refresh token that was issued but will not be sent. */
 export async function discardSuccessor(db: Pick<Db, "execute">, refreshToken: string): Promise<void> {
   await db.execute(sql`delete from oauth_refresh_token where token = ${await sha256(refreshToken)}`);
 }
 
-/** Drops sealed answers that have expired, and locks and ended grants whose tokens are gone. At most 500 rows of each. */
+/**
+ * Deletes expired sealed answers, and locks and ended grants whose tokens no longer exist. At most 500 rows of each.
+ */
 export async function pruneLocks(db: Pick<Db, "execute">): Promise<void> {
   await db.execute(sql`
     with forgotten as (
@@ -114,7 +116,9 @@ export async function pruneLocks(db: Pick<Db, "execute">): Promise<void> {
       where answer is not null and answered_at < now() - interval '1 minute' limit 500)`);
 }
 
-/** The key follows from the presented token, which only its holders have: a copy of the database opens nothing. */
+/**
+ * The key is derived from the presented token, which only its holders have. A copy of the database decrypts nothing.
+ */
 async function sealingKey(token: string): Promise<CryptoKey> {
   const material = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`refresh answer\n${token}`));
   return crypto.subtle.importKey("raw", material, "AES-GCM", false, ["encrypt", "decrypt"]);

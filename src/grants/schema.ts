@@ -1,14 +1,14 @@
 import { index, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 
 /**
- * One row for each refresh token that somebody has presented: who may rotate it, and for 30 seconds the sealed answer that all its
- * presenters get. Rows hold hashes only; the answer opens with the presented token alone.
+ * One row for each refresh token that was presented: who may rotate it, and for 30 seconds the sealed answer for all
+ * requests that present it. Rows have only hashes; the answer can be decrypted only with the presented token.
  */
 export const refreshLock = pgTable(
   "refresh_lock",
   {
     tokenHash: text("token_hash").primaryKey(),
-    /** Hash of the parameters beside the token: the kept answer is for the same request only. */
+    /** Hash of the other parameters: the kept answer is only for the same request. */
     fingerprint: text("fingerprint").notNull(),
     lockId: uuid("lock_id").notNull(),
     lockedAt: timestamp("locked_at", { withTimezone: true }).notNull(),
@@ -19,8 +19,8 @@ export const refreshLock = pgTable(
 );
 
 /**
- * Grants that were ended. What is being made for one at that moment, a successor that is not yet stored above all, is refused by this
- * row when it is used. Kept for as long as a refresh token of the grant exists.
+ * Grants that have ended. This row also stops tokens that were being issued at that moment, such as a successor that
+ * was not stored yet: they are refused when used. Kept for as long as a refresh token of the grant exists.
  */
 export const endedGrant = pgTable("ended_grant", {
   grantId: text("grant_id").primaryKey(),

@@ -1,7 +1,8 @@
 -- Changes of members, users and organizations raise their epochs, so that the Worker reads its records of them again.
 -- members_joined holds a copy of personalTenantId in src/identity/standing.ts: change both together.
 
--- A personal organization and its owner are made before any credential could act there: their epoch need not rise.
+-- A personal organization and its owner are created before any credential could act there, so their epoch need not
+-- rise.
 CREATE OR REPLACE FUNCTION members_joined() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM raise_epochs(array_agg('u:' || user_id)) FROM added WHERE organization_id <> 'personal-' || user_id;
@@ -23,7 +24,7 @@ REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION members_cha
 CREATE OR REPLACE TRIGGER members_left AFTER DELETE ON member
 REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION members_changed();
 
--- Only role and ban of a user decide what they may do; a changed id counts as removed.
+-- Only role and ban of a user decide what they may do. A changed id counts as removed.
 CREATE OR REPLACE FUNCTION users_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM raise_epochs(array_agg('u:' || o.id)) FROM removed o LEFT JOIN added n ON n.id = o.id

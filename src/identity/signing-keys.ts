@@ -7,13 +7,18 @@ import { uuidv7 } from "../platform/crypto.ts";
 const FRESH_MS = 300_000;
 const REFETCH_MS = 5_000;
 
-/** The keys that sign our tokens, kept per isolate. Better Auth reads and adds them through `adapter`; private parts stay encrypted. */
+/**
+ * The keys that sign our tokens, cached per isolate. Better Auth reads and adds them through `adapter`; private parts
+ * stay encrypted.
+ */
 export interface SigningKeys {
   adapter: {
     getJwks: () => Promise<Jwk[]>;
     createJwk: (key: Omit<Jwk, "id">) => Promise<Jwk>;
   };
-  /** The public set (RFC 7517). With `unknownKid`, reads Postgres again unless that happened within five seconds. */
+  /**
+   * The public key set (RFC 7517). With `unknownKid`, reads Postgres again unless that happened within five seconds.
+   */
   publicKeys: (unknownKid?: boolean) => Promise<JWK[]>;
 }
 
@@ -27,7 +32,10 @@ interface Row extends Record<string, unknown> {
   crv: string | null;
 }
 
-/** Signing keys in table `jwks`; one read per isolate and five minutes, so that a token costs no round trip to verify. */
+/**
+ * Signing keys in the table `jwks`. Read once in five minutes per isolate, so that verifying a token costs no round
+ * trip.
+ */
 export function signingKeys(db: Pick<Db, "execute">, now: () => number = Date.now): SigningKeys {
   let cached: { keys: Jwk[]; publicKeys: JWK[]; at: number } | undefined;
 

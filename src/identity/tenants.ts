@@ -2,15 +2,15 @@ import { sql } from "drizzle-orm";
 import { personalTenantId } from "./standing.ts";
 import type { Db } from "../platform/postgres/db.ts";
 
-/** A tenant that somebody may act in. */
+/** A tenant that a person may act in. */
 export interface Membership {
   tenantId: string;
-  /** As its members chose it. */
+  /** The name that its members chose. */
   name: string;
   personal: boolean;
 }
 
-/** The tenants of which somebody is a member: the personal one first, then by name. The personal one is always there, as for `actsIn`. */
+/** The tenants of a person: the personal one first, then by name. The personal one is always listed, as in `actsIn`. */
 export async function membershipsOf(db: Pick<Db, "execute">, userId: string): Promise<Membership[]> {
   const { rows } = await db.execute<{ id: string; name: string }>(sql`
     select o.id, o.name from member m join organization o on o.id = m.organization_id

@@ -1,7 +1,9 @@
--- Every API key has a policy; every change of a key or its policy raises the policy's version and is queued for Redis in the same
--- statement. apikey_made holds a copy of personalTenantId in src/identity/standing.ts: change both together.
+-- Every API key has a policy. Every change of a key or of its policy raises the policy's version and is queued for
+-- Redis in the same statement. apikey_made holds a copy of personalTenantId in src/identity/standing.ts: change both
+-- together.
 
--- Whoever makes a key, it gets a policy. A person's key acts in the person's own tenant unless its maker says otherwise.
+-- Gives every key a policy, whichever code inserts the key. A person's key acts in the person's personal tenant by
+-- default.
 CREATE OR REPLACE FUNCTION apikey_made() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO api_key_policy (key_id, tenant_id, chain_id)
@@ -12,7 +14,7 @@ END $$;
 
 CREATE OR REPLACE TRIGGER apikey_made AFTER INSERT ON apikey FOR EACH ROW EXECUTE FUNCTION apikey_made();
 
--- A revoked key stays disabled, whoever enables it.
+-- A revoked key stays disabled; an update that enables it has no effect.
 CREATE OR REPLACE FUNCTION apikey_stays_revoked() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NEW.enabled AND EXISTS (SELECT 1 FROM api_key_policy WHERE key_id = NEW.id AND revoked_at IS NOT NULL) THEN
@@ -24,7 +26,7 @@ END $$;
 CREATE OR REPLACE TRIGGER apikey_stays_revoked BEFORE UPDATE OF enabled ON apikey
 FOR EACH ROW EXECUTE FUNCTION apikey_stays_revoked();
 
--- Better Auth counts requests in the row; only these columns are part of the record that the Worker keeps.
+-- Better Auth counts requests in this row. Only these columns are part of the record that the Worker caches.
 CREATE OR REPLACE FUNCTION apikey_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE api_key_policy SET version = version + 1 WHERE key_id = NEW.id;
@@ -48,7 +50,7 @@ END $$;
 CREATE OR REPLACE TRIGGER api_key_policy_changed BEFORE UPDATE ON api_key_policy FOR EACH ROW
 WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION api_key_policy_changed();
 
--- Runs before the row is deleted, while its policy still says the version.
+-- Runs before the row is deleted, while the policy still has the version.
 CREATE OR REPLACE FUNCTION apikey_gone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO outbox (target, version, dead)

@@ -10,7 +10,8 @@ import { beyondActor, checkKeyFields, NOT_ADMINISTRATOR, RESTRICTED } from "./ru
 type Verdict = "done" | "revoked" | "rotated" | "not_administrator";
 
 /**
- * Changes what is given of a key, in one request to Postgres; it is in force when this resolves. Changes of one key go one after the other.
+ * Changes the given fields of a key, in one request to Postgres; the change is in force when this resolves. Concurrent
+ * changes of one key are applied one after the other.
  */
 export async function updateKey(
   { db, flushOutbox }: KeyCommandDeps,
@@ -57,14 +58,17 @@ export async function updateKey(
   return { state: "done", info };
 }
 
-/** The first statement of a batch that changes a key: the next one sees what whoever had the lock has left. */
+/**
+ * Locks a key. The first statement of a batch that changes it, so that the next one sees what an earlier batch wrote.
+ */
 export const lockKey = (id: string): SQL => sql`select 1 from apikey where id = ${id} for no key update`;
 
 const REFUSALS: Record<Exclude<Verdict, "done">, KeyRefusal> = {
-  revoked: { state: "conflict", problem: "This key is revoked for good. Make another one." },
+  revoked: { state: "conflict", problem: "This key is revoked and cannot be used again. Create another key." },
   rotated: {
     state: "conflict",
-    problem: "This key has been rotated and ends with its overlap. Change when the key ends that takes its place.",
+    problem:
+      "This key has been rotated and stops working when its overlap ends. Change the expiry of the key that replaces it.",
   },
   not_administrator: NOT_ADMINISTRATOR,
 };
@@ -75,7 +79,7 @@ const fieldsOf = (change: KeyChange) =>
     .map(([name]) => name)
     .toSorted((a, b) => a.localeCompare(b));
 
-/** Another name, or an end: what a credential with limits may do to a key without. */
+/** Whether a change only renames or disables a key. A restricted credential may do no more to a key. */
 const narrowsOnly = (change: KeyChange) =>
   fieldsOf(change).every((name) => name === "name" || (name === "enabled" && change.enabled === false));
 

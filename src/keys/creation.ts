@@ -20,8 +20,9 @@ import { generateApiKey, KEY_START_LENGTH } from "./token.ts";
 type Verdict = "done" | "not_member" | "not_manager" | "not_administrator" | "full";
 
 /**
- * Makes a key that can do no more than the actor, in a tenant of theirs; the key is in this answer and nowhere else. One request to
- * Postgres, with the owner's row locked: keys that are made at once do not pass the limit together.
+ * Creates a key with at most the actor's scopes, in one of the actor's tenants. The key's secret is in this answer
+ * only. One request to Postgres, with the owner's row locked, so that concurrent creations cannot exceed the limit
+ * together.
  */
 export async function createKey(
   { db }: Pick<KeyCommandDeps, "db">,
@@ -86,7 +87,7 @@ export async function createKey(
 
 const NO_TENANT: KeyRefusal = {
   state: "forbidden",
-  problem: "Keys act in an organization of yours, and only in the one that your credential acts in.",
+  problem: "You can create keys only in your organizations, and only in the one that your credential acts in.",
 };
 
 function refusalFor(verdict: Verdict | undefined): KeyRefusal {
@@ -97,16 +98,19 @@ function refusalFor(verdict: Verdict | undefined): KeyRefusal {
       return {
         state: "forbidden",
         problem:
-          "Keys that belong to an organization are made by its owners and administrators, and personal ones have none.",
+          "Only owners and administrators of an organization can create its keys. A personal organization has no keys of its own.",
       };
     case "not_administrator":
       return NOT_ADMINISTRATOR;
     case "full":
       return { state: "conflict", problem: `There are ${KEY_LIMITS.live} keys in use. Revoke one that is not needed.` };
     case undefined:
-      return { state: "forbidden", problem: "Only people make keys: this credential acts for nobody." };
+      return {
+        state: "forbidden",
+        problem: "Only people can create keys, and this credential does not act for a person.",
+      };
     case "done":
-      throw new Error("a key that was made is not there");
+      throw new Error("the key that was created was not found");
     default:
       return verdict satisfies never;
   }

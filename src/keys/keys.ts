@@ -4,13 +4,13 @@ import { permissionsToScopes, type Scope } from "../identity/scopes.ts";
 import { managesSql } from "../identity/standing.ts";
 import type { Db } from "../platform/postgres/db.ts";
 
-/** What may be known of an API key by those who manage it; never the key itself. */
+/** What those who manage an API key may see of it; never the key itself. */
 export interface KeyInfo {
   id: string;
   name: string;
   /** The first characters of the key, by which its holder recognizes it. */
   start: string;
-  /** Where calls with the key act. */
+  /** The tenant that calls with the key act in. */
   tenantId: string;
   owner: "user" | "organization";
   scopes: Scope[];
@@ -19,7 +19,7 @@ export interface KeyInfo {
   tools: string[] | null;
   addresses: string[] | null;
   rate: KeyRate | null;
-  /** `used` is as last written down: some seconds old. */
+  /** `used` is the count last written to Postgres, some seconds old. */
   quota: (KeyQuota & { used: number }) | null;
   status: KeyStatus;
   createdAt: Date;
@@ -28,38 +28,38 @@ export interface KeyInfo {
   disabledUntil: Date | null;
   revokedAt: Date | null;
   revokedReason: string | null;
-  /** The id of the key that takes its place. */
+  /** The id of the key that replaced it. */
   rotatedTo: string | null;
 }
 
 export type KeyStatus = "active" | "disabled" | "locked" | "expired" | "revoked";
 
-/** Calls per minute, and how many of them may come at once. */
+/** Calls per minute, and how many of them may come in a burst. */
 export interface KeyRate {
   perMinute: number;
   burst: number;
 }
 
-/** Calls in a calendar month (UTC), or for good. */
+/** Calls in a calendar month (UTC), or in total. */
 export interface KeyQuota {
   max: number;
   period: "month" | "total";
 }
 
-/** Who manages keys. Their `tenantId` is the one in which the credential acts; null for a person who is signed in. */
+/** Who manages keys. `tenantId` is the one that the credential acts in; null for a person who is signed in. */
 export interface KeyActor extends Actor {
   userId: string;
-  /** Of the credential; a person who is signed in has every scope that a key can hold. */
+  /** The credential's scopes. A person who is signed in has every scope that a key can hold. */
   scopes: ReadonlySet<Scope>;
-  /** The credential may do less than its scopes say (lists of servers, tools or addresses, a quota): it makes and widens no keys. */
+  /** The credential has limits beyond its scopes (lists, a rate or a quota), so it must not create or widen keys. */
   restricted?: boolean | undefined;
 }
 
-/** What a key is made of. What is absent is as by default; null lists allow everything. */
+/** The input for a new key. Absent fields get their defaults; null lists allow everything. */
 export interface NewKey {
   name: string;
   scopes?: readonly Scope[] | undefined;
-  /** By default the one that the credential acts in, or the person's own. */
+  /** By default the tenant that the credential acts in, or the person's personal one. */
   tenantId?: string | undefined;
   owner?: "user" | "organization" | undefined;
   expiresAt?: Date | null | undefined;
@@ -70,16 +70,16 @@ export interface NewKey {
   quota?: KeyQuota | null | undefined;
 }
 
-/** What of a key can change; what is absent stays. */
+/** The fields of a key that can change. Absent fields stay as they are. */
 export interface KeyChange extends Omit<NewKey, "name" | "tenantId" | "owner"> {
   name?: string | undefined;
   enabled?: boolean | undefined;
 }
 
-/** Faults of the input by field, each a sentence: what is wrong, and what to do. */
+/** Problems of the input by field. Each is a sentence that says what is wrong and what to do. */
 export type KeyProblems = Readonly<Partial<Record<keyof NewKey | "enabled" | "overlapSeconds", string>>>;
 
-/** Why nothing was done. `problem` is a sentence for the caller. */
+/** Why nothing was changed. `problem` is a sentence for the caller. */
 export type KeyRefusal =
   | { state: "unknown" }
   | { state: "refused"; problems: KeyProblems }
@@ -91,20 +91,20 @@ export interface KeyDone {
   info: KeyInfo;
 }
 
-/** A key that was made: `key` is here and nowhere else. */
+/** A key that was created. `key` is the secret, which is returned here only. */
 export interface KeyMade extends KeyDone {
   key: string;
-  /** Redis has yet to hear when the key that this one replaces ends; absent for a first key. */
+  /** True while Redis does not know when the replaced key expires. Absent for a key that replaces none. */
   isPending?: boolean;
 }
 
 export interface KeyCommandDeps {
   db: Pick<Db, "execute" | "batch">;
-  /** Brings committed changes to Redis; see `flushOutbox`. */
+  /** Sends committed changes to Redis; see `flushOutbox`. */
   flushOutbox: () => Promise<void>;
 }
 
-/** A place in the list of keys, which is sorted by creation. */
+/** A position in the list of keys, which is sorted by creation. */
 export interface KeyPosition {
   at: Date;
   id: string;
@@ -113,8 +113,8 @@ export interface KeyPosition {
 const MAX_PAGE = 200;
 
 /**
- * The actor's keys, and those that belong to organizations of which they are owner or administrator; newest first, at most `limit` (200). For a
- * credential those that act in its tenant.
+ * The actor's own keys, and those of organizations of which the actor is owner or administrator. Newest first, at most
+ * `limit` (200). For a credential: only the keys that act in its tenant.
  */
 export async function listKeys(
   db: Pick<Db, "execute">,
@@ -139,13 +139,13 @@ export async function getKey(
   return keyOf((await db.execute<KeyRow>(selectKey(actor, id, now))).rows, now);
 }
 
-/** Whether a key `k` with the policy `p` is the actor's to manage. */
+/** SQL: whether the actor manages the key `k` with the policy `p`. */
 export const isManagedBy = ({ userId, tenantId }: Pick<KeyActor, "userId" | "tenantId">): SQL => sql`(
   case k.config_id when 'default' then k.reference_id = ${userId} when 'organization'
     then ${managesSql({ tenantId: sql`k.reference_id`, userId })} end
   and p.tenant_id = coalesce(${tenantId}, p.tenant_id))`;
 
-/** The statement that reads what {@link keyOf} makes a key of; for the end of a batch that changes it. */
+/** The statement whose rows {@link keyOf} reads; for the end of a batch that changes a key. */
 export const selectKey = (actor: Pick<KeyActor, "userId" | "tenantId">, id: string, now: number): SQL =>
   sql`${selectKeys(actor, now)} and k.id = ${id}`;
 
@@ -185,7 +185,7 @@ const selectKeys = (actor: Pick<KeyActor, "userId" | "tenantId">, now: number) =
       and q.period = case p.quota_period when 'month' then ${new Date(now).toISOString().slice(0, 7)} else 'total' end
   where ${isManagedBy(actor)}`;
 
-/** Columns that Postgres filled have microseconds: cut, so that a place in the list is the same as text and in the table. */
+/** Cuts microseconds, so that a position in the list is the same in text and in the table. */
 const cut = (column: SQL) => sql`date_trunc('milliseconds', ${column})`;
 const created = cut(sql`k.created_at`);
 const milliseconds = (column: SQL) => sql`extract(epoch from ${cut(column)})::float8 * 1000`;

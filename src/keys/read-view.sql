@@ -1,8 +1,10 @@
--- What other back ends may read of API keys (docs/back-ends.md). The view holds copies of rules in src/identity/standing.ts: who is
--- active, who administers the gateway, who acts in an organization, what a personal organization is called. Change both together.
+-- What other back ends may read about API keys (docs/back-ends.md). The view holds copies of rules in
+-- src/identity/standing.ts: who is active, who administers the gateway, who acts in an organization, how a personal
+-- organization is named. Change both together.
 
--- The scopes in a key's permissions as Better Auth stores them, as permissionsToScopes in src/identity/scopes.ts reads them. Permissions that
--- cannot be read give no scope. The scope admin needs an owner who is an administrator now.
+-- The scopes in a key's permissions as Better Auth stores them, read as permissionsToScopes in src/identity/scopes.ts
+-- reads them. Permissions that cannot be read give no scope. The scope admin needs an owner who is an administrator
+-- now.
 CREATE OR REPLACE FUNCTION api_key_scopes(p_permissions text, p_is_administrator boolean) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog AS $$
 BEGIN
@@ -19,7 +21,8 @@ EXCEPTION WHEN OTHERS THEN
   RETURN '{}';
 END $$;
 
--- Enough to decide as the gateway does (R16), and no key, no personal address and no other table. Migrations grant it to mrg_read.
+-- Enough to decide as the gateway does (R16); no keys, no email addresses, no other table. Migrations grant it to
+-- mrg_read.
 CREATE OR REPLACE VIEW api_key_check WITH (security_barrier) AS
 SELECT k.key AS key_hash, k.id AS key_id, k.name, p.tenant_id,
   CASE WHEN k.config_id = 'default' THEN k.reference_id END AS user_id,

@@ -10,7 +10,7 @@ import { isManagedBy, keyOf, selectKey } from "./keys.ts";
 import type { KeyActor, KeyCommandDeps, KeyDone, KeyRefusal, KeyRow } from "./keys.ts";
 import { isApiKey } from "./token.ts";
 
-/** Ends a key for good, in one request to Postgres, and before this resolves. Done also when it had ended before: then nothing changes. */
+/** Revokes a key in one request to Postgres, in force when this resolves. Also `done` when it was revoked before. */
 export async function revokeKey(
   { db, flushOutbox }: KeyCommandDeps,
   actor: KeyActor,
@@ -37,15 +37,16 @@ export async function revokeKey(
 
 export interface LeakDeps extends KeyCommandDeps {
   sendMail: SendMail;
-  /** Work that goes on after the answer. */
+  /** Runs work after the answer was sent. */
   background: (work: Promise<unknown>) => void;
-  /** Where the dashboard is. */
+  /** The origin of the dashboard. */
   origin: string;
 }
 
 /**
- * Ends a key for good because somebody else holds it: the whole key proves that. Its owner, or the owners of its organization, get a mail the
- * first time. `unknown` for keys that we never made or that are gone; without any I/O for what is no key.
+ * Revokes a key because somebody other than its owner has it; presenting the whole key proves that. Its owner, or the
+ * owners of its organization, get an email the first time. `unknown` for a key that never existed or is deleted. No I/O
+ * for text that is not a key.
  */
 export async function reportLeak(
   { db, flushOutbox, sendMail, background, origin }: LeakDeps,
@@ -81,18 +82,21 @@ const ended = (reason: "revoked" | "leaked", now: number) => sql`disabled as (
     from ending where key_id = ending.id
   )`;
 
-/** The key's name is left out: mails are HTML, and whoever makes a key chooses its name. */
+/** The key's name is left out: emails are HTML, and the key's creator chose the name. */
 const leakMail = (to: string, start: string, origin: string): Mail =>
   linkMail({
     to,
-    subject: "One of your API keys was reported as leaked and is revoked",
-    intro: `Somebody who holds the whole API key that begins with ${start.replace(/[^\w-]/g, "")} has reported it as leaked. It works no more.`,
-    action: "See your keys",
+    subject: "One of your API keys was reported as leaked and has been revoked",
+    intro: `Somebody who has the whole API key that begins with ${start.replace(/[^\w-]/g, "")} reported it as leaked. The key has stopped working.`,
+    action: "View your keys",
     url: `${origin}/dashboard/keys`,
     outro:
-      "Make another key where you still need one, and find out how this one got out: the audit log says what it was used for.",
+      "Create another key where you still need one, and find out how this one leaked. The audit log shows what it was used for.",
   });
 
-/** Deletes the keys of users, given as a query of ids, whose accounts end in the same statement; returns their hashes as `key`. */
+/**
+ * SQL: deletes the keys of these users (a query of ids) in the statement that ends their accounts; returns hashes as
+ * `key`.
+ */
 export const deleteKeysOf = (users: SQL): SQL =>
   sql`delete from apikey where reference_id in (${users}) and config_id = 'default' returning key`;

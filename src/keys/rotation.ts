@@ -12,15 +12,15 @@ import type { KeyActor, KeyCommandDeps, KeyMade, KeyRefusal, KeyRow } from "./ke
 import { KEY_LIMITS, RESTRICTED } from "./rules.ts";
 import { generateApiKey, KEY_START_LENGTH } from "./token.ts";
 
-/** Seconds for which a rotated key still works. */
+/** For how many seconds a rotated key still works. */
 export const OVERLAP_SECONDS = { usual: 86_400, max: 2_592_000 } as const;
 
 type Verdict = "done" | "revoked" | "rotated" | "expired" | "wider" | "full";
 
 /**
- * Makes a key that takes the place of another: the same in all but its secret, with the same expiry, rate and quota. The old one works until
- * the overlap ends, or its own expiry if that is earlier. `info` is of the new key, which is in this answer and nowhere else. A key is
- * rotated once: of two rotations at once one is refused.
+ * Creates a key that replaces another: the same except for its secret, with the same expiry, rate and quota. The old
+ * key works until the overlap ends, or until its own expiry if that is earlier. `info` is that of the new key, whose
+ * secret is in this answer only. A key can be rotated once: of two concurrent rotations one is refused.
  */
 export async function rotateKey(
   { db, flushOutbox }: KeyCommandDeps,
@@ -83,11 +83,14 @@ export async function rotateKey(
   if (verdict === undefined) return { state: "unknown" };
   if (verdict !== "done") return REFUSALS[verdict];
   const info = keyOf(made, now);
-  if (!info) throw new Error("a key that was made is not there");
+  if (!info) throw new Error("the key that was created was not found");
   return { state: "done", key, info, isPending: !(await isFlushed(flushOutbox)) };
 }
 
-/** The new key is shown in this answer only: that Redis has not heard of the old one's end must not lose it. */
+/**
+ * Whether Redis knows of the old key's expiry. A failure must not lose the new key, whose secret is in this answer
+ * only.
+ */
 async function isFlushed(flushOutbox: FlushOutbox): Promise<boolean> {
   try {
     await flushOutbox();
@@ -98,24 +101,24 @@ async function isFlushed(flushOutbox: FlushOutbox): Promise<boolean> {
   }
 }
 
-/** A JSON value, or null when it is of another type: what is no list of permissions gives none. */
+/** SQL: a JSON value, or null when it has another type. Malformed permissions then count as none. */
 const ofType = (value: SQL, type: "object" | "array") =>
   sql`case jsonb_typeof(${value}) when ${type} then ${value} end`;
 
-/** A scope as `resource:action`, as far as {@link scopesToPermissions} goes: `admin` is `admin:*`. */
+/** The permissions of a scope as `resource:action`, by {@link scopesToPermissions}: `admin` is `admin:*`. */
 const permissionsOf = (scope: (typeof KEY_SCOPES)[number]) =>
   Object.entries(scopesToPermissions([scope])).flatMap(([resource, actions]) =>
     actions.map((action) => `${resource}:${action}`),
   );
 
 const REFUSALS: Record<Exclude<Verdict, "done">, KeyRefusal> = {
-  revoked: { state: "conflict", problem: "This key is revoked for good. Make another one." },
-  rotated: { state: "conflict", problem: "This key has been rotated already. Rotate the one that takes its place." },
-  expired: { state: "conflict", problem: "This key has expired. Make another one." },
+  revoked: { state: "conflict", problem: "This key is revoked and cannot be used again. Create another key." },
+  rotated: { state: "conflict", problem: "This key has already been rotated. Rotate the key that replaces it." },
+  expired: { state: "conflict", problem: "This key has expired. Create another key." },
   wider: {
     state: "forbidden",
     problem:
-      "This key can do more than your credential, and you would be given one like it. Sign in and rotate it there.",
+      "This key can do more than your credential, and rotating it would give you the new key. Sign in to the dashboard and rotate it there.",
   },
   full: {
     state: "conflict",

@@ -2,10 +2,10 @@ import { KEY_SCOPES, type Scope } from "../identity/scopes.ts";
 import { addressRange } from "../platform/ip.ts";
 import type { KeyActor, KeyChange, KeyProblems, KeyQuota, KeyRate, KeyRefusal } from "./keys.ts";
 
-/** Scopes of a key whose maker does not say which. */
+/** The scopes of a new key when none are given. */
 export const DEFAULT_KEY_SCOPES = ["mcp:tools", "mcp-registry:read"] as const satisfies readonly Scope[];
 
-/** What a key can have at most, in entries, characters, days, calls a minute and calls. */
+/** The most that a key can have, in entries, characters, days, calls per minute and calls. */
 export const KEY_LIMITS = {
   name: 100,
   days: 365,
@@ -24,8 +24,8 @@ const SLUG = /^[a-z0-9-]{1,16}$/;
 const EMPTY = "An empty list would allow nothing. Leave it out, or send null, to allow everything.";
 
 /**
- * What is wrong with the fields of a key, each in its own sentence, or the fields as they are kept: names trimmed, entries of lists once.
- * Pure; `now` is epoch milliseconds.
+ * Checks the fields of a key. Returns a problem for each wrong field, or the fields as they are stored: names trimmed,
+ * lists without duplicates. Pure; `now` is in epoch milliseconds.
  */
 export function checkKeyFields<Fields extends KeyChange>(
   fields: Fields,
@@ -55,7 +55,7 @@ export function checkKeyFields<Fields extends KeyChange>(
   };
 }
 
-/** Why this actor may not give a key these scopes; undefined when they may. Whether they administer the gateway is Postgres' to say. */
+/** Refuses scopes that the actor lacks; undefined when there are none. Postgres checks who is an administrator. */
 export function beyondActor(
   { scopes: held }: Pick<KeyActor, "scopes">,
   scopes: readonly Scope[],
@@ -64,21 +64,21 @@ export function beyondActor(
   if (missing.length === 0) return undefined;
   return {
     state: "forbidden",
-    problem: `A key can do no more than whoever makes it: you do not have the scope ${missing.join(" ")} here.`,
+    problem: `A key cannot have scopes that you do not have. Leave out: ${missing.join(" ")}.`,
   };
 }
 
-/** What a credential that is held to less than its scopes is told when it would make one that is not. */
+/** The refusal for a restricted credential that would create or widen a key. */
 export const RESTRICTED: KeyRefusal = {
   state: "forbidden",
   problem:
-    "This credential is limited to some servers, tools or addresses, or by a quota: it makes and widens no keys. Sign in, or use one without limits.",
+    "This credential is limited to some servers, tools or addresses, or by a rate or quota, so it cannot create or widen keys. Sign in, or use a credential without limits.",
 };
 
-/** What those are told who would hand out the scope `admin` without being an administrator. */
+/** The refusal for giving the scope `admin` without being an administrator. */
 export const NOT_ADMINISTRATOR: KeyRefusal = {
   state: "forbidden",
-  problem: "Only administrators of this gateway give keys the scope admin, and only to keys of their own.",
+  problem: "Only administrators of this gateway can give a key the scope admin, and only a key of their own.",
 };
 
 function nameProblem(name: string): string | undefined {
@@ -87,28 +87,32 @@ function nameProblem(name: string): string | undefined {
 }
 
 function scopesProblem(scopes: readonly Scope[]): string | undefined {
-  if (scopes.length === 0) return "Give at least one scope: a key without any can do nothing.";
+  if (scopes.length === 0) return "Give at least one scope. A key without scopes can do nothing.";
   const odd = scopes.find((scope) => !KEY_SCOPES.includes(scope));
-  return odd && `${JSON.stringify(odd)} is no scope of a key. There are: ${KEY_SCOPES.join(" ")}.`;
+  return odd && `${JSON.stringify(odd)} is not a scope that a key can have. Use: ${KEY_SCOPES.join(" ")}.`;
 }
 
 function expiryProblem(at: number, now: number): string | undefined {
   if (at > now && at <= now + KEY_LIMITS.days * DAY_MS) return undefined;
-  return `Give a time in the future, at most ${KEY_LIMITS.days} days from now, or none for a key that does not expire.`;
+  return `Give a time in the future, at most ${KEY_LIMITS.days} days from now, or leave it out if the key is not to expire.`;
 }
 
 function serversProblem(servers: readonly string[]): string | undefined {
   if (servers.length === 0) return EMPTY;
   if (servers.length > KEY_LIMITS.servers) return `Give at most ${KEY_LIMITS.servers} servers.`;
   const odd = servers.find((slug) => !SLUG.test(slug));
-  return odd === undefined ? undefined : `${quoted(odd)} is no slug of a server: a-z, 0-9 and -, at most 16.`;
+  return odd === undefined
+    ? undefined
+    : `${quoted(odd)} is not a valid slug. Use up to 16 lowercase letters, digits or hyphens.`;
 }
 
 function toolsProblem(tools: readonly string[]): string | undefined {
   if (tools.length === 0) return EMPTY;
   if (tools.length > KEY_LIMITS.tools) return `Give at most ${KEY_LIMITS.tools} tools.`;
   const odd = tools.find((name) => !isToolName(name));
-  return odd === undefined ? undefined : `${quoted(odd)} is no name of a tool: 1 to ${KEY_LIMITS.toolName} characters.`;
+  return odd === undefined
+    ? undefined
+    : `${quoted(odd)} is not a valid tool name. Use 1 to ${KEY_LIMITS.toolName} characters, without control characters.`;
 }
 
 const isToolName = (name: string) =>
@@ -122,7 +126,7 @@ function addressesProblem(addresses: readonly string[]): string | undefined {
   return `${quoted(odd)} is neither an IP address nor a block like 192.0.2.0/24 or 2001:db8::/32 with no bits set after the prefix.`;
 }
 
-/** Two spellings of one range are one entry. */
+/** Removes duplicates. Two spellings of one range are the same entry. */
 function onceEach(addresses: readonly string[]): string[] {
   const ranges = new Map<string, string>();
   for (const entry of addresses.map((text) => text.trim().toLowerCase())) {
@@ -134,12 +138,12 @@ function onceEach(addresses: readonly string[]): string[] {
 
 function rateProblem({ perMinute, burst }: KeyRate): string | undefined {
   if (isWithin(perMinute, KEY_LIMITS.perMinute) && isWithin(burst, KEY_LIMITS.perMinute)) return undefined;
-  return `Give whole numbers from 1 to ${KEY_LIMITS.perMinute} for the calls per minute and for how many may come at once.`;
+  return `Give whole numbers from 1 to ${KEY_LIMITS.perMinute} for the calls per minute and for the burst.`;
 }
 
 function quotaProblem({ max, period }: KeyQuota): string | undefined {
   if (isWithin(max, KEY_LIMITS.quota) && ["month", "total"].includes(period)) return undefined;
-  return `Give a whole number of calls from 1 to ${KEY_LIMITS.quota}, in a month or in total.`;
+  return `Give a whole number of calls from 1 to ${KEY_LIMITS.quota}, per month or in total.`;
 }
 
 const isWithin = (value: number, max: number) => Number.isSafeInteger(value) && value >= 1 && value <= max;

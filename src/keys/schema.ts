@@ -2,7 +2,9 @@ import { sql } from "drizzle-orm";
 import { bigint, boolean, check, index, integer, pgTable, text, timestamp } from "drizzle-orm/pg-core";
 import { apikey, user } from "../identity/schema.ts";
 
-/** Legacy registry tokens with their original columns (R4). `token_hash` is lower-case hex SHA-256 of the whole token. */
+/**
+ * Legacy registry tokens with their original columns (R4). `token_hash` is lower-case hex SHA-256 of the whole token.
+ */
 export const apiToken = pgTable("api_token", {
   id: text("id").primaryKey(),
   userId: text("user_id")
@@ -18,8 +20,8 @@ export const apiToken = pgTable("api_token", {
 });
 
 /**
- * What this gateway knows of an API key beyond Better Auth's table (R4): one row per key, made by a trigger whoever makes the key. Null
- * lists allow everything; empty ones allow nothing.
+ * What the gateway stores about an API key beyond Better Auth's table (R4). One row per key, inserted by a trigger
+ * whichever code inserts the key. Null lists allow everything; empty lists allow nothing.
  */
 export const apiKeyPolicy = pgTable(
   "api_key_policy",
@@ -29,9 +31,11 @@ export const apiKeyPolicy = pgTable(
       .references(() => apikey.id, { onDelete: "cascade" }),
     /** The tenant that calls with the key act in. */
     tenantId: text("tenant_id").notNull(),
-    /** The first key of a chain of rotations: quota and rate are shared by the chain. */
+    /** The id of the first key of a chain of rotations. The chain shares quota and rate. */
     chainId: text("chain_id").notNull(),
-    /** Counts every change of the key or its policy, by triggers: an older cached record never replaces a newer one. */
+    /**
+     * Raised by triggers with every change of the key or its policy. An older cached record never replaces a newer one.
+     */
     version: bigint("version", { mode: "number" }).notNull().default(1),
     createdBy: text("created_by"),
     servers: text("servers").array(),
@@ -43,7 +47,7 @@ export const apiKeyPolicy = pgTable(
     quotaMax: bigint("quota_max", { mode: "number" }),
     quotaPeriod: text("quota_period"),
     disabledUntil: timestamp("disabled_until", { withTimezone: true }),
-    /** Set once and never taken back: the key works no more. */
+    /** Set once and never cleared. The key does not work from then on. */
     revokedAt: timestamp("revoked_at", { withTimezone: true }),
     revokedReason: text("revoked_reason"),
     rotatedTo: text("rotated_to"),
@@ -57,8 +61,8 @@ export const apiKeyPolicy = pgTable(
 );
 
 /**
- * Salted hashes of the retired `enhanced_api_keys`. A row becomes an ordinary key, and goes, the first time its key is presented.
- * `key_hash` is hex of `sha256(salt || key)` or `hmac-sha256(salt, key)`, `salt` is hex.
+ * Salted hashes of the retired `enhanced_api_keys`. The first time a key is presented, its row becomes an ordinary key
+ * and is deleted here. `key_hash` is hex of `sha256(salt || key)` or `hmac-sha256(salt, key)`; `salt` is hex.
  */
 export const legacyKey = pgTable(
   "legacy_key",
@@ -73,7 +77,7 @@ export const legacyKey = pgTable(
     keyHash: text("key_hash").notNull(),
     salt: text("salt").notNull(),
     hashAlgo: text("hash_algo").notNull(),
-    /** As Better Auth keeps them: a JSON text. */
+    /** JSON text, as Better Auth stores permissions. */
     permissions: text("permissions").notNull(),
     addresses: text("addresses").array(),
     enabled: boolean("enabled").notNull().default(true),

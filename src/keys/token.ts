@@ -1,4 +1,5 @@
-// The form of our API keys: `mrg_` + `live_`|`test_` + 43 base62 characters of randomness + 6 base62 characters of CRC-32.
+// The form of our API keys: `mrg_` + `live_`|`test_` + 43 base62 characters of randomness + 6 base62 characters of
+// CRC-32.
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
@@ -7,16 +8,18 @@ const FORM = new RegExp(`^mrg_(live|test)_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM
 /** How many leading characters of a key may be shown and stored: the type and the first four random ones. */
 export const KEY_START_LENGTH = "mrg_live_".length + 4;
 
-/** A new key with 256 bits of randomness; the checksum at its end lets anyone tell a mistyped key without asking us. */
+/**
+ * A new key with 256 bits of randomness. The checksum at its end lets anyone detect a mistyped key without asking us.
+ */
 export function generateApiKey(kind: "live" | "test" = "live"): string {
   const body = `mrg_${kind}_${randomBase62(SECRET_LENGTH)}`;
   return body + checksum(body);
 }
 
-/** True for text that claims to be one of our keys; such text is refused without any I/O when {@link isApiKey} is false. */
+/** Whether a text has the prefix of our keys. Such a text is refused without I/O when {@link isApiKey} is false. */
 export const looksLikeApiKey = (text: string) => text.startsWith("mrg_");
 
-/** Form and checksum are right. Says nothing about whether the key exists. */
+/** Whether form and checksum are right. Does not say whether the key exists. */
 export function isApiKey(text: string): boolean {
   if (!FORM.test(text)) return false;
   const body = text.slice(0, -CHECKSUM_LENGTH);
@@ -43,7 +46,7 @@ export function crc32(text: string): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** Uniform over base62: bytes from 248 (4 × 62) up are drawn again. */
+/** Uniform over base62: bytes from 248 (4 × 62) up are discarded and drawn again. */
 function randomBase62(length: number): string {
   let text = "";
   while (text.length < length) {

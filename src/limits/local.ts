@@ -1,14 +1,14 @@
 import { boundedMap } from "../platform/bounded-map.ts";
 import { refilled, take, UNITS, type Bucket, type Limit, type Taken } from "./bucket.ts";
 
-/** Buckets of one isolate: what can be counted without a round trip, and what is left while Redis cannot count. */
+/** Buckets of one isolate: for limits that need no round trip, and for all limits while Redis cannot count. */
 export interface LocalBuckets {
   take: (key: string, limit: Limit, now: number) => Taken;
-  /** Milliseconds until there is something to take; 0 when there is. Takes nothing. */
+  /** Milliseconds until a call is available; 0 when one is. Takes nothing. */
   waitFor: (key: string, limit: Limit, now: number) => number;
 }
 
-/** At most `max` buckets: the ones that nothing was taken from for the longest time go first, full again. */
+/** At most `max` buckets. Those unused for the longest time are dropped first, and are full again when used. */
 export function localBuckets(max: number): LocalBuckets {
   const buckets = boundedMap<Bucket>(max);
   return {

@@ -1,14 +1,17 @@
 import type { LimitSettings } from "../platform/limit-settings.ts";
 import type { Limit } from "./bucket.ts";
 
-/** Whose calls a bucket counts. A call takes from one of each; the last is shared by everybody. */
+/** What a bucket counts calls by. A call takes from one bucket of each tier; all tenants share the last. */
 export const TIERS = ["credential", "user", "tenant", "tool", "gateway"] as const;
 export type Tier = (typeof TIERS)[number];
 
-/** The limits of one credential. `tools` are those of single tools, by the name that `/mcp` shows. */
+/** The limits of one credential. `tools` has limits of single tools, by the name that `/mcp` shows. */
 export type Plan = Record<Tier, Limit> & { tools: Readonly<Record<string, Limit>> };
 
-/** The shared bucket is kept in so many parts: tenants do not wait for each other, and one of them can use one part up. */
+/**
+ * The gateway's bucket is split into this many parts. Tenants do not wait for each other, and one tenant can use up
+ * only one part.
+ */
 export const GATEWAY_SHARDS = 8;
 
 const DEFAULT_PLAN: Plan = {
@@ -20,7 +23,10 @@ const DEFAULT_PLAN: Plan = {
   tools: {},
 };
 
-/** The plan of a credential: the defaults, what the operator set, what the tenant was given, and the key's own rate. */
+/**
+ * The plan of a credential: the defaults, overridden by the operator's settings, the tenant's limits and the key's own
+ * rate.
+ */
 export function planOf(operator: LimitSettings, tenant: LimitSettings, own: Limit | null): Plan {
   const plan = { ...DEFAULT_PLAN, tools: { ...operator.tools, ...tenant.tools } };
   for (const tier of TIERS) plan[tier] = { ...plan[tier], ...operator[tier], ...(tier !== "gateway" && tenant[tier]) };
@@ -28,13 +34,13 @@ export function planOf(operator: LimitSettings, tenant: LimitSettings, own: Limi
   return plan;
 }
 
-/** The part of the gateway's bucket that one shard of tenants shares. */
+/** The limit of one part of the gateway's bucket. */
 export const gatewayPart = ({ perMinute, burst }: Limit): Limit => ({
   perMinute: Math.max(1, Math.floor(perMinute / GATEWAY_SHARDS)),
   burst: Math.max(1, Math.floor(burst / GATEWAY_SHARDS)),
 });
 
-/** Which of `shards` parts a tenant belongs to: the same in every isolate. */
+/** Which of `shards` parts a tenant belongs to; the same in every isolate. */
 export function shardOf(tenantId: string, shards: number): number {
   let hash = 0;
   for (let i = 0; i < tenantId.length; i++) hash = (Math.imul(hash, 31) + tenantId.charCodeAt(i)) >>> 0;

@@ -3,7 +3,7 @@ import type { Companion } from "../audit/journal.ts";
 import { boundedMap } from "../platform/bounded-map.ts";
 import { quotaUse } from "./schema.ts";
 
-/** What a chain of keys has used of its quota in a period (`2026-11` or `total`): calls, this one included. */
+/** How many calls a chain of keys has used in a period (`2026-11` or `total`), this call included. */
 export interface QuotaCount {
   chainId: string;
   period: string;
@@ -12,7 +12,7 @@ export interface QuotaCount {
 
 const MAX_CHAINS = 5_000;
 
-/** The counts of Redis that Postgres is still to be told, the last one of each chain. */
+/** Counts of Redis that are not in Postgres yet, the latest of each chain. */
 export interface QuotaCounts extends Companion {
   note: (count: QuotaCount) => void;
 }
@@ -22,7 +22,7 @@ export function quotaCounts(): QuotaCounts {
   const newCounts = () => boundedMap<QuotaCount>(MAX_CHAINS);
   let counts = newCounts();
 
-  /** Answers may overtake each other: of one period the highest count stands, of two the later period. */
+  /** Calls may arrive out of order. Of one period the highest count is kept; of two periods the later. */
   function note(count: QuotaCount): void {
     const known = counts.get(count.chainId);
     const isNewer = !known || (known.period === count.period ? known.used < count.used : known.period < count.period);
@@ -49,8 +49,8 @@ const raiseCounts = (counts: readonly QuotaCount[]): SQL => {
 };
 
 /**
- * Takes one call from a quota in Postgres, where Redis cannot count: a statement that returns a row, or none when the quota is used up. `used`
- * is the count that was read; Postgres decides by its own.
+ * SQL: takes one call from a quota in Postgres, where Redis cannot count. Returns a row, or none when the quota is used
+ * up. `used` is the count that was read; Postgres decides by its own count.
  */
 export const takeFromQuota = ({ chainId, period, used, max }: QuotaCount & { max: number }): SQL =>
   sql`insert into ${quotaUse} as q (chain_id, period, used) select ${chainId}, ${period}, ${used + 1}::bigint

@@ -1,16 +1,16 @@
 import { bigint, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import { organization } from "../identity/schema.ts";
 
-/** What a tenant has been given instead of the default plan. A change raises the tenant's epoch, by a trigger. */
+/** Limits that a tenant has instead of the default plan. A trigger raises the tenant's epoch with every change. */
 export const tenantPolicy = pgTable("tenant_policy", {
   tenantId: text("tenant_id")
     .primaryKey()
     .references(() => organization.id, { onDelete: "cascade" }),
-  /** The form of the setting `LIMITS`; tiers that are absent are as by default. */
+  /** Same form as the setting `LIMITS`. Absent tiers have the defaults. */
   limits: jsonb("limits").notNull().default({}),
 });
 
-/** Calls that a chain of keys has used up, by period (`2026-11` or `total`): what Redis counts, written down from time to time. */
+/** Calls used by a chain of keys, by period (`2026-11` or `total`): the counts of Redis, written from time to time. */
 export const quotaUse = pgTable(
   "quota_use",
   {
@@ -21,7 +21,7 @@ export const quotaUse = pgTable(
   (table) => [primaryKey({ columns: [table.chainId, table.period] })],
 );
 
-/** Counts tries of credentials while Redis cannot: closed doors where neither store counts. */
+/** Counts tries of credentials while Redis cannot. When neither store can count, no try is allowed. */
 export const tryCount = pgTable("try_count", {
   bucket: text("bucket").primaryKey(),
   count: integer("count").notNull(),

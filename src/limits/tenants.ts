@@ -7,10 +7,10 @@ import { limitSettings, type LimitSettings } from "../platform/limit-settings.ts
 import type { Limit } from "./bucket.ts";
 import { gatewayPart, planOf, TIERS, type Plan, type Tier } from "./plan.ts";
 
-/** Every record of a credential carries them. */
+/** Bounded because every record of a credential contains them. */
 const MAX_TOOLS = 100;
 
-/** What a tenant can be given: the form of the setting `LIMITS` without what all tenants share. */
+/** The limits that a tenant can have: the form of the setting `LIMITS` without what all tenants share. */
 export const tenantLimitSettings = limitSettings
   .omit({ gateway: true, address: true, guess: true })
   .refine(({ tools = {} }) => Object.keys(tools).length <= MAX_TOOLS, {
@@ -27,7 +27,7 @@ interface TenantChange {
 
 type WriteDeps = { db: Pick<Db, "execute"> };
 
-/** What a tenant has been given instead of the default plan; null when there is no such tenant. */
+/** The limits that a tenant has instead of the default plan; null when the tenant does not exist. */
 export async function tenantLimits({ db }: WriteDeps, tenantId: string): Promise<TenantLimits | null> {
   const { rows } = await db.execute<{ limits: unknown }>(sql`
     select tp.limits from organization o left join tenant_policy tp on tp.tenant_id = o.id where o.id = ${tenantId}`);
@@ -35,8 +35,8 @@ export async function tenantLimits({ db }: WriteDeps, tenantId: string): Promise
 }
 
 /**
- * Gives a tenant limits of its own, with the audit entry in the same statement; tiers that are absent are as by default. False when there is
- * no such tenant. In force once the change is published. `now` is in epoch milliseconds.
+ * Sets the limits of a tenant, with the audit entry in the same statement; absent tiers get the defaults. False when
+ * the tenant does not exist. In force once the outbox is flushed. `now` is in epoch milliseconds.
  */
 export async function setTenantLimits(
   { db }: WriteDeps,
@@ -55,7 +55,10 @@ export async function setTenantLimits(
   return rows.length > 0;
 }
 
-/** Takes back what {@link setTenantLimits} gave. False when there is no such tenant. `now` is in epoch milliseconds. */
+/**
+ * Removes the limits that {@link setTenantLimits} set. False when the tenant does not exist. `now` is in epoch
+ * milliseconds.
+ */
 export async function resetTenantLimits(
   { db }: WriteDeps,
   { tenantId, actor }: TenantChange,
@@ -82,7 +85,7 @@ const changeOf = (actor: Actor, limits: TenantLimits, now: number): SQL =>
     detail: detailOf(limits),
   });
 
-/** `{"user": "600/min, 100 at once", "tools": 2}`. */
+/** The audit detail of limits, such as `{"user": "600/min, 100 at once", "tools": 2}`. */
 function detailOf({ tools = {}, ...tiers }: TenantLimits): Record<string, string | number> {
   const detail: Record<string, string | number> = { tools: Object.keys(tools).length };
   for (const [tier, limit] of Object.entries(tiers))
@@ -90,18 +93,18 @@ function detailOf({ tools = {}, ...tiers }: TenantLimits): Record<string, string
   return detail;
 }
 
-/** Where a limit comes from: built in, the setting `LIMITS`, what the tenant was given, or the API key itself. */
+/** The source of a limit: built in, the setting `LIMITS`, the tenant's own limits, or the API key. */
 type LimitOrigin = "default" | "operator" | "tenant" | "key";
 
-/** The limits that one caller is held to. */
+/** The limits that apply to one caller. */
 export interface CallerLimits {
-  /** Of the gateway's, the part that the caller's tenant shares with some others. */
+  /** For the gateway, the limit is that of the part which the caller's tenant shares with some others. */
   tiers: (Limit & { tier: Tier; from: LimitOrigin })[];
-  /** Tools that have a limit of their own instead of the tier `tool`. */
+  /** Tools with a limit of their own instead of that of the tier `tool`. */
   tools: (Limit & { tool: string; from: LimitOrigin })[];
 }
 
-/** The limits in force for a credential of a tenant; `keyId` is null for what is no API key. One statement. */
+/** The limits in force for a credential of a tenant. `keyId` is null when it is not an API key. One statement. */
 export async function limitsOf(
   { db, operator }: WriteDeps & { operator: LimitSettings },
   { tenantId, keyId }: { tenantId: string; keyId: string | null },
@@ -115,7 +118,7 @@ export async function limitsOf(
   return explained(operator, parsed(limits), own);
 }
 
-/** A plan with where each of its limits comes from (pure); see {@link planOf}. */
+/** A plan with the source of each limit (pure); see {@link planOf}. */
 export function explained(operator: LimitSettings, tenant: TenantLimits, own: Limit | null): CallerLimits {
   const plan: Plan = planOf(operator, tenant, own);
   const given: LimitSettings = tenant;
@@ -138,7 +141,7 @@ export function explained(operator: LimitSettings, tenant: TenantLimits, own: Li
   };
 }
 
-/** What stands in the table and cannot be read is as good as nothing, as for admission. */
+/** Limits in the table that cannot be read are ignored, as in admission. */
 function parsed(limits: unknown): TenantLimits {
   const {
     gateway: _gateway,

@@ -3,16 +3,16 @@ import type { Db } from "../platform/postgres/db.ts";
 import type { Redis } from "../platform/redis/redis.ts";
 import { RedisUnavailable } from "../platform/redis/script.ts";
 
-/** Where tries are counted: in Redis, and in Postgres while Redis does not answer. */
+/** The stores that count tries: Redis, and Postgres while Redis does not answer. */
 export interface TryDeps {
   redis: Pick<Redis, "eval" | "del">;
   db: Pick<Db, "execute">;
 }
 
-/** What a window has seen, this try included. */
+/** The state of a window, this try included. */
 export interface Counted {
   count: number;
-  /** Until the window ends and the count begins again, at least 1. */
+  /** Seconds until the window ends and the count starts again; at least 1. */
   secondsLeft: number;
 }
 
@@ -22,14 +22,15 @@ if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('TTL', KEYS[1])}`;
 
 /**
- * Counts a try in a window of so many seconds that begins with its first one. While Redis does not answer, or not with numbers, Postgres
- * counts from nothing: an outage gives whoever guesses one window more. Throws when neither counts, and then nothing may be tried.
+ * Counts a try in a window of `seconds` that begins with the first try. While Redis does not answer, or answers without
+ * numbers, Postgres counts, starting from zero: an outage gives a guesser one more window. Throws when neither store
+ * can count; then nothing may be tried.
  */
 export async function countTry({ redis, db }: TryDeps, key: string, seconds: number): Promise<Counted> {
   return inRedisOr(
     async () => {
       const [count, secondsLeft] = wholeNumbers(await redis.eval(COUNT, [key], [String(seconds)]));
-      if (count === undefined || count < 1 || secondsLeft === undefined) throw new RedisUnavailable("No count.");
+      if (count === undefined || count < 1 || secondsLeft === undefined) throw new RedisUnavailable("unexpected count");
       return { count, secondsLeft: Math.max(1, secondsLeft) };
     },
     () => countInPostgres(db, key, seconds),
@@ -49,7 +50,7 @@ export async function countInPostgres(db: Pick<Db, "execute">, bucket: string, s
   return { count: row.count, secondsLeft: row.left };
 }
 
-/** Begins a count from nothing, wherever it is kept now. */
+/** Resets a count in the store that counts now. */
 export async function forgetTries({ redis, db }: TryDeps, key: string): Promise<void> {
   await inRedisOr(
     () => redis.del(key),
@@ -57,7 +58,7 @@ export async function forgetTries({ redis, db }: TryDeps, key: string): Promise<
   );
 }
 
-/** Asks Redis, and Postgres when Redis does not answer. */
+/** Uses Redis, and Postgres when Redis does not answer. */
 export async function inRedisOr<R, P>(redis: () => Promise<R>, postgres: () => Promise<P>): Promise<R | P> {
   try {
     return await redis();
@@ -67,13 +68,15 @@ export async function inRedisOr<R, P>(redis: () => Promise<R>, postgres: () => P
   }
 }
 
-/** The whole numbers of a script's answer; nothing when it holds anything else: what is no number must not pass for none. */
+/**
+ * The whole numbers of a script's answer; empty when it contains anything else, so that no other value counts as zero.
+ */
 export function wholeNumbers(answer: unknown): number[] {
   const values: unknown[] = Array.isArray(answer) ? answer : [answer];
   const numbers = values.map((value) => (typeof value === "string" && value !== "" ? Number(value) : value));
   return numbers.every((value): value is number => Number.isSafeInteger(value)) ? numbers : [];
 }
 
-/** Deletes at most `limit` counts whose window is over. */
+/** Deletes at most `limit` counts whose window has ended. */
 export const deleteOldTries = (limit: number): SQL => sql`
   delete from try_count where bucket in (select bucket from try_count where until < now() limit ${limit})`;

@@ -2,13 +2,13 @@ import type { Principal } from "../access/principal.ts";
 import type { CatalogDeps } from "../upstreams/catalog.ts";
 import type { Envelope } from "./envelope.ts";
 
-/** How the work on a request ended; `code` is null when it went well. */
+/** How a request ended. `code` is null when it succeeded. */
 export interface Outcome {
   outcome: "ok" | "error";
   code: string | null;
 }
 
-/** One authenticated request on its way through the endpoint. Made fresh for each request: nothing in it outlives the answer. */
+/** One authenticated request. Created for each request; nothing of it outlives the answer. */
 export interface Call {
   principal: Principal;
   envelope: Envelope;
@@ -16,11 +16,11 @@ export interface Call {
   /** Null on the aggregated endpoint. */
   slug: string | null;
   startedAt: number;
-  /** What the tenant has, as of its epoch at admission. */
+  /** The tenant's catalog, as of its epoch at admission. */
   catalog: CatalogDeps;
-  /** Settled by the handler that does the work, also after the response has begun to stream. */
+  /** Settled by the handler that does the work, possibly after the response has begun to stream. */
   finished: PromiseWithResolvers<Outcome>;
-  /** Set when the answer's JSON-RPC error demands an HTTP status that the SDK does not give to errors of handlers. */
+  /** Set when the answer's JSON-RPC error requires an HTTP status that the SDK does not use for errors of handlers. */
   errorStatus?: 400;
 }
 
@@ -30,14 +30,14 @@ const AUDITED = {
   "resources/read": "mcp.resources/read",
 } as const;
 
-/** The audit event of a method, or undefined for one that only lists or negotiates. */
+/** The audit event of a method; undefined for a method that only lists or negotiates. */
 export function auditedAs(method: string): (typeof AUDITED)[keyof typeof AUDITED] | undefined {
   return Object.hasOwn(AUDITED, method) ? AUDITED[method as keyof typeof AUDITED] : undefined;
 }
 
 /**
- * Settles the outcome when the response ends without the work having settled it: the SDK refused the request before any handler
- * ran, or the caller went away. Settling twice is harmless; the first stands.
+ * Settles the outcome at the end of the response if the handler has not done so: the SDK refused the request before a
+ * handler ran, or the caller disconnected. Settling twice is harmless; the first outcome counts.
  */
 export function settledAtEnd(response: Response, { finished, errorStatus }: Call): Response {
   const rejected = () =>

@@ -29,7 +29,7 @@ export interface McpDeps extends AuthenticateDeps, ServeDeps {
   config: { BASE_URL: string; ALLOWED_ORIGINS: readonly string[] };
   admit: (credential: CheckedCredential, request: AdmissionRequest, now: number) => Promise<Admission>;
   journal: Pick<Journal, "record" | "tried">;
-  /** Notes what a call has used, for a write after the answer. */
+  /** Records the use of a key; it is written after the answer. */
   used: (usage: Usage) => void;
   background: (work: Promise<unknown>) => void;
   now: () => number;
@@ -38,9 +38,9 @@ export interface McpDeps extends AuthenticateDeps, ServeDeps {
 const NO_QUERY = new URLSearchParams();
 
 type Refused = { refusal: Refusal };
-/** What is known of a request when it is refused; more of it the later that happens. */
+/** What is known about a request when it is refused. A later refusal knows more. */
 type Known = { envelope?: Envelope; principal?: Principal };
-/** One request on its way: what an audit event says of it. */
+/** One request, with what its audit event needs. */
 interface Visit {
   c: Context<HttpEnv>;
   slug: string | null;
@@ -48,7 +48,7 @@ interface Visit {
   startedAt: number;
 }
 
-/** The MCP data plane: `/mcp` with everything the caller's tenant has, `/mcp/{slug}` with one upstream. */
+/** The MCP data plane: `/mcp` with all servers of the caller's tenant, `/mcp/{slug}` with one upstream. */
 export function mcp(deps: McpDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const serve = server(deps);
@@ -79,7 +79,8 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     if ("refusal" in envelope) return refuse(stranger(envelope, address, startedAt));
     known.envelope = envelope;
 
-    // admit: one Redis request says whether the credential is good for this, counts the call and notes it
+    // admit: one Redis request checks the credential and its permissions, takes the call from limits, and writes the
+    // intent
     const audited = auditedAs(envelope.method);
     const wanted = await wantedOf(envelope, slug, address);
     const entry = audited && ((principal: Principal) => intentOf(visit, audited, principal, envelope));
@@ -97,7 +98,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     const { principal } = admitted;
     known.principal = principal;
 
-    // serve: a built-in tool, or on to the upstream
+    // serve: a built-in tool, or the upstream
     const call: Call = {
       principal,
       envelope,
@@ -120,7 +121,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return withHeaders(settledAtEnd(response, call), { ...corsHeaders(origin), ...limitHeaders(admitted) });
   }
 
-  /** A refusal before anybody is known: an address with too many of them is told that instead. */
+  /** A refusal of an unauthenticated caller. An address with too many of them gets the rate limit's refusal instead. */
   function stranger(refusedAs: Refused, address: string | null, now: number): Refused {
     const shutOut = deps.failedAttempts.refusalOf(address, now);
     deps.failedAttempts.failed(address, now);
@@ -134,7 +135,9 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     return [{ authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key"), proof }, query];
   }
 
-  /** Opens the upstream of `/mcp/{slug}`; the aggregated endpoint connects when a tool of an upstream is called. */
+  /**
+   * Connects to the upstream of `/mcp/{slug}`. The aggregated endpoint connects when a tool of an upstream is called.
+   */
   async function connect({
     slug,
     principal,
@@ -158,10 +161,11 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     const { c, slug } = visit;
     const requestId = c.get("requestId");
     deps.log("info", "mcp.refused", { requestId, kind: refusal.kind, reason: reasonOf(refusal) });
-    // Only a known caller costs a row: strangers must not fill the log, their refusals are in the log lines above.
+    // Only refusals of a known caller are written to the audit log, so that unauthenticated callers cannot fill it.
+    // Their refusals are in the log line above.
     if (principal) {
       const event = { event: "mcp.refused", outcome: "refused", code: refusal.kind, durationMs: null } as const;
-      // Refusing must stay cheap: a caller that goes on over a limit is recorded once in a while.
+      // Refusals must stay cheap, so those of a caller over its limit are recorded only from time to time.
       const note = isOverLimit(refusal) ? deps.journal.tried : deps.journal.record;
       note({ ...event, ...eventOf(visit, principal, envelope) });
     }
@@ -176,13 +180,13 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     settle(visit, event, call, admitted, await call.finished.promise);
   }
 
-  /** The outcome of what was written ahead, under the same id. */
+  /** Records the outcome of the entry that was written ahead, under the same id. */
   function settle(visit: Visit, event: AuditEvent["event"], call: Call, { entry }: Admitted, outcome: Outcome): void {
     const durationMs = deps.now() - call.startedAt;
     deps.journal.record({ event, ...outcome, durationMs, ...eventOf(visit, call.principal, call.envelope) }, entry);
   }
 
-  /** What the stream keeps in case nobody comes back with the outcome. */
+  /** The audit entry that the stream keeps in case the outcome is never recorded. */
   function intentOf(visit: Visit, event: AuditEvent["event"], principal: Principal, envelope: Envelope): string {
     const unsettled = { event, outcome: "unknown", code: null, durationMs: null } as const;
     return JSON.stringify(rowOf({ ...unsettled, ...eventOf(visit, principal, envelope) }));
@@ -213,14 +217,17 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
   return app;
 }
 
-/** What is not on a credential's list does not exist for it: the answer is that of a name that nobody has. */
+/**
+ * Hides servers and tools that are not on a credential's list: the answer is the same as for a name that does not
+ * exist.
+ */
 function asUnknown(refusal: Refusal, { method, target }: Envelope, slug: string | null, principal: Principal): Refusal {
   if (refusal.kind !== "not_on_list") return refusal;
   if (slug !== null && !mayUseServer(principal, slug)) return { kind: "unknown_server" };
   return method === "tools/call" && target !== null ? { kind: "unknown_tool", name: target } : refusal;
 }
 
-/** What the log says of a refusal beside its kind. */
+/** The reason of a refusal for the log, in addition to its kind. */
 function reasonOf(refusal: Refusal): string | undefined {
   if (refusal.kind === "invalid_dpop_proof") return refusal.problem;
   return refusal.kind === "invalid_credential" ? refusal.reason : undefined;

@@ -2,9 +2,9 @@ import { JSON_TYPE, readJson } from "../platform/body.ts";
 import { isObject } from "../platform/json.ts";
 import type { Refusal } from "./refusal.ts";
 
-/** The JSON-RPC message of one request. Decisions read names from here, never from the mirrored `Mcp-*` headers. */
+/** The JSON-RPC message of one request. Decisions use names from here, never from the mirrored `Mcp-*` headers. */
 export interface Envelope {
-  /** The parsed message: the same value that is checked is served. */
+  /** The parsed message. The value that was checked is the value that is served. */
   message: Readonly<Record<string, unknown>>;
   method: string;
   /** Null for a notification. */

@@ -7,7 +7,9 @@ const PARAM_HEADER = /^mcp-param-[a-z0-9-]{1,64}$/;
 const LOG_LEVEL = "io.modelcontextprotocol/logLevel";
 const SERVER_INFO = "io.modelcontextprotocol/serverInfo";
 
-/** What the texts of a JSON-RPC error from an upstream become: its code is kept, its words are not taken on trust. */
+/**
+ * Our texts for the codes of JSON-RPC errors from an upstream. The code is kept; the upstream's text is not trusted.
+ */
 const ERROR_TEXTS: Readonly<Record<number, string>> = {
   [JSON_RPC.invalidRequest]: "The server refused the request as invalid.",
   [JSON_RPC.methodNotFound]: "The server does not know this method.",
@@ -16,7 +18,7 @@ const ERROR_TEXTS: Readonly<Record<number, string>> = {
   [JSON_RPC.missingCapability]: "The server needs a capability that the client did not declare.",
 };
 
-/** What an upstream may know of the caller of this request. */
+/** What an upstream may know about the caller of this request. */
 export function upstreamCaller(
   userId: string,
   request: Request,
@@ -32,8 +34,8 @@ export function upstreamCaller(
 }
 
 /**
- * Sends one request on to an upstream: parameters as they came, progress and log messages streamed back, cancellation passed on,
- * a request for more input (multi round-trip) handed to the caller, who holds its state.
+ * Forwards one request to an upstream. Parameters are unchanged, progress and log messages are streamed back, and
+ * cancellation is passed on. A request for more input (multi round-trip) goes to the caller, who holds its state.
  */
 export async function forward(
   connection: UpstreamConnection,
@@ -68,25 +70,25 @@ export async function forward(
   }
 }
 
-/** The caller talks to this gateway: the SDK puts our name where the upstream had its own. */
+/** Removes the upstream's server info, because the caller talks to this gateway: the SDK inserts ours. */
 function withoutServerInfo({ _meta, ...result }: Record<string, unknown>): Result {
   if (typeof _meta !== "object" || _meta === null) return result;
   const { [SERVER_INFO]: _upstream, ...meta } = _meta as Record<string, unknown>;
   return Object.keys(meta).length > 0 ? { ...result, _meta: meta } : result;
 }
 
-/** The parameters of a request without the `_meta` that the SDK keeps apart. */
+/** The parameters of a request without `_meta`, which the SDK handles separately. */
 export function paramsOf(request: JSONRPCRequest): Record<string, unknown> {
   const { _meta, ...params } = (request.params ?? {}) as Record<string, unknown>;
   return params;
 }
 
-/** How the absence of an upstream reads to our caller. */
+/** The error for an upstream that is unavailable. */
 export function unavailableError(error: UpstreamUnavailable): ProtocolError {
   return new ProtocolError(JSON_RPC.internalError, error.message, { code: "upstream_unavailable", server: error.slug });
 }
 
-/** How an upstream's own JSON-RPC error reads to our caller; other failures are passed on as they are. */
+/** Our version of an upstream's JSON-RPC error. Other failures are returned unchanged. */
 function fromUpstream(error: unknown): unknown {
   if (!(error instanceof ProtocolError)) return error;
   const text = ERROR_TEXTS[error.code];
@@ -95,7 +97,7 @@ function fromUpstream(error: unknown): unknown {
   return new ProtocolError(error.code, text, knownData(error));
 }
 
-/** Of an upstream's error data only the names of capabilities that this protocol knows. */
+/** The part of an upstream's error data that is passed on: the names of capabilities that this protocol knows. */
 function knownData(error: ProtocolError): Record<string, unknown> {
   const data = { code: "upstream_error" };
   const required = (error.data as { requiredCapabilities?: unknown } | undefined)?.requiredCapabilities;
@@ -108,6 +110,6 @@ async function notify(context: ServerContext, method: string, params: Record<str
   try {
     await context.mcpReq.notify({ method, params });
   } catch {
-    // The caller has gone; the request's own signal ends the work.
+    // The caller has disconnected; the request's own signal ends the work.
   }
 }

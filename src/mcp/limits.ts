@@ -4,14 +4,17 @@ import { windowSeconds, type Limit } from "../limits/bucket.ts";
 
 type LimitHeaders = Record<string, string>;
 
-/** How a caller stands with its limits (draft-ietf-httpapi-ratelimit-headers): calls left now, and seconds until all are back. */
+/**
+ * Headers with the state of the caller's limits (draft-ietf-httpapi-ratelimit-headers): calls left, and seconds until
+ * all are back.
+ */
 export function limitHeaders({ limits, quotaLeft, isDegraded }: Pick<Admitted, "limits" | "quotaLeft" | "isDegraded">) {
   const headers = headersOf(limits, quotaLeft);
-  // While limits are counted in one isolate, what they say of the others would be a guess.
+  // While limits are counted in one isolate, the numbers would not include the calls of other isolates.
   return isDegraded ? {} : headers;
 }
 
-/** The same for a refusal, with the seconds after which it makes sense to try again. */
+/** The same headers for a refusal, with the seconds after which to try again. */
 export const refusalHeaders = (limits: readonly LimitState[], retrySeconds: number): LimitHeaders => ({
   ...headersOf(limits, undefined),
   "retry-after": String(retrySeconds),

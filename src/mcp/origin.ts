@@ -13,18 +13,21 @@ const ALLOWED_HEADERS = [
 ];
 const EXPOSED_HEADERS = "www-authenticate, x-request-id, retry-after, ratelimit, ratelimit-policy, mcp-session-id";
 
-/** Which web origins may call `/mcp`: none given (not a browser), our own, loopback (local inspectors), and the configured ones. */
+/**
+ * Allowed web origins for `/mcp`: none given (not a browser), our own, loopback (local inspectors), and the configured
+ * ones.
+ */
 export function isAllowedOrigin(origin: string | null, own: string, allowed: readonly string[]): boolean {
   return origin === null || origin === own || LOOPBACK.test(origin) || allowed.includes(origin);
 }
 
-/** CORS headers for an allowed origin; never with credentials, because `/mcp` takes no cookies. */
+/** CORS headers for an allowed origin. Never with credentials, because `/mcp` accepts no cookies. */
 export function corsHeaders(origin: string | null): Record<string, string> {
   if (origin === null) return {};
   return { "access-control-allow-origin": origin, "access-control-expose-headers": EXPOSED_HEADERS, vary: "origin" };
 }
 
-/** The answer to a preflight from an allowed origin; `Mcp-Param-*` headers are allowed by the names the browser asks for. */
+/** The answer to a preflight from an allowed origin. It allows the `Mcp-Param-*` headers that the browser asks for. */
 export function preflightResponse(origin: string, requestedHeaders: string | null): Response {
   const params = (requestedHeaders ?? "")
     .toLowerCase()

@@ -1,19 +1,21 @@
-// Scripts ask with `curl`, whose `Accept: */*` the SDK refuses, and want one JSON answer. Clients that name
-// `text/event-stream` get streams; everybody else gets the final message alone.
+// Scripts use `curl`, whose `Accept: */*` the SDK refuses, and want one JSON answer. Clients whose Accept header names
+// `text/event-stream` get streams; all others get only the final message.
 
 const BOTH = "application/json, text/event-stream";
 
-/** Whether the caller can read server-sent events: only who names them is sure to. */
+/** Whether the caller can read server-sent events. Only an Accept header that names them proves that. */
 export const acceptsEvents = (accept: string | null): boolean => /\btext\/event-stream\b/i.test(accept ?? "");
 
-/** The request as the SDK wants it. Its body has been read and goes beside it. */
+/** The request with the Accept header that the SDK requires. Its body was read before and is passed separately. */
 export function acceptingBoth(request: Request): Request {
   const headers = new Headers(request.headers);
   headers.set("accept", BOTH);
   return new Request(request.url, { method: request.method, headers, signal: request.signal });
 }
 
-/** The final message of an event stream as a JSON body; any other answer as it is. Progress on the way is left out. */
+/**
+ * The final message of an event stream as a JSON body, without progress messages. Other answers are returned unchanged.
+ */
 export async function plainJson(response: Response): Promise<Response> {
   if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response;
   const message = lastMessage(await response.text());

@@ -5,7 +5,7 @@ import type { BodyRefusal } from "../platform/body.ts";
 import { JSON_RPC } from "../platform/json-rpc.ts";
 import { refusalHeaders } from "./limits.ts";
 
-/** Everything that `/mcp` answers with an error of its own before a tool runs. A new kind fails to compile until it has an answer. */
+/** All refusals that `/mcp` answers itself before a tool runs. A new kind does not compile until it has an answer. */
 export type Refusal =
   | AccessRefusal
   | { kind: "foreign_origin" }
@@ -18,13 +18,13 @@ export type Refusal =
   | { kind: "unavailable" }
   | { kind: "internal" };
 
-/** A JSON-RPC error and how HTTP carries it. */
+/** A JSON-RPC error, with its HTTP status and headers. */
 interface Answer {
   status: number;
-  /** From JSON-RPC 2.0 §5.1 where one fits, else the HTTP status: a code of our own outside the reserved range. */
+  /** A code of JSON-RPC 2.0 §5.1 where one fits. Otherwise the HTTP status, which is outside of the reserved range. */
   code: number;
   message: string;
-  /** RFC 6750 §3 error for the challenge; absent on a first visit without a credential. */
+  /** RFC 6750 §3 error for the challenge. Absent when the request had no credential. */
   oauthError?: "invalid_request" | "invalid_token" | "insufficient_scope";
   challengeScopes?: readonly string[];
   /** RFC 9449 §7.1 error for the challenge of a client that binds its tokens to a key. */
@@ -41,7 +41,7 @@ function answer(refusal: Refusal): Answer {
       return {
         status: 401,
         code: 401,
-        message: "Authentication required: sign in with OAuth, or send an API key in the x-api-key header.",
+        message: "Authentication required. Sign in with OAuth, or send an API key in the x-api-key header.",
         challengeScopes: MINIMAL_SCOPES,
       };
     case "several_credentials":
@@ -56,7 +56,7 @@ function answer(refusal: Refusal): Answer {
         status: 401,
         code: 401,
         message:
-          "Credentials in the URL are not accepted: send them in a header, and replace this one, it may have been logged.",
+          "Credentials in the URL are not accepted. Send them in a header, and replace this one: it may have been logged.",
         oauthError: "invalid_request",
         challengeScopes: MINIMAL_SCOPES,
       };
@@ -91,13 +91,13 @@ function answer(refusal: Refusal): Answer {
       return {
         status: 403,
         code: 403,
-        message: "This API key may not be used from your address. Its owner decides from where.",
+        message: "This API key may not be used from your IP address. Ask its owner to allow it.",
       };
     case "not_on_list":
       return {
         status: 200,
         code: JSON_RPC.invalidParams,
-        message: "Unknown tool or server: this API key has none of this name on its list.",
+        message: "Unknown tool or server. It does not exist, or this API key may not use it.",
       };
     case "rate_limited":
       return limited(refusal);
@@ -121,7 +121,12 @@ function answer(refusal: Refusal): Answer {
     case "foreign_origin":
       return { status: 403, code: JSON_RPC.invalidRequest, message: "Requests from this web origin are not allowed." };
     case "method_not_allowed":
-      return { status: 405, code: JSON_RPC.invalidRequest, message: "Use POST.", headers: { allow: "POST, OPTIONS" } };
+      return {
+        status: 405,
+        code: JSON_RPC.invalidRequest,
+        message: "This is an MCP endpoint. Add its URL to an MCP client, or send a POST request.",
+        headers: { allow: "POST, OPTIONS" },
+      };
     case "too_large":
       return {
         status: 413,
@@ -136,7 +141,7 @@ function answer(refusal: Refusal): Answer {
       return {
         status: 400,
         code: JSON_RPC.invalidRequest,
-        message: "Send one JSON-RPC 2.0 request or notification; batches are not accepted.",
+        message: "Send one JSON-RPC 2.0 request or notification. Batches are not accepted.",
       };
     case "unknown_tool":
       return { status: 200, code: JSON_RPC.invalidParams, message: `Unknown tool: ${refusal.name.slice(0, 128)}` };
@@ -144,7 +149,7 @@ function answer(refusal: Refusal): Answer {
       return {
         status: 200,
         code: JSON_RPC.invalidParams,
-        message: "Unknown server: your organization has none of this name.",
+        message: "Unknown server. Your organization has no server with this slug.",
       };
     case "upstream_unavailable":
       return {
@@ -165,17 +170,17 @@ function answer(refusal: Refusal): Answer {
       return {
         status: 500,
         code: JSON_RPC.internalError,
-        message: "The gateway failed to answer. Its operator finds the cause by the request id.",
+        message: "The gateway failed to answer. Give its operator the request id.",
       };
     default:
       return refusal satisfies never;
   }
 }
 
-/** An error that an agent can act on: which limit, and when to come back. */
+/** An error that an agent can act on: it says which limit was reached and when to try again. */
 function limited({ tier, retryMs, limits }: Extract<AccessRefusal, { kind: "rate_limited" }>): Answer {
   const retryAfterSeconds = Math.max(1, Math.ceil(retryMs / 1000));
-  const whose = tier === "address" ? "requests of your address that came to nothing" : `the ${tier}'s calls`;
+  const whose = tier === "address" ? "failed requests from your address" : `the ${tier}'s calls`;
   return {
     status: 429,
     code: 429,
@@ -185,7 +190,10 @@ function limited({ tier, retryMs, limits }: Extract<AccessRefusal, { kind: "rate
   };
 }
 
-/** The HTTP answer for a refusal: a JSON-RPC error with a stable `data.code`, and the challenge of RFC 6750 and RFC 9728 where one is due. */
+/**
+ * The HTTP answer to a refusal: a JSON-RPC error with a stable `data.code`, and a challenge by RFC 6750 and RFC 9728
+ * where required.
+ */
 export function refusalResponse(
   refusal: Refusal,
   context: { id: string | number | null; requestId: string; resourceMetadata: string },
@@ -209,7 +217,7 @@ function challengeOf(
   return { "www-authenticate": bearerChallenge(metadata, oauthError, challengeScopes, message) };
 }
 
-/** `WWW-Authenticate` of RFC 6750 §3 with `resource_metadata` (RFC 9728 §5.1). Texts are ours and hold no quotes. */
+/** `WWW-Authenticate` of RFC 6750 §3 with `resource_metadata` (RFC 9728 §5.1). Our texts contain no double quotes. */
 function bearerChallenge(
   metadata: string,
   error: string | undefined,

@@ -3,14 +3,17 @@ import type { ToolRegistry } from "../upstreams/builtin/tool.ts";
 import { AppError } from "../platform/errors.ts";
 import { JSON_RPC } from "../platform/json-rpc.ts";
 
-/** `registry://servers/{name}/{version}`, each one encoded segment. */
+/** `registry://servers/{name}/{version}`; name and version are one encoded segment each. */
 const FORM = /^registry:\/\/servers\/([^/]{1,1000})\/([^/]{1,1000})$/;
 const MIME_TYPE = "application/json";
 
 const resourceUri = (name: string, version: string) =>
   `registry://servers/${encodeURIComponent(name)}/${encodeURIComponent(version)}`;
 
-/** The tenant's registry as MCP resources (server/resources): each server's latest version, with everything that the registry has of it. */
+/**
+ * The tenant's registry as MCP resources (server/resources). Each server's latest version, with all that the registry
+ * has about it.
+ */
 export function registryResources(registry: ToolRegistry, tenantId: string) {
   return {
     list: async (params: Record<string, unknown>): Promise<Result> => {
@@ -35,7 +38,7 @@ export function registryResources(registry: ToolRegistry, tenantId: string) {
           uriTemplate: "registry://servers/{name}/{version}",
           name: "server",
           title: "A version of an MCP server",
-          description: "The registry's entry; name and version percent-encoded, version may be latest.",
+          description: "The registry's entry. Name and version are percent-encoded; the version may be latest.",
           mimeType: MIME_TYPE,
         },
       ],

@@ -35,7 +35,7 @@ interface Serving {
   connection: UpstreamConnection | undefined;
 }
 
-/** Answers one admitted request; `connection` is open when the endpoint is one upstream's. */
+/** Answers one admitted request. `connection` is the open upstream when the endpoint is that of one upstream. */
 export type Serve = (call: Call, connection: UpstreamConnection | undefined) => Promise<Response>;
 
 const UPSTREAM_METHODS = {
@@ -46,8 +46,9 @@ const UPSTREAM_METHODS = {
 } as const satisfies Partial<Record<keyof ServerCapabilities, readonly string[]>>;
 
 /**
- * Both MCP generations on one URL: the SDK negotiates, this makes a fresh server for each request and principal, so that no answer
- * can reach another caller. List changes are not announced: a stateless endpoint has no channel for them.
+ * Serves both MCP generations on one URL. The SDK negotiates; a new server is created for each request and principal,
+ * so that no answer can reach another caller. List changes are not announced, because a stateless endpoint has no
+ * channel for them.
  */
 export function server(deps: ServeDeps): Serve {
   const handler = createMcpHandler(
@@ -60,11 +61,12 @@ export function server(deps: ServeDeps): Serve {
   return async (call, connection) => {
     const { request, principal, envelope } = call;
     const accepted = acceptsEvents(request.headers.get("accept"));
-    // A subscription is a stream or nothing: it has no final message to wait for. What says nothing before its result is one message.
+    // A subscription has no final message, so it is always a stream. A request without messages before its result gets
+    // plain JSON.
     const events = envelope.method === "subscriptions/listen" || (accepted && mayStream(envelope, call.slug));
     const response = await handler.fetch(accepted ? request : acceptingBoth(request), {
       parsedBody: envelope.message,
-      // The handler passes this through; the credential itself goes no further than its check.
+      // The handler passes this through. The credential itself is not passed on after its check.
       authInfo: { token: "", clientId: principal.clientId ?? "", scopes: [], extra: { call, connection } },
     });
     return events ? response : plainJson(response);
@@ -75,7 +77,7 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
   const { principal, request, envelope, catalog } = call;
   const caller = upstreamCaller(principal.userId, request, envelope.message);
   const instructions = "Tools of other MCP servers are named {server}__{tool}. search_servers finds servers.";
-  // Clients ask for every list that is announced: who may not read the registry is told of none.
+  // Clients request every list that is announced, so resources are announced only to callers who may read the registry.
   const hasResources = principal.tools === null && principal.scopes.has("mcp-registry:read");
   const capabilities = { tools: {}, ...(hasResources && { resources: {} }) };
   const mcp = new Server(
@@ -140,7 +142,10 @@ function upstreamServer(deps: ServeDeps, call: Call, connection: UpstreamConnect
   return mcp;
 }
 
-/** A forwarded result has whatever shape the upstream gave it; the SDK checks it against the method's schema on its way out. */
+/**
+ * Installs a handler. A forwarded result can have any shape; the SDK checks it against the method's schema when it is
+ * sent.
+ */
 function answerWith(
   mcp: Server,
   method: string,
@@ -150,12 +155,12 @@ function answerWith(
   install(method, handler);
 }
 
-/** Whether a server has anything for a credential: who may use three tools of one server makes nobody ask the others. */
+/** Whether a credential may use anything of a server. If not, its tools are not requested. */
 const isListed = (principal: Principal, slug: string) =>
   mayUseServer(principal, slug) &&
   (principal.tools === null || principal.tools.some((name) => splitExposedName(name)?.slug === slug));
 
-/** A list of an upstream's tools without those that are not on the credential's list. */
+/** A result of `tools/list` without the tools that are not on the credential's list. */
 async function listedFor({ principal, slug }: Call, result: Result): Promise<Result> {
   if (principal.tools === null || slug === null || !Array.isArray(result["tools"])) return result;
   const tools: unknown[] = [];
@@ -165,7 +170,10 @@ async function listedFor({ principal, slug }: Call, result: Result): Promise<Res
   return { ...result, tools };
 }
 
-/** What of an upstream this endpoint can keep up: its requests, not its announcements or subscriptions. */
+/**
+ * The capabilities of an upstream that this endpoint can serve: its requests, but not its announcements or
+ * subscriptions.
+ */
 function servedCapabilities(capabilities: ServerCapabilities, beyondTools: boolean): ServerCapabilities {
   const { tools, resources, prompts, completions, logging } = capabilities;
   return {
@@ -177,7 +185,7 @@ function servedCapabilities(capabilities: ServerCapabilities, beyondTools: boole
   };
 }
 
-/** Runs the work of a request and settles its outcome for the audit log, whatever comes of it. */
+/** Runs the work of a request, and settles its outcome for the audit log in any case. */
 async function tracked(deps: ServeDeps, call: Call, work: () => Promise<Result>): Promise<Result> {
   try {
     const result = await work();
@@ -190,10 +198,11 @@ async function tracked(deps: ServeDeps, call: Call, work: () => Promise<Result>)
       call.finished.resolve({ outcome: "error", code: "internal" });
       throw new ProtocolError(
         JSON_RPC.internalError,
-        "The gateway failed to answer. Try again; if it goes on, tell its operator.",
+        "The gateway failed to answer. Try again. If that does not help, tell its operator.",
       );
     }
-    // Headers that contradict the body are a 400 (MCP 2026-07-28, transports, server validation), whoever finds them.
+    // Headers that contradict the body are a 400 (MCP 2026-07-28, transports, server validation), also when an upstream
+    // finds them.
     if (answer.code === JSON_RPC.headerMismatch) call.errorStatus = 400;
     const { code } = (answer.data ?? {}) as { code?: string };
     call.finished.resolve({ outcome: "error", code: code ?? String(answer.code) });

@@ -6,7 +6,7 @@ import type { Envelope } from "./envelope.ts";
 
 const OF_SERVERS = /^(tools|prompts|resources|completion)\//;
 
-/** What a request wants, in the terms of the rules about credentials: from the body alone, and a tool by the name that `/mcp` shows. */
+/** What a request wants, for the rules of credentials. From the body alone; a tool has the name that `/mcp` shows. */
 export async function wantedOf(envelope: Envelope, slug: string | null, address: string | null): Promise<Wanted> {
   const { method, target } = envelope;
   const isCall = method === "tools/call" && target !== null;
@@ -16,7 +16,10 @@ export async function wantedOf(envelope: Envelope, slug: string | null, address:
   return { address, scopes: requiredScopes(envelope, slug), server, tool, beyondTools };
 }
 
-/** Scopes that a request needs: a built-in tool states its own, everything else that shows or does something needs `mcp:tools`. */
+/**
+ * The scopes that a request needs. A built-in tool has its own; everything else that shows or does something needs
+ * `mcp:tools`.
+ */
 export function requiredScopes({ method, target }: Envelope, slug: string | null): readonly Scope[] {
   if (!OF_SERVERS.test(method)) return [];
   if (slug === null && method.startsWith("resources/")) return ["mcp-registry:read"];
@@ -24,13 +27,13 @@ export function requiredScopes({ method, target }: Envelope, slug: string | null
   return builtin ? builtin.scopes : ["mcp:tools"];
 }
 
-/** Whether a request can do no harm and needs no store: it negotiates, or calls a built-in tool that only tells. */
+/** Whether a request can do no harm and needs no store: it negotiates, or calls a built-in read-only tool. */
 export function isHarmless({ method, target }: Envelope, slug: string | null): boolean {
   if (!OF_SERVERS.test(method)) return true;
   if (slug !== null || method !== "tools/call" || target === null) return false;
   return builtinToolNamed(target)?.definition().annotations?.readOnlyHint === true;
 }
 
-/** Whether something may be told before the result: upstreams report progress, what this gateway answers itself does not. */
+/** Whether messages can precede the result: upstreams report progress, the gateway itself does not. */
 export const mayStream = ({ method, target }: Envelope, slug: string | null): boolean =>
   slug !== null || (method === "tools/call" && (target === null || !builtinToolNamed(target)));

@@ -9,10 +9,10 @@ import type { Log } from "../platform/log.ts";
 import { oauthError, temporarilyUnavailable } from "./answers.ts";
 
 const MAX_BODY_BYTES = 65_536;
-/** How NUL can come: bare, in a query or form, in JSON. */
+/** The spellings of NUL: raw, in a query or form, in JSON. */
 const NUL = ["\0", "%00", "\\u0000"];
 
-/** What of a request is changed before Better Auth sees it. */
+/** Changes to a request before Better Auth gets it. */
 export interface Change {
   search?: string;
   body?: string;
@@ -20,7 +20,7 @@ export interface Change {
   headers?: Readonly<Record<string, string | null>>;
 }
 
-/** Hands a request on to Better Auth at a path of its own, and mends its answer. */
+/** Forwards a request to Better Auth under another path, and corrects its answer. */
 export type AskFramework = (c: Context<HttpEnv>, path: string, change?: Change) => Promise<Response>;
 
 export function framework(
@@ -39,34 +39,36 @@ export function framework(
     const { method } = c.req;
     const body = method === "GET" || method === "HEAD" ? null : (change.body ?? (await textOf(c)));
     const search = change.search ?? new URL(c.req.url).search;
-    // Postgres has no text with this character: a question about one is a mistake of the caller, not a fault of ours.
+    // Postgres text cannot hold this character, so the request is the caller's mistake and not a failure here.
     if (NUL.some((nul) => search.includes(nul) || body?.includes(nul)))
-      return oauthError(400, "invalid_request", "The request holds a NUL character.");
+      return oauthError(400, "invalid_request", "The request contains a NUL character. Remove it.");
     const request = new Request(`${origin}${path}${search}`, { method, headers, body, redirect: "manual" });
     const answer = await (await auth()).handler(request, c.get("requestId"));
     if (answer.status < 500) return mended(answer);
-    // Better Auth has logged what failed; its callers must not take a fault of ours for a refusal.
+    // Better Auth has logged the failure. The client must not take it for a refusal.
     log("error", "oauth.framework_failed", { requestId: c.get("requestId"), path, status: answer.status });
     await answer.body?.cancel();
     return temporarilyUnavailable();
   };
 }
 
-/** The body as text. Read as bytes: workerd warns of text in forms. Throws 413 when it is larger than any honest request. */
+/** The body as text. Read as bytes, because workerd warns about text in forms. Throws 413 when it is over the limit. */
 export async function textOf(c: Context<HttpEnv>): Promise<string> {
   const body = await readText(c.req.raw, MAX_BODY_BYTES);
   if ("refusal" in body) throw bodyError(body.refusal);
   return body.text;
 }
 
-/** Headers of the caller without hop-by-hop ones and those that describe a body which may change. */
+/** The caller's headers without hop-by-hop ones and without those that describe the body, which may change. */
 function forwardedHeaders(c: Context<HttpEnv>): Headers {
   const headers = new Headers(c.req.raw.headers);
   for (const name of ["content-length", "transfer-encoding", "connection", "host", GRANT_HEADER]) headers.delete(name);
   return headers;
 }
 
-/** Better Auth says when to retry in a header of its own, and leaves caching to chance where an answer is nobody else's. */
+/**
+ * Better Auth sends the retry time in a header of its own, and omits cache-control on answers that must not be cached.
+ */
 function mended(answer: Response): Response {
   const response = new Response(answer.body, answer);
   const retryAfter = response.headers.get("x-retry-after");

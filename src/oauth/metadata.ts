@@ -4,7 +4,7 @@ import { MINIMAL_SCOPES } from "../identity/scopes.ts";
 
 /**
  * Protected resource metadata (RFC 9728 §2) of `/mcp` or `/mcp/{slug}`. `scopes_supported` is the minimal set, without
- * `offline_access` (MCP 2026-07-28, basic/authorization, scope selection): whether to issue refresh tokens is the issuer's business.
+ * `offline_access` (MCP 2026-07-28, basic/authorization, scope selection): the issuer decides about refresh tokens.
  */
 export function protectedResource(origin: string, slug?: string): Record<string, unknown> {
   return {
@@ -18,9 +18,10 @@ export function protectedResource(origin: string, slug?: string): Record<string,
 }
 
 /**
- * The metadata of the authorization server (RFC 8414, OpenID Connect Discovery) as the framework writes it, corrected where it cannot know:
- * public clients exist even where strangers cannot register, and revoke their tokens; nobody can register for logout by a client or over the
- * back channel; there is no choice among accounts, because a browser has one.
+ * The metadata of the authorization server (RFC 8414, OpenID Connect Discovery) as the framework writes it, with
+ * corrections. Public clients exist, and revoke their tokens, even where unauthenticated callers cannot register. No
+ * client can register for logout by a client or over the back channel. There is no account selection, because a browser
+ * has one account.
  */
 export function correctedMetadata(document: string): string {
   const { end_session_endpoint: _unused, ...metadata } = JSON.parse(document) as Record<string, unknown>;

@@ -51,7 +51,7 @@ export interface OAuthDeps {
 }
 
 const AUTH = "/api/auth";
-/** What only our own pages and endpoints ask the framework for: a consent is decided once, and that is counted there. */
+/** Framework endpoints for our own pages and endpoints only. A consent is decided once, and only they ensure that. */
 const INNER = [
   "/oauth2/consent",
   "/oauth2/continue",
@@ -59,16 +59,22 @@ const INNER = [
   WAITING_DEVICE_PATH,
   DECIDE_DEVICE_PATH,
 ];
-/** The authorization endpoint answers with redirects (RFC 6749 §4.1.2), whatever the agent says of itself; Better Auth tells by these. */
+/**
+ * The authorization endpoint answers with redirects (RFC 6749 §4.1.2) whatever the user agent sends; Better Auth goes
+ * by these headers.
+ */
 const NAVIGATION = { "sec-fetch-mode": "navigate", accept: "text/html" };
-/** A registration never happens in the name of whoever is signed in to the browser that it comes from. */
+/** Without cookies: a registration never acts for the person who is signed in to the browser that sends it. */
 const REGISTRATION = { "content-type": "application/json", cookie: null };
-/** A device authorizes itself in nobody's name; who approves is asked on a page of ours. */
+/** Without cookies: a device authorization request acts for nobody. The person who approves it decides on our page. */
 const FORM = { "content-type": "application/x-www-form-urlencoded", cookie: null };
 const DEVICE_AUTHORIZATION = `${AUTH}/device/code`;
 /** Endpoints of clients that predate discovery (MCP 2025-03-26), at the origin and under the MCP endpoint's path. */
 const OLD_ENDPOINTS = ["authorize", "token", "register"] as const;
-/** What clients in a browser ask from other origins; never the authorization endpoint, which they are sent to (RFC 9700 §2.6). */
+/**
+ * What clients in a browser call from other origins. Never the authorization endpoint: browsers navigate to it (RFC
+ * 9700 §2.6).
+ */
 const OPEN_PATHS = [
   "/.well-known/*",
   `${AUTH}/jwks`,
@@ -79,7 +85,7 @@ const OPEN_PATHS = [
 /** Metadata of the authorization server (RFC 8414, OpenID Connect Discovery): the same for everybody. */
 const DISCOVERY = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] as const;
 
-/** What Better Auth does not serve itself, in front of Better Auth, which serves the rest of `/api/auth`. */
+/** Serves what Better Auth does not serve itself. Mounted before Better Auth, which serves the rest of `/api/auth`. */
 export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   const origin = deps.config.BASE_URL;
@@ -120,7 +126,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   }
   app.get(`${AUTH}/jwks`, async (_c, next) => {
     const keys = await deps.signingKeys.publicKeys();
-    // Better Auth makes the first key when somebody asks for it.
+    // Better Auth creates the first key when the key set is requested.
     return keys.length > 0 ? cacheable({ keys }) : next();
   });
 
@@ -183,7 +189,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     );
   }
 
-  /** The framework goes by the signature and the session; that a grant has ended is ours to know. */
+  /** The framework checks the signature and the session. Whether the grant has ended is checked here. */
   async function userInformation(c: Context<HttpEnv>) {
     const grantId = unverifiedGrant(c.req.header("authorization"));
     if (grantId !== undefined && (await hasEnded(deps.grants, grantId)))
@@ -204,7 +210,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const { redirectUris } = compatible;
     if (!answer.ok) return answer;
     const registered = await answer.clone().json<{ client_id: string }>();
-    // The framework makes the change: the entry comes right after it.
+    // The framework makes the change, so the audit entry is recorded right after it.
     const { actor, now } = by(c);
     const what = { event: "client.registered", actor, tenantId: null, target: registered.client_id } as const;
     deps.journal.record(happened(what, now));
@@ -224,7 +230,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   app.post(`${AUTH}/oauth2/introspect`, introspection);
   app.get(`${AUTH}/callback/*`, async (c) => {
     const answer = await ask(c, new URL(c.req.url).pathname);
-    // A person comes back from a provider here: a page, not JSON.
+    // A person returns from an identity provider here, so a failure is a page, not JSON.
     return answer.status < 500 ? answer : c.redirect(`${AUTH_PAGES.error}?error=temporarily_unavailable`);
   });
   app.on(["GET", "POST"], `${AUTH}/oauth2/userinfo`, userInformation);

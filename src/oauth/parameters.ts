@@ -1,9 +1,12 @@
 import { canonicalResource } from "../identity/resources.ts";
 import { MINIMAL_SCOPES } from "../identity/scopes.ts";
 
-/** What a client gets that names no scope (RFC 6749 §3.3): the least, and to stay connected. Better Auth would give all it may ask for. */
+/**
+ * The default scopes (RFC 6749 §3.3): the minimal ones and `offline_access`. Better Auth would grant all that the
+ * client may request.
+ */
 const DEFAULT_SCOPES: readonly string[] = [...MINIMAL_SCOPES, "offline_access"];
-/** Client authentication included. For whom the request is, the person at the page decides. */
+/** Includes client authentication. The organization is not a parameter: the person chooses it on the page. */
 const DEVICE_PARAMETERS = [
   "client_id",
   "client_secret",
@@ -16,23 +19,24 @@ const DEVICE_PARAMETERS = [
 const S256_CHALLENGE = /^[\w-]{43}$/;
 
 /**
- * An authorization request in the form in which Better Auth judges it well: with the resource that is meant, each scope once, and an
- * ill-formed challenge made one that it refuses. `offered` are the scopes of this deployment.
+ * Normalizes an authorization request for Better Auth: sets the resource, removes repeated scopes, and changes an
+ * ill-formed challenge so that Better Auth refuses it. `offered` are the scopes of this deployment.
  */
 export function authorizationParameters(text: string, origin: string, offered: readonly string[] | undefined): string {
   const parameters = new URLSearchParams(text);
   setResourceMeant(parameters, origin);
-  // A parameter given twice is an error, and Better Auth's to report.
+  // A repeated parameter is an error that Better Auth reports.
   if (parameters.getAll("scope").length <= 1) setScopes(parameters, offered);
   const challenge = parameters.get("code_challenge");
-  // Without a method it is refused at the client; taken away altogether it could pass for a request without PKCE.
+  // Without a method, Better Auth refuses it with an error to the client. Without the challenge, it could pass as a
+  // request without PKCE.
   if (challenge !== null && !S256_CHALLENGE.test(challenge)) parameters.delete("code_challenge_method");
   return parameters.toString();
 }
 
 /**
- * A device authorization request (RFC 8628 §3.1) with the resource and the scopes that are meant, and nothing beside what a client may say;
- * or what is wrong with it.
+ * Normalizes a device authorization request (RFC 8628 §3.1): sets the resource and the scopes, and removes parameters
+ * that are not a client's to send. Returns an error when the request is wrong.
  */
 export function deviceParameters(
   text: string,
@@ -42,7 +46,7 @@ export function deviceParameters(
   const parameters = new URLSearchParams(text);
   if (hasRepeated(parameters)) return { error: "invalid_request", description: "Give each parameter once." };
   if (parameters.getAll("resource").length > 1)
-    return { error: "invalid_target", description: "Name one resource: a token is for one server of this gateway." };
+    return { error: "invalid_target", description: "Name one resource. A token is for one server of this gateway." };
   for (const name of new Set(parameters.keys())) if (!DEVICE_PARAMETERS.includes(name)) parameters.delete(name);
   setResourceMeant(parameters, origin);
   setScopes(parameters, offered);
@@ -54,7 +58,7 @@ function setResourceMeant(parameters: URLSearchParams, origin: string): void {
   else setCanonicalResources(parameters, origin);
 }
 
-/** Each scope once, or the default ones that are `offered` when none is named. */
+/** Removes repeated scopes. When none is named, sets the default ones that are `offered`. */
 function setScopes(parameters: URLSearchParams, offered: readonly string[] | undefined): void {
   const named = new Set(
     parameters
@@ -66,7 +70,7 @@ function setScopes(parameters: URLSearchParams, offered: readonly string[] | und
   parameters.set("scope", scopes.join(" "));
 }
 
-/** A token request whose `resource`, if any, is in canonical form. */
+/** A token request with each `resource`, if any, in canonical form. */
 export function tokenParameters(text: string, origin: string): string {
   const parameters = new URLSearchParams(text);
   if (!parameters.has("resource")) return text;
@@ -74,7 +78,7 @@ export function tokenParameters(text: string, origin: string): string {
   return parameters.toString();
 }
 
-/** True when a parameter stands twice: two readers could take different ones. Only `resource` may (RFC 8707 §2). */
+/** Whether a parameter other than `resource` (RFC 8707 §2) is repeated: two readers could use different values. */
 export function hasRepeated(parameters: URLSearchParams): boolean {
   const names = [...parameters.keys()].filter((name) => name !== "resource");
   return new Set(names).size !== names.length;

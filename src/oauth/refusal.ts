@@ -1,7 +1,10 @@
 import { AUTH_PAGES } from "../identity/pages.ts";
 import { oauthError } from "./answers.ts";
 
-/** Refusals that Better Auth calls a bad request but RFC 6749 §5.2 and RFC 7636 §4.6 an invalid grant: the client must sign in again. */
+/**
+ * Refusals that Better Auth reports as a bad request and RFC 6749 §5.2 and RFC 7636 §4.6 as an invalid grant: the
+ * client must sign in again.
+ */
 const INVALID_GRANT = new Set([
   "code verification failed",
   "code_verifier required because PKCE was used in authorization",
@@ -11,7 +14,10 @@ const INVALID_GRANT = new Set([
   "user not found",
 ]);
 
-/** A refusal of the framework in the terms of RFC 6749 §5.2, which its limiter and its media type check do not speak. */
+/**
+ * Turns a refusal of the framework into an error of RFC 6749 §5.2. Its rate limiter and its media type check answer
+ * otherwise.
+ */
 export async function inOAuthTerms(answer: Response): Promise<Response> {
   if (answer.status < 400) return answer;
   const { error, error_description: description, message } = await fieldsOf(answer.clone());
@@ -26,12 +32,12 @@ export async function inOAuthTerms(answer: Response): Promise<Response> {
     );
   }
   if (description === undefined || !INVALID_GRANT.has(description)) return answer;
-  return oauthError(400, "invalid_grant", `This authorization is not valid any more: ${description}. Sign in again.`);
+  return oauthError(400, "invalid_grant", `This authorization is no longer valid: ${description}. Sign in again.`);
 }
 
 /**
- * An unknown client at the authorization endpoint, for the person who sees it: our error page instead of JSON. The client is not told,
- * because where to tell it is what could not be found out (RFC 6749 §4.1.2.1).
+ * For an unknown client at the authorization endpoint: a redirect to our error page, for the person, instead of JSON.
+ * The client is not told, because its redirect URI is unknown (RFC 6749 §4.1.2.1).
  */
 export async function asPage(answer: Response, origin: string): Promise<Response> {
   if (answer.status !== 400) return answer;

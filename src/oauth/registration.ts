@@ -3,7 +3,10 @@ import { EDITOR_REDIRECT } from "../grants/clients/redirect-uris.ts";
 import type { RegistrationPolicy } from "../platform/settings.ts";
 import { oauthError } from "./answers.ts";
 
-/** Registration fields (RFC 7591 §2) that a stranger may set. Everything else, trust flags above all, is dropped. */
+/**
+ * Registration fields (RFC 7591 §2) that an unauthenticated caller may set. All others, trust flags above all, are
+ * dropped.
+ */
 const FIELDS = [
   "redirect_uris",
   "token_endpoint_auth_method",
@@ -22,23 +25,27 @@ const FIELDS = [
   "dpop_bound_access_tokens",
 ] as const;
 
-/** Fields that name a page of the client (RFC 7591 §2). One that is no web page is left out, in case somebody makes a link of it. */
+/**
+ * Fields that hold a page of the client (RFC 7591 §2). A value that is not a web address is dropped, because a page may
+ * link to it.
+ */
 const LINKS = ["client_uri", "logo_uri", "tos_uri", "policy_uri"] as const;
 
 const LOOPBACK_REDIRECT = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?([/?]|$)/;
-/** Stands in for an editor's address while Better Auth checks the rest; no client can receive anything there. */
+/** Stands in for an editor's redirect URI while Better Auth checks the rest. No client can receive anything there. */
 const PLACEHOLDER = "com.example.placeholder:/callback";
 
-/** A registration in the form in which Better Auth takes it, and the redirect URIs to set back afterwards. */
+/** A registration in the form that Better Auth accepts, and the redirect URIs to restore afterwards. */
 export interface CompatibleRegistration {
   body: Record<string, unknown>;
-  /** Undefined when Better Auth can keep the list as it is. */
+  /** Undefined when Better Auth can store the list as it is. */
   redirectUris: string[] | undefined;
 }
 
 /**
- * Makes the registrations that MCP clients really send acceptable: no `application_type` beside loopback redirects, editors' own
- * schemes, no authentication method. Only form is changed; what is dangerous stays refused by Better Auth's checks.
+ * Makes registrations as real MCP clients send them acceptable to Better Auth: loopback redirects without
+ * `application_type`, editors' own schemes, no authentication method. Changes only the form; Better Auth's checks still
+ * refuse what is dangerous.
  */
 export function compatibleRegistration(
   request: Readonly<Record<string, unknown>>,
@@ -51,10 +58,10 @@ export function compatibleRegistration(
   if (device !== undefined && policy.kind === "hosts") {
     return {
       error: "invalid_client_metadata",
-      description: "This gateway lets only its administrator register clients for devices.",
+      description: "On this gateway only an administrator can register clients for devices. Ask your administrator.",
     };
   }
-  // A device is sent nowhere (RFC 8628 §1).
+  // A device has no redirect URI (RFC 8628 §1).
   const uris = body["redirect_uris"] ?? [];
   if (device === "alone" && Array.isArray(uris) && uris.length === 0) {
     delete body["redirect_uris"];
@@ -64,16 +71,16 @@ export function compatibleRegistration(
   if (!Array.isArray(uris) || uris.length === 0 || !uris.every((uri) => typeof uri === "string")) {
     return { error: "invalid_redirect_uri", description: "redirect_uris must be a list of at least one URI." };
   }
-  if (uris.length > 20) return { error: "invalid_redirect_uri", description: "At most 20 redirect_uris." };
+  if (uris.length > 20) return { error: "invalid_redirect_uri", description: "Send at most 20 redirect_uris." };
   const foreign = policy.kind === "hosts" ? uris.find((uri) => !isOfHosts(uri, policy.hosts)) : undefined;
   if (foreign !== undefined) {
     return {
       error: "invalid_redirect_uri",
-      description: "This gateway registers clients of certain hosts only; ask its administrator.",
+      description: "This gateway registers clients of certain hosts only. Ask its administrator.",
     };
   }
   body["token_endpoint_auth_method"] ??= "none";
-  // RFC 7591 says the code alone; but clients that do not say refresh their tokens all the same.
+  // The default of RFC 7591 is the code alone, but clients that send no grant_types refresh their tokens, too.
   body["grant_types"] ??= ["authorization_code", "refresh_token"];
   const editors = uris.filter((uri) => EDITOR_REDIRECT.test(uri));
   const others = uris.filter((uri) => !EDITOR_REDIRECT.test(uri));
@@ -88,7 +95,7 @@ export function compatibleRegistration(
   return { body, redirectUris: uris };
 }
 
-/** Whether a client wants to be let in on devices, and if so whether in that way alone. */
+/** Whether a client wants the device grant; `alone` when it does not want the authorization code as well. */
 function wantsDeviceGrant(grantTypes: unknown): "alone" | "too" | undefined {
   if (!Array.isArray(grantTypes) || !grantTypes.includes(DEVICE_GRANT)) return undefined;
   return grantTypes.includes("authorization_code") ? "too" : "alone";
@@ -102,7 +109,7 @@ function isOfHosts(uri: string, hosts: readonly string[]): boolean {
   return url?.protocol === "https:" && hosts.includes(url.hostname);
 }
 
-/** The answer when strangers have registered as many clients as a day allows. */
+/** The answer when the daily limit of registrations is reached. */
 export const tooManyRegistrations = () =>
   oauthError(429, "temporarily_unavailable", "Too many clients were registered today. Try again later.", {
     "retry-after": "3600",

@@ -2,9 +2,10 @@ import { mayStayConnected } from "../grants/clients/clients.ts";
 import type { Db } from "../platform/postgres/db.ts";
 
 /**
- * A request for authorization, of a device too, with `offline_access` for a client that registered for refresh tokens. MCP clients ask for the scopes that the
- * challenge names, and that one is not for a challenge to name (MCP 2026-07-28, authorization, refresh tokens): without this they would
- * send people to sign in again every quarter of an hour. The consent page says that the app stays connected.
+ * Adds `offline_access` to an authorization request, of a device too, for a client that registered for refresh tokens.
+ * MCP clients request the scopes that a challenge names, and a challenge must not name `offline_access` (MCP
+ * 2026-07-28, authorization, refresh tokens). Without this, people would have to sign in every quarter of an hour. The
+ * consent page says that the app stays connected.
  */
 export async function stayingConnected(
   text: string,
@@ -14,7 +15,7 @@ export async function stayingConnected(
   const [scope, ...more] = parameters.getAll("scope");
   const clientId = parameters.get("client_id");
   const named = (scope ?? "").split(" ");
-  // Without PKCE there is no staying connected where a code goes through a browser, and NUL is in no id.
+  // A request through a browser needs PKCE for offline_access. No client id contains NUL.
   if (!clientId || clientId.includes("\0")) return text;
   if (parameters.has("response_type") && !parameters.has("code_challenge")) return text;
   if (more.length > 0 || named.includes("offline_access")) return text;

@@ -7,7 +7,7 @@ import { exposedName, splitExposedName } from "./tool-name.ts";
 
 const BUILTIN: ReadonlyMap<string, BuiltinTool> = new Map(BUILTIN_TOOLS.map((tool) => [tool.name, tool]));
 
-/** Subrequests of one Worker request that may be under way at once are limited by the platform to six. */
+/** The platform allows one Worker request at most six concurrent subrequests. */
 const CONCURRENCY = 6;
 const MAX_PAGES = 20;
 
@@ -16,25 +16,27 @@ export interface CatalogDeps {
   connect: ConnectUpstream;
 }
 
-/** The catalog as of an epoch of the tenant: what an isolate has kept from an older one does not count. */
+/** The catalog as of an epoch of the tenant. Lists that an isolate cached at another epoch are read again. */
 export const atEpoch = ({ directory, connect }: CatalogDeps, epoch: number): CatalogDeps => ({
   connect,
   directory: { enabled: (tenantId) => directory.enabled(tenantId, epoch) },
 });
 
-/** What a tool name on `/mcp` stands for. */
+/** What a tool name on `/mcp` refers to. */
 export type ToolTarget =
   | { kind: "builtin"; tool: BuiltinTool }
   | { kind: "upstream"; upstream: Upstream; tool: string };
 
 export const builtinToolNamed = (name: string): BuiltinTool | undefined => BUILTIN.get(name);
 
-/** The tenant's enabled upstream of that slug. A slug of another tenant is as unknown as one that nobody has. */
+/** The tenant's enabled upstream with that slug. A slug of another tenant is undefined, too. */
 export async function upstreamBySlug(deps: CatalogDeps, tenantId: string, slug: string): Promise<Upstream | undefined> {
   return (await deps.directory.enabled(tenantId)).find((upstream) => upstream.slug === slug);
 }
 
-/** Resolves a name of the aggregated endpoint; built-in names need no I/O. Null: the tenant has no such tool. */
+/**
+ * Resolves a tool name of the aggregated endpoint; null when the tenant has no such tool. Built-in names need no I/O.
+ */
 export async function resolveTool(
   deps: CatalogDeps,
   tenantId: string,
@@ -56,8 +58,9 @@ export async function resolveTool(
 }
 
 /**
- * The built-in tools and, prefixed, those of every enabled upstream of the tenant; sorted, so that a list that did not change reads
- * the same. An upstream that does not answer is named in `unavailable` and hides no other.
+ * The built-in tools and those of every enabled upstream of the tenant, with their prefix. Sorted by name, so that an
+ * unchanged list is identical each time. An upstream that does not answer is named in `unavailable`; the others are
+ * listed all the same.
  */
 export async function listTools(
   deps: CatalogDeps,
@@ -104,7 +107,10 @@ async function allPages(connection: UpstreamConnection): Promise<Tool[]> {
   return tools;
 }
 
-/** Clients refuse a whole list for one malformed entry: leave that out, so that an upstream hides its own tool only. */
+/**
+ * Whether an entry is a well-formed tool. Others are left out, because clients refuse a whole list for one malformed
+ * entry.
+ */
 function isTool(entry: unknown): entry is Tool {
   const { name, inputSchema } = (entry ?? {}) as { name?: unknown; inputSchema?: { type?: unknown } | null };
   return typeof name === "string" && /^[A-Za-z0-9_.-]{1,128}$/.test(name) && inputSchema?.type === "object";

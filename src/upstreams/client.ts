@@ -12,7 +12,10 @@ import { expiringMap } from "../platform/bounded-map.ts";
 import { OutboundRefused, type Outbound } from "../platform/outbound/outbound.ts";
 import type { Upstream } from "./servers.ts";
 
-/** An upstream could not be asked or gave no MCP answer. `message` is ours and safe to show; the cause is for the log. */
+/**
+ * An upstream could not be reached or gave no MCP answer. `message` is our own text and safe to show; the cause is for
+ * the log.
+ */
 export class UpstreamUnavailable extends Error {
   override readonly name = "UpstreamUnavailable";
   readonly slug: string;
@@ -23,7 +26,7 @@ export class UpstreamUnavailable extends Error {
   }
 }
 
-/** What an upstream may know of the caller: an opaque user id, never a credential. */
+/** What an upstream may know about the caller: an opaque user id, never a credential. */
 export interface UpstreamCaller {
   userId: string;
   capabilities: ClientCapabilities;
@@ -33,7 +36,7 @@ export interface UpstreamCaller {
 
 export type UpstreamRequestOptions = Pick<RequestOptions, "signal" | "onprogress">;
 
-/** An open connection to one upstream for the length of one request of ours. */
+/** An open connection to one upstream, for one request to the gateway. */
 export interface UpstreamConnection {
   capabilities: ServerCapabilities;
   instructions: string | undefined;
@@ -55,8 +58,8 @@ const MAX_VERDICTS = 1_000;
 const anyResult = z.looseObject({});
 
 /**
- * Connects to upstreams of either MCP generation. The isolate remembers for five minutes which one an upstream speaks, so that a
- * call to a 2026-07-28 server is one HTTP request.
+ * Connects to upstreams of either MCP generation. The isolate remembers for five minutes which generation an upstream
+ * speaks, so that a call to a 2026-07-28 server is one HTTP request.
  */
 export function upstreamConnector(outbound: Outbound, now: () => number = Date.now): ConnectUpstream {
   const verdicts = expiringMap<PriorDiscovery>(MAX_VERDICTS, VERDICT_MS);
@@ -67,7 +70,8 @@ export function upstreamConnector(outbound: Outbound, now: () => number = Date.n
     const client = new Client(
       { name: "mcp-registry-gateway", version: "1" },
       {
-        // A server of the older generation would ask us, and we cannot reach its caller: offer it nothing to ask for.
+        // A server of the older generation would send requests to us, which we cannot pass to its caller. So offer no
+        // capabilities.
         capabilities: prior?.kind === "legacy" ? {} : caller.capabilities,
         versionNegotiation: { mode: "auto" },
         inputRequired: { autoFulfill: false },
@@ -114,7 +118,10 @@ function connection(upstream: Upstream, client: Client): UpstreamConnection {
   };
 }
 
-/** After `initialize` the SDK opens a GET stream that a gateway has no use for: answer it here, as a server without one would. */
+/**
+ * Answers the GET stream that the SDK opens after `initialize` with 405, as a server without one would. A gateway does
+ * not need it.
+ */
 function withoutStandaloneStream(outbound: Outbound): Outbound {
   return (url, init) =>
     init?.method === "GET" ? Promise.resolve(new Response(null, { status: 405 })) : outbound(url, init);
@@ -124,7 +131,7 @@ function unavailable(upstream: Upstream, cause: unknown): UpstreamUnavailable {
   const blocked = [cause, cause instanceof Error ? cause.cause : undefined].some(
     (error) => error instanceof OutboundRefused,
   );
-  const why = blocked ? "its address is not allowed" : "it could not be reached or gave no MCP answer";
+  const why = blocked ? "its address is not allowed" : "it could not be reached or did not give an MCP answer";
   return new UpstreamUnavailable(
     upstream.slug,
     `The server "${upstream.slug}" is unavailable: ${why}. Other servers are not affected.`,

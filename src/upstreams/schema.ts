@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { boolean, check, pgTable, text, timestamp, uniqueIndex } from "drizzle-orm/pg-core";
 import { organization } from "../identity/schema.ts";
 
-/** The MCP servers that a tenant has put behind this gateway. */
+/** The MCP servers that a tenant added to this gateway. */
 export const upstreamServer = pgTable(
   "upstream_server",
   {

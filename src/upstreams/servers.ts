@@ -3,7 +3,7 @@ import { expiringMap } from "../platform/bounded-map.ts";
 import type { Db } from "../platform/postgres/db.ts";
 import { upstreamServer } from "./schema.ts";
 
-/** An MCP server behind this gateway, as a call needs it. */
+/** An MCP server behind this gateway, with what a call needs. */
 export interface Upstream {
   id: string;
   slug: string;
@@ -12,7 +12,7 @@ export interface Upstream {
   url: string;
 }
 
-/** How long an isolate may act on a list whose change it has not heard of, in milliseconds. */
+/** For how many milliseconds an isolate may use a list without knowing of a change. */
 const FRESH_MS = 5_000;
 const MAX_TENANTS = 500;
 
@@ -25,8 +25,8 @@ const columns = {
 };
 
 /**
- * The enabled upstream servers of tenants; an isolate asks Postgres for each tenant at most once in five seconds, and at once when the
- * tenant's epoch is another one.
+ * The enabled upstreams of tenants. An isolate reads a tenant's list from Postgres at most once in five seconds, and
+ * immediately when the tenant's epoch differs.
  */
 export interface UpstreamDirectory {
   enabled: (tenantId: string, epoch?: number) => Promise<readonly Upstream[]>;
@@ -49,7 +49,9 @@ export function upstreamDirectory(db: Pick<Db, "select">, now: () => number = Da
   };
 }
 
-/** Servers of the tenant whose slug, name or description contains the text, best known first; at most `limit`. */
+/**
+ * Enabled upstreams of the tenant whose slug, name or description contains the text, sorted by slug; at most `limit`.
+ */
 export async function searchUpstreams(
   db: Pick<Db, "select">,
   query: { tenantId: string; text: string; limit: number },
@@ -73,7 +75,7 @@ export async function searchUpstreams(
     .limit(query.limit);
 }
 
-/** All servers of the tenant, disabled ones too, for its own list. */
+/** All upstreams of the tenant, including disabled ones. */
 export async function listUpstreams(db: Pick<Db, "select">, tenantId: string) {
   const { slug, name, description, enabled } = upstreamServer;
   return db

@@ -134,13 +134,13 @@ describe.each(["light", "dark"] as const)("in %s colours", (colorScheme) => {
     const page = await person.newPage();
     await page.goto(`${system.url}/dashboard/keys/new`);
     await page.getByRole("textbox", { name: "Name" }).fill("Accessibility story");
-    await page.getByRole("checkbox", { name: "List and call MCP tools" }).uncheck();
+    await page.getByRole("checkbox", { name: "Use MCP tools" }).uncheck();
     await page.getByText("Limits", { exact: true }).click();
     await page.getByLabel("Addresses").fill("nowhere");
     await page.getByRole("button", { name: "Create API key" }).click();
     expect(await page.getByRole("alert").count()).toBe(3);
     expect(await problemsOf(page)).toEqual([]);
-    await page.getByRole("checkbox", { name: "List and call MCP tools" }).check();
+    await page.getByRole("checkbox", { name: "Use MCP tools" }).check();
     await page.getByLabel("Addresses").fill("192.0.2.7");
     await page.getByRole("button", { name: "Create API key" }).click();
     expect(await page.getByRole("textbox", { name: "Key" }).inputValue()).toMatch(/^mrg_live_/);

@@ -101,7 +101,7 @@ describe.each([true, false])("with scripts in the browser: %s", (javaScriptEnabl
     await signIn(page, system.user);
     await page.waitForURL(/\/consent\?/);
     const text = await page.locator("main").innerText();
-    for (const shown of ["Browser story", "List and call MCP tools in your name", "127.0.0.1", system.user.email]) {
+    for (const shown of ["Browser story", "Use MCP tools on your behalf", "127.0.0.1", system.user.email]) {
       expect(text).toContain(shown);
     }
     await page.getByRole("button", { name: "Allow" }).click();

@@ -134,7 +134,7 @@ describe("the checklist", () => {
     [
       "a hash twice",
       `drop index apikey_key_idx; ${ADD_KEY("A".repeat(43))}; ${ADD_KEY("A".repeat(43))}`,
-      "no hash is there twice",
+      "no hash occurs twice",
     ],
     [
       "a key without policy",
@@ -149,7 +149,7 @@ describe("the checklist", () => {
     [
       "a change that Redis has not heard of",
       "insert into outbox (target, version, at) values ('key:x', 1, now() - interval '6 minutes')",
-      "Redis hears of changes",
+      "changes reach Redis",
     ],
   ])("R5: finds %s", async (_, defect, name) => {
     const items = await databases.within(url, async (client) => {

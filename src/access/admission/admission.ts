@@ -8,41 +8,41 @@ import { headerOf, recordText, type VersionedRecord } from "../record.ts";
 import type { AccessRefusal, LimitState } from "../refusal.ts";
 import type { Usage } from "../usage.ts";
 
-/** One call that asks to be let in. */
+/** One call that asks for admission. */
 export interface AdmissionRequest {
-  /** A repeat of an event gets the first verdict. */
+  /** A repeated event id gets the verdict of the first call. */
   eventId: string;
   wanted: Wanted;
-  /** The write-ahead audit entry; undefined: none is written. */
+  /** Builds the write-ahead audit entry; undefined when none is written. */
   entry?: ((principal: Principal) => string) | undefined;
-  /** Whether this may be answered while neither store can be asked. */
+  /** Whether the call may be answered while neither Redis nor Postgres is available. */
   isHarmless: boolean;
 }
 
 export interface Admitted {
   principal: Principal;
   limits: readonly LimitState[];
-  /** Calls that the quota still has; undefined: there is none. */
+  /** Calls left in the quota; undefined when there is no quota. */
   quotaLeft: number | undefined;
-  /** Raised by every change of the tenant: what an isolate keeps of a tenant is good for one epoch. */
+  /** Raised by every change of the tenant. What an isolate caches of a tenant is valid for one epoch. */
   tenantEpoch: number;
-  /** The audit entry in its stream, to be trimmed once Postgres has it. */
+  /** The audit entry's place in its stream; it is trimmed once Postgres has the entry. */
   entry: { shard: number; id: string } | undefined;
-  /** What is to be written down of the use of a key; undefined for a token. */
+  /** The use of an API key to record; undefined for an access token. */
   used: Usage | undefined;
-  /** Redis did not answer: limits were counted in this isolate. */
+  /** Redis did not answer, so limits were counted in this isolate. */
   isDegraded: boolean;
 }
 
 export type Admission = { admitted: Admitted } | { refusal: AccessRefusal; principal?: Principal | undefined };
 
-/** What admission said to an event. */
+/** The decision of the admission script about an event. */
 export type Verdict =
   | { state: "ok"; remaining: number[]; used: number | undefined; entryId: string | undefined }
   | { state: "rate_limited"; bucket: number; retryMs: number }
   | { state: "quota"; used: number };
 
-/** Parses the verdict of the script; undefined for text that is none. */
+/** Parses the verdict of the script; undefined for any other text. */
 export function parseVerdict(text: string): Verdict | undefined {
   const [state, first = "", second = "", third = ""] = text.split("|");
   if (state === "ok") {
@@ -60,7 +60,10 @@ export interface TierBucket {
   limit: Limit;
 }
 
-/** The buckets of a call by a credential; `tool` is the name that `/mcp` shows, null for what is no tool call. */
+/**
+ * The buckets that a call by this credential takes from. `tool` is the name that `/mcp` shows, null when it is not a
+ * tool call.
+ */
 export function bucketsOf({ record }: VersionedRecord, tool: string | null): TierBucket[] {
   const { plan, chainId, userId, tenantId } = record;
   const ids: Record<Tier, string | null> = {
@@ -72,7 +75,7 @@ export function bucketsOf({ record }: VersionedRecord, tool: string | null): Tie
   };
   const limits: Record<Tier, Limit> = {
     ...plan,
-    // A name that every object has is no limit of that name.
+    // hasOwn: a tool named like a property of every object ("constructor") must not find that property.
     tool: (tool !== null && Object.hasOwn(plan.tools, tool) ? plan.tools[tool] : undefined) ?? plan.tool,
     gateway: gatewayPart(plan.gateway),
   };
@@ -85,13 +88,13 @@ export function bucketsOf({ record }: VersionedRecord, tool: string | null): Tie
 export const limitStates = (buckets: readonly TierBucket[], remaining: readonly number[]): LimitState[] =>
   buckets.map(({ tier, limit }, index) => ({ tier, limit, remaining: remaining[index] ?? 0 }));
 
-/** Where the record of a credential is kept. */
+/** The Redis key of a credential's record. */
 export const recordKeyOf = (credential: CheckedCredential): string =>
   credential.kind === "api_key"
     ? redisKeys.keyRecord(credential.hash)
     : redisKeys.grantRecord(credential.grant.grantId);
 
-/** The streams of audit entries: a tenant's are all in one. */
+/** Number of audit streams. All entries of a tenant are in one stream. */
 const AUDIT_SHARDS = 8;
 export const auditShards: readonly number[] = Array.from({ length: AUDIT_SHARDS }, (_, shard) => shard);
 export const auditShardOf = (tenantId: string) => shardOf(tenantId, AUDIT_SHARDS);
@@ -99,18 +102,18 @@ export const auditShardOf = (tenantId: string) => shardOf(tenantId, AUDIT_SHARDS
 export interface Question {
   eventId: string;
   credential: CheckedCredential;
-  /** The record that was decided on; undefined: none is known. */
+  /** The record that the caller decided on; undefined when it holds none. */
   held: VersionedRecord | undefined;
-  /** Whether it has just been read from Postgres. */
+  /** Whether the record was just read from Postgres. */
   isFresh: boolean;
-  /** Set when the record does not allow the call: then nothing is taken. */
+  /** Set when the record does not allow the call; then nothing is taken from quota or buckets. */
   refusal: AccessRefusal | undefined;
   buckets: readonly TierBucket[];
-  /** The write-ahead audit entry; empty: none. */
+  /** The write-ahead audit entry; empty when none is written. */
   entry: string;
 }
 
-/** Keys and arguments of the admission script for a question; every key that the script touches is among them. */
+/** Keys and arguments of the admission script. `keys` names every Redis key that the script touches. */
 export function questionOf(question: Question): { keys: string[]; args: string[] } {
   const { eventId, credential, held, isFresh, refusal, buckets, entry } = question;
   const verdict = redisKeys.verdict(eventId);

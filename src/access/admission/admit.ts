@@ -26,19 +26,23 @@ import { usedUp, type AccessRefusal } from "../refusal.ts";
 
 export interface AdmitDeps extends FillDeps, DegradedDeps {
   runScript: RunScript;
-  /** How many guesses an address has before it is shut out. */
+  /** How many unknown keys an address may present before it is blocked. */
   guesses: Limit;
-  /** Takes a key of the old system in; false when it is none. Undefined: such keys are not accepted any more. */
+  /**
+   * Turns a key of the old system into an ordinary key; false when the text is not such a key. Undefined when keys of
+   * the old system are no longer accepted.
+   */
   adoptLegacyKey: ((key: string) => Promise<boolean>) | undefined;
 }
 
-/** A change may overtake a call a few times; more often something is wrong. */
+/** A concurrent change forces another round. More rounds than this mean that something is wrong. */
 const MAX_ROUNDS = 6;
 
 /**
- * Decides whether a call is let in, and takes it from quota and limits, in one Redis request when the isolate knows the credential and no
- * change came in between: see {@link ADMIT}. Known to Redis only: one more. Known to neither: one SQL statement more. While Redis does not
- * answer, {@link admitDegraded} decides. Throws when nobody can: the caller's 503, never a pass. `now` is in milliseconds.
+ * Decides whether a call is admitted and takes it from quota and limits. Costs one Redis request when the isolate
+ * knows the credential and nothing changed in between (see {@link ADMIT}), one more when only Redis knows it, and one
+ * SQL statement when neither does. {@link admitDegraded} decides while Redis does not answer. Throws when no store can
+ * decide: the caller answers 503 and never lets the call pass. `now` is in milliseconds.
  */
 export async function admit(
   deps: AdmitDeps,
@@ -98,14 +102,17 @@ async function admitByRedis(
         continue;
       case "current":
       case "verdict":
-        if (!held || !principal) throw new RedisUnavailable("a verdict on no record");
+        if (!held || !principal) throw new RedisUnavailable("a verdict without a record");
         memory.set(memoryKey, held, now);
         if (state === "current")
           return { refusal: refusal ? inScheme(credential, refusal) : expired(credential), principal };
         return answered(text, { held, principal, buckets, now });
       case "replayed":
         return {
-          refusal: { kind: "invalid_dpop_proof", problem: "The proof has been used: make one for each request." },
+          refusal: {
+            kind: "invalid_dpop_proof",
+            problem: "This proof has already been used. Create one for each request.",
+          },
         };
       case "ended":
       case "dead":
@@ -114,18 +121,18 @@ async function admitByRedis(
         memory.forget(memoryKey);
         return { refusal: expired(credential, state) };
       default:
-        throw new RedisUnavailable("an answer that is none");
+        throw new RedisUnavailable("unexpected answer of the admission script");
     }
   }
   throw new RedisUnavailable("the credential keeps changing");
 }
 
-/** Asks once more when the answer was lost: the event's verdict is kept. */
+/** Asks a second time when the answer was lost. That is safe: the event's verdict is kept. */
 const ask = ({ runScript }: AdmitDeps, { keys, args }: { keys: string[]; args: string[] }): Promise<string[]> =>
   twice(async () => {
     const answer = await runScript(ADMIT, keys, args);
     if (Array.isArray(answer) && answer.every((part) => typeof part === "string")) return answer;
-    throw new RedisUnavailable("an answer that is none");
+    throw new RedisUnavailable("unexpected answer of the admission script");
   });
 
 const twice = <T>(run: () => Promise<T>): Promise<T> =>
@@ -136,7 +143,10 @@ const twice = <T>(run: () => Promise<T>): Promise<T> =>
 
 const isTimeout = ({ cause }: RedisUnavailable) => cause instanceof DeadlineExceeded;
 
-/** The record of a key that this isolate has not seen; undefined when Redis does not have it, and the address may try on. */
+/**
+ * The record of a key that this isolate has not seen, from Redis. Undefined when Redis does not have it and the address
+ * may have it looked up in Postgres.
+ */
 async function locate(
   { runScript, guesses }: AdmitDeps,
   { hash }: Extract<CheckedCredential, { kind: "api_key" }>,
@@ -157,13 +167,16 @@ async function tell(
   what: "found" | "guess" | "missing" | "mark",
 ) {
   const answer = await runScript(LOCATE, keys, [String(perMinute), String(burst), what]);
-  if (!Array.isArray(answer)) throw new RedisUnavailable("an answer that is none");
+  if (!Array.isArray(answer)) throw new RedisUnavailable("unexpected answer of the key look-up");
   return [String(answer[0]), String(answer[1])] as const;
 }
 
 const guessBucket = (address: string | null) => redisKeys.bucket("guess", visitorKey(address));
 
-/** So many keys that Redis does not know may one address make this isolate look up: guesses at the same time are counted too late. */
+/**
+ * How often one address may make this isolate look up keys that Redis does not know. Needed because concurrent guesses
+ * are counted only after their look-ups.
+ */
 const LOOKUPS: Limit = { perMinute: 1_200, burst: 60 };
 
 async function fill(
@@ -179,7 +192,7 @@ async function fill(
   const places = [redisKeys.keyRecord(hash), guessBucket(address)];
   const mayBeLegacy = deps.adoptLegacyKey !== undefined && !looksLikeApiKey(key);
   if (deps.adoptLegacyKey && mayBeLegacy) {
-    // Counted before the salted hashes of the old system are tried: that costs a digest for each candidate.
+    // Counted before the salted hashes of the old system are compared, because that costs one digest per candidate.
     await tell(deps.runScript, places, deps.guesses, "guess");
     const adopted = (await deps.adoptLegacyKey(key)) && (await keyRecord(deps, hash));
     if (adopted) return adopted;
@@ -204,7 +217,7 @@ function answered(text: string, { held, principal, buckets, now }: Settled): Adm
     return { refusal: { kind: "rate_limited", tier, retryMs: verdict.retryMs, limits }, principal };
   }
   if (verdict?.state === "quota" && quota) return { refusal: usedUp(quota, now), principal };
-  if (verdict?.state !== "ok") throw new RedisUnavailable("a verdict that is none");
+  if (verdict?.state !== "ok") throw new RedisUnavailable("the verdict cannot be read");
   const { entryId: id, used } = verdict;
   return {
     admitted: {
@@ -224,13 +237,13 @@ function answered(text: string, { held, principal, buckets, now }: Settled): Adm
 
 const unknownKey: AccessRefusal = { kind: "invalid_credential", presented: "api_key", reason: "unknown key" };
 
-/** Who came with a proof is told in its scheme (RFC 9449 §7.1). */
+/** A caller that sent a DPoP proof gets the challenge of the DPoP scheme (RFC 9449 §7.1). */
 const inScheme = (credential: CheckedCredential, refusal: AccessRefusal): AccessRefusal =>
   refusal.kind === "invalid_credential" && credential.kind === "access_token" && credential.proof
     ? { ...refusal, scheme: "DPoP" }
     : refusal;
 
-function expired(credential: CheckedCredential, reason = "not good any more"): AccessRefusal {
+function expired(credential: CheckedCredential, reason = "no longer valid"): AccessRefusal {
   const scheme = credential.kind === "access_token" && credential.proof ? ("DPoP" as const) : undefined;
   return { kind: "invalid_credential", presented: credential.kind, reason, scheme };
 }

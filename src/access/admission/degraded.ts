@@ -22,20 +22,24 @@ export interface DegradedDeps extends FillDeps {
   log: Log;
 }
 
-/** The part of each limit that one isolate lets through while it cannot count with the others: more than a few isolates would overshoot. */
+/**
+ * The divisor of each limit in one isolate while isolates cannot count together. With more than this many isolates, the
+ * limit can be exceeded.
+ */
 const LOCAL_PART = 8;
-/** How long a record that a store confirmed is good for harmless calls while no store answers. */
+/** For how long after a store confirmed a record it is trusted for harmless calls while no store answers. */
 const TRUSTED_MS = 30_000;
 
-/** Thrown where only both stores, or the one that is away, could tell: the caller's 503. */
+/** Thrown when only an unavailable store could decide. The caller answers 503. */
 export class AdmissionUnavailable extends Unavailable {
   override readonly name = "AdmissionUnavailable";
 }
 
 /**
- * Admission without Redis: credential and lists from Postgres, limits from buckets of this isolate that hold an eighth, quota and audit
- * entry in Postgres by one statement. Proofs of possession cannot be told from replays: closed. Without Postgres too, calls that change
- * nothing and need no store go on for who was known half a minute ago. `now` is in milliseconds.
+ * Admission without Redis: reads the record from Postgres, counts limits in buckets of this isolate at an eighth of
+ * their size, and writes quota and audit entry to Postgres in one statement. Refuses proofs of possession, because
+ * without Redis a replay cannot be detected. When Postgres is away too, harmless calls without a quota pass if a store
+ * confirmed their credential within the last 30 seconds. `now` is in milliseconds.
  */
 export async function admitDegraded(
   deps: DegradedDeps,
@@ -60,7 +64,8 @@ export async function admitDegraded(
       return { refusal: { kind: "rate_limited", tier: bucket.tier, retryMs: wait, limits }, principal };
     }
   }
-  // In one go with the look before: who calls at the same time finds it taken. Should the quota be used up, it is gone all the same.
+  // No await since the check above, so no concurrent call can take the same tokens. Tokens are not returned when the
+  // quota turns out to be used up.
   const remaining = buckets.map(({ key, limit }) => {
     const taken = deps.local.take(key, partOf(limit), now);
     return taken.taken ? taken.remaining : 0;
@@ -104,7 +109,9 @@ async function recordWithoutRedis(
   }
 }
 
-/** Notes the call in Postgres: from its quota, and what the audit log must not miss. Nothing to note costs no statement. */
+/**
+ * Takes the call from its quota and writes its audit entry, both in Postgres. Sends no statement when there is neither.
+ */
 async function pay(
   { db, log }: DegradedDeps,
   { held, entry, eventId, isHarmless }: { held: VersionedRecord; entry: string; eventId: string; isHarmless: boolean },

@@ -3,22 +3,26 @@ import { redisScript } from "../../platform/redis/script.ts";
 import { UNITS } from "../../limits/bucket.ts";
 
 const UNKNOWN_SECONDS = 5;
-/** A repeat of an event within this time gets the first verdict. */
+/** For how long a repeated event id gets the first verdict. */
 const VERDICT_SECONDS = 60;
 const QUOTA_SECONDS = 40 * 86_400;
-/** How long an address that has used its guesses up is shut out. */
+/** For how long an address is blocked once it has used up its guesses. */
 const SHUT_OUT_MS = 60_000;
 
 /**
- * Decides about one call, all or nothing. The caller has decided on a record that it holds; the script says whether that record is the
- * current one, and if so takes from quota and buckets and appends the audit entry. Redis' clock counts, no isolate's.
+ * Decides about one call, all or nothing. The caller has decided on a record that it holds. The script checks that this
+ * record is the current one; if so, it takes from quota and buckets and appends the audit entry. Time is that of Redis,
+ * never of an isolate.
  *
- * KEYS: 1 verdict, 2 record, 3 tenant's epoch, 4 user's epoch, 5 quota, 6 audit stream, 7 proof, then marks of ended grants, then buckets.
- * ARGV: 1 how many marks, 2 header of the record held, 3 record to keep, or '', 4 expiry (ms, 0: none), 5 `take` or `refuse`, 6 quota, or
- * '', 7 its period, 8 what Postgres says is used, 9 seconds to remember the proof, or '', 10 audit entry, or '', then `perMinute`, `burst` of each bucket.
+ * KEYS: 1 verdict, 2 record, 3 tenant's epoch, 4 user's epoch, 5 quota, 6 audit stream, 7 proof, then marks of ended
+ * grants, then buckets.
+ * ARGV: 1 number of marks, 2 header of the record held, 3 record to store, or '', 4 expiry (ms, 0: none), 5 `take` or
+ * `refuse`, 6 quota, or '', 7 its period, 8 calls used according to Postgres, 9 seconds to remember the proof, or '',
+ * 10 audit entry, or '', then `perMinute`, `burst` of each bucket.
  *
- * Answers `{state, text}`: `ended`, `dead`, `unknown`, `miss` (read Postgres), `stale` (read it again: it was read before a change),
- * `record` (this is the current one), `expired`, `current` (asked to refuse), `replayed` (the proof), `verdict`.
+ * Answers `{state, text}`: `ended`, `dead`, `unknown`, `miss` (read Postgres), `stale` (read Postgres again: the record
+ * was read before a change), `record` (the text is the current record), `expired`, `current` (the answer to `refuse`),
+ * `replayed` (the proof was used before), `verdict`.
  * A verdict is `ok|remaining,…|quota used|stream id`, `rate_limited|bucket|retry ms`, or `quota|used`.
  */
 export const ADMIT = redisScript(`
@@ -122,9 +126,10 @@ if ARGV[10] ~= '' then entry = redis.call('XADD', KEYS[6], '*', 'i', ARGV[10]) e
 return say('ok|' .. table.concat(left, ',') .. '|' .. used .. '|' .. entry)`);
 
 /**
- * Looks a key up that an isolate sees for the first time, for a caller whom nobody knows. A key that is not kept, or kept as unknown, may
- * be a guess: an address that has guessed too often is shut out. KEYS: 1 record, 2 the address's bucket. ARGV: 1 `perMinute`, 2 `burst`,
- * 3 `found` to ask, `guess` to count one before a dear look-up, `mark` to keep the key as unknown, `missing` for both of these. Answers `{state, text}`: `record`, `none`, `unknown`, `blocked` (retry ms).
+ * Looks up a key that an isolate sees for the first time. A key that Redis does not have, or has as unknown, may be a
+ * guess; an address that guesses too often is blocked. KEYS: 1 record, 2 the address's bucket. ARGV: 1 `perMinute`,
+ * 2 `burst`, 3 `found` to ask, `guess` to count a guess before a costly look-up, `mark` to store the key as unknown,
+ * `missing` to do both. Answers `{state, text}`: `record`, `none`, `unknown`, `blocked` (retry ms).
  */
 export const LOCATE = redisScript(`
 local record = redis.call('GET', KEYS[1])

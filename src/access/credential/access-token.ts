@@ -6,23 +6,23 @@ import { machineUserId, type Principal } from "../principal.ts";
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 type Keys = Awaited<ReturnType<SigningKeys["publicKeys"]>>;
 
-/** What a good token says. */
+/** What a valid token says. */
 export interface VerifiedToken {
   principal: Principal;
-  /** What an administrator's client itself is: a token for a person ends with it, too. */
+  /** The grant of the administrator's client itself. A token for a person ends when that grant ends, too. */
   clientGrantId?: string | undefined;
-  /** Thumbprint of the key that the token is bound to (RFC 9449 §6); who presents it has to prove to hold that key. */
+  /** Thumbprint of the key that the token is bound to (RFC 9449 §6). The caller has to prove possession of that key. */
   thumbprint?: string | undefined;
 }
 
-/** Checks one access token for one resource; `reason` says what is wrong, for the audit log only. */
+/** Verifies one access token for one resource. `reason` says what is wrong; it is for the audit log only. */
 export type VerifyAccessToken = (token: string, resource: string) => Promise<VerifiedToken | { reason: string }>;
 
 const CLOCK_TOLERANCE_SECONDS = 30;
 
 /**
- * Verifies JWT access tokens of this issuer (RFC 9068 §4): `typ`, signature, `iss`, `exp`, and an `aud` that names the resource
- * (RFC 8707). No round trip once the isolate holds the signing keys; an unknown key id reads them again.
+ * Verifies JWT access tokens of this issuer (RFC 9068 §4): `typ`, signature, `iss`, `exp`, and an `aud` that names the
+ * resource (RFC 8707). No round trip once the isolate holds the signing keys; an unknown key id reads them again.
  */
 export function accessTokenVerifier(issuer: string, signingKeys: Pick<SigningKeys, "publicKeys">): VerifyAccessToken {
   let known: { keys: Keys; set: KeySet } | undefined;
@@ -96,7 +96,9 @@ function toPrincipal(claims: JWTPayload): VerifiedToken | { reason: string } {
   };
 }
 
-/** What a token is bound to (RFC 7800 §3.1): undefined when to nothing, null when to something that nobody here can check. */
+/**
+ * Thumbprint that a token is bound to (RFC 7800 §3.1). Undefined: not bound. Null: bound in a way not supported here.
+ */
 function thumbprintOf(confirmation: unknown): string | undefined | null {
   if (confirmation === undefined) return undefined;
   if (typeof confirmation !== "object" || confirmation === null || Object.keys(confirmation).length !== 1) return null;

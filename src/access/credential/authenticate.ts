@@ -13,7 +13,7 @@ import { redisKeys } from "../../platform/redis/redis.ts";
 import type { AccessRefusal } from "../refusal.ts";
 import type { FailedAttempts } from "../failed-attempts.ts";
 
-/** A credential that is what it claims to be as far as can be told without I/O: whether it is good here and now, admission says. */
+/** A credential that passed all checks that need no I/O. Admission decides whether it is valid here and now. */
 export type CheckedCredential =
   | { kind: "api_key"; key: string; hash: string }
   | { kind: "access_token"; verified: VerifiedToken; grant: GrantClaims; proof: VerifiedProof | undefined };
@@ -22,17 +22,16 @@ export interface AuthenticateDeps {
   verifyAccessToken: VerifyAccessToken;
   failedAttempts: FailedAttempts;
   memory: Pick<RecordMemory, "get">;
-  /** Whether keys are looked up that do not have our form. */
+  /** Whether keys without our form are looked up, as keys of the old system. */
   acceptsLegacyKeys: boolean;
 }
 
-/** Keys of the old system were longer than what the lookup by prefix needs, and no novels. */
+/** The form of old keys: long enough for the look-up by prefix, and bounded in length. */
 const LEGACY_KEY = /^[\x21-\x7e]{16,512}$/;
-
 /**
- * Checks what a credential says of itself (R8): form and checksum of a key, signature and claims of a token for this resource, the proof of
- * possession of a bound one. No I/O once the isolate has the signing keys. An address that keeps failing is refused before anything is
- * worked out, but for credentials that this isolate knows. `now` is in milliseconds.
+ * Checks the credential itself (R8): form and checksum of a key; signature and claims of a token for this resource; the
+ * proof of possession of a bound token. No I/O once the isolate has the signing keys. An address that keeps failing is
+ * refused before any cryptography, except for credentials that this isolate knows. `now` is in milliseconds.
  */
 export async function authenticate(
   deps: AuthenticateDeps,
@@ -56,11 +55,11 @@ export async function authenticate(
   return checked;
 }
 
-/** Whether it is worth a look whether a key exists: its form and checksum are right, or it may be of the old system. No I/O. */
+/** Whether a key is worth a look-up: form and checksum are right, or it may be of the old system. No I/O. */
 export const mayBeApiKey = (key: string, acceptsLegacyKeys: boolean): boolean =>
   looksLikeApiKey(key) ? isApiKey(key) : acceptsLegacyKeys && LEGACY_KEY.test(key);
 
-/** Grant ids are random: who names one that is in use here has seen a token of it. */
+/** Grant ids are random: a caller that names one known to this isolate has seen a token of that grant. */
 function isOfKnownGrant({ memory }: AuthenticateDeps, token: string): boolean {
   try {
     const { grant } = decodeJwt(token);
@@ -100,7 +99,7 @@ async function bearer(
   return { credential: { kind: "access_token", verified, grant, proof: checked } };
 }
 
-/** Whether a good token has ended before its time: with its grant, or with the client that an administrator had made. */
+/** Whether a valid token has ended early: with its grant, or with the client that an administrator created. */
 export async function tokenHasEnded(
   grants: Pick<GrantDeps, "redis">,
   { principal: { grantId }, clientGrantId }: VerifiedToken,
@@ -109,7 +108,7 @@ export async function tokenHasEnded(
   const ids = [grantId, clientGrantId].filter((id) => typeof id === "string");
   return (await Promise.all(ids.map((id) => hasEnded(grants, id)))).includes(true);
 }
-
+/** The principal of a checked credential and its record. */
 /** Who calls, by a credential and the record that stands behind it. */
 export function principalOf(credential: CheckedCredential, record: CredentialRecord): Principal {
   if (credential.kind === "access_token") return credential.verified.principal;
@@ -127,7 +126,7 @@ export function principalOf(credential: CheckedCredential, record: CredentialRec
   };
 }
 
-/** The same without the scope that follows from a role, when the role is gone. */
+/** The principal without the scope `admin`, unless its user is an administrator now. */
 export const withoutLostRole = (principal: Principal, { isAdministrator }: CredentialRecord): Principal =>
   isAdministrator || !principal.scopes.has("admin")
     ? principal

@@ -4,7 +4,7 @@ import type { AccessRefusal } from "../refusal.ts";
 
 /** The one credential of a request, before it is checked. */
 export type PresentedCredential =
-  /** With a proof when the scheme is DPoP (RFC 9449 §7.1). */
+  /** `proof` is set when the scheme is DPoP (RFC 9449 §7.1). */
   { kind: "access_token"; token: string; proof?: PresentedProof } | { kind: "api_key"; key: string };
 
 const MAX_LENGTH = 8_192;
@@ -12,8 +12,9 @@ const URL_PARAMETERS = ["access_token", "api_key", "apikey", "x-api-key", "key",
 const TOKEN = /^(Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)$/i;
 
 /**
- * Reads `Authorization: Bearer <access token or API key>`, `Authorization: DPoP <access token>` or `x-api-key: <API key>`, exactly one of
- * them (RFC 6750 §2: never more than one method). A credential in the URL is refused even beside a good one: it has been logged somewhere already.
+ * Reads `Authorization: Bearer <access token or API key>`, `Authorization: DPoP <access token>` or
+ * `x-api-key: <API key>`, and exactly one of them (RFC 6750 §2: never more than one method). A credential in the URL is
+ * refused even beside a valid one, because it is already in somebody's logs.
  */
 export function readCredential(
   headers: { authorization: string | undefined; apiKey: string | undefined; proof: PresentedProof },
@@ -36,6 +37,6 @@ export function readCredential(
   }
   if (scheme.toLowerCase() === "bearer")
     return looksLikeApiKey(token) ? { kind: "api_key", key: token } : { kind: "access_token", token };
-  // No key is bound to anything: only a token can be good here.
+  // API keys are not bound to a key pair, so only an access token is valid under the DPoP scheme.
   return { kind: "access_token", token, proof };
 }

@@ -3,42 +3,42 @@ import { DPOP_ALGORITHMS, PROOF_WINDOW_SECONDS } from "../../grants/dpop.ts";
 import { sha256 } from "../../platform/crypto.ts";
 import { redisKeys, type Redis } from "../../platform/redis/redis.ts";
 
-/** What came with a request that uses the DPoP scheme. */
+/** What a request with the DPoP scheme presents. */
 export interface PresentedProof {
   /** The `DPoP` header. Fetch joins repeated headers with a comma, which no JWT contains. */
   jwt: string | undefined;
   method: string;
-  /** Our public address of the request, without the query: never what a `Host` header says. */
+  /** The public address of the request, without the query. Never taken from the `Host` header. */
   url: string;
 }
 
-/** What a proof must fit beside the request: the token that it comes with, and the key that is known already. */
+/** What a proof must match besides the request: the access token sent with it, and the key it must be signed with. */
 export interface ProofSubject {
   accessToken?: string;
   thumbprint?: string;
-  /** How far its time may be ahead of ours, in seconds, where that is less than usual. */
+  /** How many seconds its `iat` may be ahead of our clock, where that is less than usual. */
   aheadSeconds?: number;
 }
 
-/** A good proof. It is good once: see {@link spendProof}. */
+/** A valid proof. It may be used once: see {@link spendProof}. */
 export interface VerifiedProof {
   /** SHA-256 thumbprint of its key (RFC 7638), `jkt` in tokens. */
   thumbprint: string;
-  /** Stands for its key and `jti`. */
+  /** Identifies the proof: a hash of its key and `jti`. */
   id: string;
-  /** How long it must be remembered as spent. */
+  /** For how many seconds it must be remembered as used. */
   seconds: number;
 }
 
 const MAX_LENGTH = 4_096;
 const COMPACT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-/** Clocks of isolates differ. */
+/** Allows for differences between the clocks of isolates. */
 const MARGIN_SECONDS = 30;
 
 /**
- * Checks a proof of possession (RFC 9449 §4.3) but for its being new. No I/O; a signature is checked last, when everything else fits.
- * `problem` is for the client's developer and says nothing that the proof does not. `now` is in milliseconds.
+ * Checks a proof of possession (RFC 9449 §4.3), except that it is used for the first time. No I/O. The signature is
+ * checked last. `problem` is for the client's developer and reveals only what the proof says. `now` is in milliseconds.
  */
 export async function verifyProof(
   { jwt, method, url }: PresentedProof,
@@ -51,7 +51,8 @@ export async function verifyProof(
   if (typeof key === "string") return { problem: key };
   try {
     const thumbprint = await calculateJwkThumbprint(key, "sha256");
-    if (known !== undefined && thumbprint !== known) return { problem: "The proof is of another key than the token." };
+    if (known !== undefined && thumbprint !== known)
+      return { problem: "The proof is signed with a different key than the one the token is bound to." };
     const { payload } = await jwtVerify(jwt, EmbeddedJWK, {
       typ: "dpop+jwt",
       algorithms: [...DPOP_ALGORITHMS],
@@ -64,7 +65,7 @@ export async function verifyProof(
     const seconds = Math.ceil(iat + PROOF_WINDOW_SECONDS - now / 1000) + MARGIN_SECONDS;
     return { thumbprint, id: await sha256(`${thumbprint}\n${jti}`), seconds };
   } catch {
-    // Only the proof itself was worked on: whatever fails is wrong with it.
+    // Only the proof was processed here, so any failure is a fault of the proof.
     return { problem: "The signature of the proof is not valid." };
   }
 }
@@ -83,7 +84,7 @@ function proofKey(jwt: string): JWK | string {
     return `The alg of the proof must be one of ${DPOP_ALGORITHMS.join(", ")}.`;
   if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk))
     return "The proof must carry its public key as jwk.";
-  if (PRIVATE_MEMBERS.some((name) => name in jwk)) return "The jwk of the proof must hold no private key.";
+  if (PRIVATE_MEMBERS.some((name) => name in jwk)) return "The jwk of the proof must not contain a private key.";
   return jwk;
 }
 
@@ -109,13 +110,13 @@ async function claimProblem(
   return undefined;
 }
 
-/** An address without what proofs leave out, its scheme and host in one spelling (RFC 9449 §4.3, RFC 3986 §6.2). */
+/** An address without query and fragment, with scheme and host normalized (RFC 9449 §4.3, RFC 3986 §6.2). */
 function withoutQuery(address: string): string | undefined {
   const url = URL.parse(address);
   return url ? `${url.origin}${url.pathname}` : undefined;
 }
 
-/** Uses a proof up; false when it has been used before. */
+/** Marks a proof as used; false when it was used before. */
 export async function spendProof(
   redis: Pick<Redis, "set">,
   { id, seconds }: Pick<VerifiedProof, "id" | "seconds">,

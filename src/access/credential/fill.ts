@@ -15,7 +15,7 @@ export interface FillDeps {
   limits: LimitSettings;
 }
 
-/** Stands for an organization's key where others stand for a person. */
+/** The user id of an API key that belongs to an organization. */
 export const keyUserId = (keyId: string): string => `key:${keyId}`;
 
 interface KeyRow extends Record<string, unknown> {
@@ -44,7 +44,10 @@ interface KeyRow extends Record<string, unknown> {
   limits: unknown;
 }
 
-/** The record of the API key with this hash, from Better Auth's `apikey` table and our policy beside it (R4, R7); null when there is none. One statement. */
+/**
+ * The record of the API key with this hash, from Better Auth's `apikey` table and our policy table (R4, R7); null when
+ * there is no such key. One statement.
+ */
 export async function keyRecord({ db, limits }: FillDeps, hash: string): Promise<VersionedRecord | null> {
   const { rows } = await db.execute<KeyRow>(sql`
     select k.id, k.name, k.permissions, p.tenant_id, p.chain_id, p.version, p.addresses, p.servers, p.tools, p.per_minute, p.burst,
@@ -108,7 +111,7 @@ interface GrantRow extends Record<string, unknown> {
   limits: unknown;
 }
 
-/** What the claims of a verified access token say of its grant. */
+/** What the claims of a verified access token say about its grant. */
 export interface GrantClaims {
   grantId: string;
   clientGrantId: string | undefined;
@@ -117,7 +120,10 @@ export interface GrantClaims {
   tenantId: string;
 }
 
-/** The record of an OAuth grant: whether it, its client and whoever it is for are still there. One statement. */
+/**
+ * The record of an OAuth grant: whether the grant, its client and its subject still exist and are active. One
+ * statement.
+ */
 export async function grantRecord({ db, limits }: FillDeps, claims: GrantClaims): Promise<VersionedRecord> {
   const { grantId, clientGrantId = null, clientId, userId, tenantId } = claims;
   const isMachine = userId === machineUserId(clientId);
@@ -166,7 +172,10 @@ function scopesOf(permissions: string | null): Scope[] {
   }
 }
 
-/** An entry that is no range lets nobody in: it was a mistake, and dropping it must not open the list. */
+/**
+ * Drops entries that are not ranges. A list that becomes empty this way allows no address, so the mistake opens
+ * nothing.
+ */
 const rangesOf = (addresses: readonly string[]): AddressRange[] =>
   addresses.map(addressRange).filter((range) => range !== undefined);
 

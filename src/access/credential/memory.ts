@@ -2,18 +2,19 @@ import { boundedMap } from "../../platform/bounded-map.ts";
 import type { VersionedRecord } from "../record.ts";
 
 /**
- * Records that an isolate has seen, by their Redis key. No authority: each use is confirmed by Redis, or by Postgres while Redis is away.
+ * Records that an isolate has seen, by their Redis key. They are a cache only: each use is confirmed by Redis, or by
+ * Postgres while Redis is away.
  */
 export interface RecordMemory {
   get: (key: string) => VersionedRecord | undefined;
-  /** `now` is when a store said so, epoch milliseconds. */
+  /** `now` is when a store confirmed the record, in epoch milliseconds. */
   set: (key: string, record: VersionedRecord, now: number) => void;
-  /** When a store last said that the record is so. */
+  /** When a store last confirmed the record, in epoch milliseconds. */
   confirmedAt: (key: string) => number | undefined;
   forget: (key: string) => void;
 }
 
-/** At most `max` records: the ones that were confirmed least recently go first. */
+/** Holds at most `max` records. The least recently confirmed ones are dropped first. */
 export function recordMemory(max: number): RecordMemory {
   const known = boundedMap<{ record: VersionedRecord; at: number }>(max);
   return {

@@ -26,22 +26,29 @@ export interface IntrospectionDeps {
 /** What a client asks about. `now` is in milliseconds. */
 interface TokenQuestion {
   token: string;
-  /** Where the token was presented from, as far as the client says; it counts for API keys that are held to some addresses. */
+  /**
+   * The address that the token was presented from, as the client says. It counts for API keys limited to some
+   * addresses.
+   */
   address: string | null;
   client: AuthenticatedClient;
   now: number;
 }
 
-/** What a client is told of a token (RFC 7662 §2.2). Times are seconds since the epoch. */
+/** What a client is told about a token (RFC 7662 §2.2). Times are seconds since the epoch. */
 export type TokenState = { active: false } | ({ active: true } & Record<string, unknown>);
 
 const INACTIVE = { active: false } as const;
 const MAX_LENGTH = 8_192;
 
 /**
- * The state of a token now, for a client that has authenticated: of an access token to the client that holds it and those that serve its
- * resource (in their tenant, if they have one: tenants share the names of resources), of a refresh token to its holder alone, of an API key to those that serve a resource in the key's tenant. All that is not active,
- * or not theirs to know, is the same answer. An error of a store is the caller's 503.
+ * The current state of a token, for an authenticated client. A client learns about
+ * - an access token when it holds it, or serves its resource (in the client's tenant if it has one, because tenants
+ *   share the names of resources),
+ * - a refresh token when it holds it,
+ * - an API key when it serves a resource in the key's tenant.
+ * The answer is the same for a token that is not active and for one that the client may not learn about. A store's
+ * error is passed on; the caller answers 503.
  */
 export async function introspectToken(deps: IntrospectionDeps, question: TokenQuestion): Promise<TokenState> {
   const { token, client, now } = question;
@@ -54,9 +61,10 @@ export async function introspectToken(deps: IntrospectionDeps, question: TokenQu
 }
 
 /**
- * Only an administrator makes a client that has both a tenant and resources: no stranger's client is told of a key. The answer has no words for
- * lists of servers and tools, and whoever asks would let the key do everything: a key is good where every resource of the client is on
- * its list of servers, and one with a list of tools is not.
+ * Only an administrator can create a client with a tenant and resources, so no other client learns about keys. The
+ * answer cannot express lists of servers and tools, and the asking client would let the key do everything. So a key
+ * with a list of servers is active only if the list has every resource of the client, and a key with a list of tools
+ * never.
  */
 async function apiKey(deps: IntrospectionDeps, { token, address, client, now }: TokenQuestion): Promise<TokenState> {
   const { tenantId, resources } = client;
@@ -96,7 +104,7 @@ async function accessToken(
   const { principal } = verified;
   const [ended, standing] = await Promise.all([tokenHasEnded(grants, verified), standingOf(db, principal)]);
   if (ended || !standing.clientEnabled || !standing.subjectActive) return INACTIVE;
-  // A scope that follows from a role goes with the role.
+  // The scope admin needs an administrator now.
   const scopes = [...principal.scopes].filter((scope) => scope !== "admin" || standing.isAdministrator);
   return {
     active: true,
@@ -109,12 +117,12 @@ async function accessToken(
     iat: claims.iat,
     jti: claims.jti,
     tenant: principal.tenantId,
-    // RFC 9449 §6.2: who is asked to serve a bound token has to check the proof.
+    // RFC 9449 §6.2: a server that accepts a bound token has to check the proof.
     ...(claims["cnf"] === undefined ? { token_type: "Bearer" } : { token_type: "DPoP", cnf: claims["cnf"] }),
   };
 }
 
-/** What a JWT says; verifying comes after the cheaper question of whose business it is. */
+/** The claims of a JWT before its verification, which comes after the cheaper check that the client may learn of it. */
 function unverifiedClaims(token: string): JWTPayload | undefined {
   if (token.split(".").length !== 3) return undefined;
   try {
@@ -132,7 +140,10 @@ interface Standing extends Record<string, unknown> {
   isAdministrator: boolean;
 }
 
-/** Whether the client is still there and enabled, and the person still here and in the tenant; for a client's own account, the tenant. */
+/**
+ * Whether the client exists and is enabled, and whether the person exists and is in the tenant. For a client that acts
+ * for itself: whether the tenant exists.
+ */
 async function standingOf(db: Pick<Db, "execute">, { clientId, userId, tenantId }: Principal): Promise<Standing> {
   const isMachine = clientId !== null && userId === machineUserId(clientId);
   const subject = isMachine
@@ -181,7 +192,7 @@ async function refreshToken(
     exp: Math.floor(row.expires),
     iat: Math.floor(row.issued),
     tenant,
-    // Not Bearer, and no audience: nobody who asks about its callers must take it for an access token.
+    // Not Bearer, and no audience: a server that checks its callers must not take it for an access token.
     token_type: "refresh_token",
   };
 }

@@ -11,18 +11,23 @@ export interface KeyCheckDeps {
   acceptsLegacyKeys: boolean;
 }
 
-/** What somebody else's server asks about a key that was presented to it. */
+/** What another back end asks about a key that was presented to it. */
 export interface KeyQuestion {
   key: string;
-  /** The tenant of whoever asks: they are told of its keys only. */
+  /** The tenant of the asking client, which is told only about keys of this tenant. */
   tenantId: string;
   /** Scopes that the key must hold. */
   scopes: readonly Scope[];
-  /** Where the key was presented from. A key that is held to some addresses is good from nowhere else, nor from an unknown place. */
+  /**
+   * The address that the key was presented from. A key that is limited to some addresses is not valid from any other
+   * address, nor from an unknown one.
+   */
   address: string | null;
 }
 
-/** What they are told of a key that is good. Null lists allow everything; to enforce the others is theirs. */
+/**
+ * What the asking client is told about a valid key. Null lists allow everything. The client enforces the other lists.
+ */
 export interface CheckedKey {
   keyId: string;
   name: string | null;
@@ -37,9 +42,10 @@ export interface CheckedKey {
 }
 
 /**
- * Whether a key is good here and now, by the rules of admission, for servers that check keys themselves (R16). One statement on Postgres and
- * none for what cannot be a key; nothing is taken from the key's limits or quota. Undefined is every other answer: unknown, mistyped, of
- * another tenant, disabled, expired, revoked, or not allowed this. `now` is in epoch milliseconds.
+ * Whether a key is valid here and now by the rules of admission, for servers that check keys themselves (R16). One
+ * statement on Postgres, none for text that cannot be a key. Takes nothing from the key's limits or quota. Undefined
+ * when the key is unknown, mistyped, of another tenant, disabled, expired, revoked, or not allowed this. `now` is in
+ * epoch milliseconds.
  */
 export async function checkKey(
   { db, acceptsLegacyKeys }: KeyCheckDeps,

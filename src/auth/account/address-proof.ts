@@ -9,10 +9,13 @@ import { mayMail } from "../../accounts/mail-allowance.ts";
 
 type ProofDeps = Pick<AuthDeps, "config" | "storage" | "sendMail" | "browserCookie">;
 
-/** Better Auth asks for a verification mail here only after somebody has entered the password that the account has. */
+/** The paths on which Better Auth asks for a verification email only after the account's password was entered. */
 const WITH_PASSWORD = ["/sign-up/email", "/sign-in/email"];
 
-/** Sends the link that confirms an address, good for a click in the browser that caused it and for choosing a password elsewhere. */
+/**
+ * Sends the link that confirms an address. It works by a click in the browser that caused it; elsewhere it lets the
+ * reader choose a password.
+ */
 export async function sendVerification(
   deps: ProofDeps,
   { user, url, token }: { user: { email: string }; url: string; token: string },
@@ -27,8 +30,8 @@ export async function sendVerification(
 }
 
 /**
- * Somebody signs up with an address whose account nobody has confirmed: perhaps its owner, after somebody else. The password that they
- * entered is not kept, so the mail lets them choose one.
+ * For a sign-up with an address whose account is not confirmed yet; the person may be the owner of the address, and an
+ * earlier one somebody else. The password entered now is not stored, so the email lets them choose one.
  */
 export async function sendVerificationAgain(
   deps: ProofDeps,
@@ -41,7 +44,7 @@ export async function sendVerificationAgain(
   await sendVerification(deps, { user: { email }, url, token }, undefined);
 }
 
-/** The address in a verification token of Better Auth's, if it is one and good. */
+/** The address in a verification token of Better Auth; undefined when the token is invalid or for another purpose. */
 export async function addressToVerify(token: string, secret: string): Promise<string | undefined> {
   const claims = await verifyJWT<Record<string, unknown>>(token, secret);
   if (claims === null || claims["updateTo"] !== undefined || claims["requestType"] !== undefined) return undefined;
@@ -49,8 +52,9 @@ export async function addressToVerify(token: string, secret: string): Promise<st
 }
 
 /**
- * A click in the mail confirms an address only in the browser where the account's password was entered. Otherwise whoever opened an account
- * with the address of another would have that one confirm it, and could sign in. Elsewhere the reader chooses a new password.
+ * A click in the email confirms an address only in the browser where the account's password was entered. Otherwise
+ * somebody could open an account with another person's address, have that person confirm it, and sign in. In other
+ * browsers the reader chooses a new password.
  */
 export function addressProof({ config, browserCookie }: Pick<AuthDeps, "config" | "browserCookie">): BetterAuthPlugin {
   return {
@@ -61,13 +65,13 @@ export function addressProof({ config, browserCookie }: Pick<AuthDeps, "config" 
           matcher: (context) => context.path === "/verify-email",
           handler: createAuthMiddleware(async (ctx) => {
             const { token, browser } = (ctx.query ?? {}) as { token?: unknown; browser?: unknown };
-            // Better Auth refuses what is no token of its own.
+            // Better Auth refuses tokens that are not its own.
             if (typeof token !== "string" || !(await addressToVerify(token, ctx.context.secret))) return;
             const mark = typeof browser === "string" ? browser : undefined;
             if (await isMarked(config.BETTER_AUTH_SECRETS, token, ctx.getCookie(browserCookie), mark)) return;
             throw new APIError("FORBIDDEN", {
               code: "PASSWORD_NEEDED",
-              message: "Choose a password: this link was not asked for in this browser.",
+              message: "You opened this link in a different browser. For your security, choose a new password.",
             });
           }),
         },

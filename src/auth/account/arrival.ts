@@ -6,20 +6,20 @@ import { personalTenantId } from "../../identity/standing.ts";
 import { ensurePersonal } from "../../organizations/organizations.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
-/** What the audit log is told when a tenant is ensured because an account was opened, or somebody signs in. */
+/** The audit entry of a new account or of a sign-in, for which the personal tenant is ensured. */
 export interface ArrivalEntry {
   event: "account.created" | "account.signed_in";
   actor: Actor;
-  /** `password`, or the id of a provider. */
+  /** `password`, or the id of an identity provider. */
   method: string;
   /** Epoch milliseconds. */
   now: number;
 }
 
 /**
- * Creates the user's personal tenant and ownership unless they exist, and aligns the administrator role with `adminEmails`
- * (lower case; verified addresses only). One statement, repeated at each sign-in: a crash after sign-up leaves nobody without a tenant.
- * The audit entry, if there is one, is written by the same statement.
+ * Creates the user's personal tenant and ownership unless they exist, and aligns the administrator role with
+ * `adminEmails` (lower case; verified addresses only). One statement, repeated at each sign-in, so that a crash after a
+ * sign-up leaves nobody without a tenant. The same statement writes the audit entry, if there is one.
  */
 export async function ensurePersonalTenant(
   db: Pick<Db, "execute">,

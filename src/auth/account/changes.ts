@@ -19,8 +19,8 @@ import { mayHold } from "../../accounts/sign-up.ts";
 const refusal = (code: string, message: string) => new APIError("BAD_REQUEST", { code, message });
 
 /**
- * Change of password and of address, at Better Auth's own addresses in place of its endpoints. Both ask for the password, do their work
- * in one statement that ends all sessions, and give this browser a new one.
+ * Change of password and of address, at Better Auth's paths in place of its endpoints. Both ask for the password, do
+ * their work in one statement that ends all sessions, and give this browser a new session.
  */
 export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
   const { config, db, background } = deps;
@@ -31,7 +31,7 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
     now: deps.now(),
   });
 
-  /** The person goes on in this browser, with a session that nobody else can have. */
+  /** Gives this browser a new session, so that the person stays signed in here. */
   async function signInAgain(ctx: GenericEndpointContext, userId: string): Promise<void> {
     try {
       const { internalAdapter } = ctx.context;
@@ -39,7 +39,7 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
       const user = await internalAdapter.findUserById(userId);
       if (user) return await setSessionCookie(ctx, { session, user });
     } catch (error) {
-      // The change stands. Who is told that it failed would try it again; so they sign in again.
+      // The change is committed, so no error is reported: the person would repeat it. They have to sign in again.
       deps.log("warn", "auth.session_not_renewed", errorFields(error));
     }
     deleteSessionCookie(ctx);
@@ -81,7 +81,7 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
           const hash = await password.hash(newPassword);
           const event = "account.password_changed" as const;
           if (!(await replacePassword(db, account, hash, { event, ...changedBy(ctx.context.session) })))
-            throw refusal("INVALID_PASSWORD", "The password was changed a moment ago.");
+            throw refusal("INVALID_PASSWORD", "The password was changed a moment ago. Sign in again.");
           await signInAgain(ctx, account.id);
           background(deps.sendMail(passwordChangedMail(config.BASE_URL, account.email)));
           return ctx.json({ status: true });
@@ -96,13 +96,14 @@ export function accountChanges(deps: AuthDeps): BetterAuthPlugin {
         },
         async (ctx) => {
           const address = ctx.body.newEmail.toLowerCase();
-          if (!mayHold(config, address)) throw refusal("ADDRESS_NOT_ALLOWED", "This gateway takes no such address.");
+          if (!mayHold(config, address))
+            throw refusal("ADDRESS_NOT_ALLOWED", "This gateway does not accept this email address.");
           const { password, session } = ctx.context;
           const account = await accountWithPassword(deps, password.verify, session.user.id, ctx.body.password);
-          if (address === account.email) throw refusal("SAME_ADDRESS", "This is the address of the account.");
+          if (address === account.email) throw refusal("SAME_ADDRESS", "This is already the address of the account.");
           const allowed = await mayMail(deps, "address", address);
           const taken = await findAccount(db, { email: address });
-          // Whether the address is taken is not in the entry either: the person may read it.
+          // The entry does not say whether the address is taken either, because the person may read it.
           const { actor, now } = changedBy(session);
           deps.journal.record(accountEvent(account.id, { event: "account.email_change_requested", actor }, now));
           if (allowed && !taken) background(mailConfirmation(account, address));

@@ -11,7 +11,7 @@ import { deleteOrganizations } from "../../organizations/organizations.ts";
 import { ownSession } from "../own-session.ts";
 import { accountWithPassword } from "./proved-password.ts";
 
-/** {@link deleteAccount} with what other rooms delete along. */
+/** {@link deleteAccount} with what other folders delete in the same statement. */
 export const endAccount = (db: Pick<AuthDeps["db"], "execute">, userId: string, by: ChangedBy) =>
   deleteAccount(db, userId, by, { deleteKeys: deleteKeysOf, deleteOrganizations });
 
@@ -20,13 +20,13 @@ type EndDeps = Pick<AuthDeps, "db" | "redis" | "background" | "stopCredentials" 
 const lastOwner = (organizations: readonly string[]) =>
   new APIError("CONFLICT", {
     code: "LAST_OWNER",
-    message: "Make somebody else owner of these organizations first.",
+    message: "Make another member an owner of these organizations first.",
     organizations: [...organizations],
   });
 
 /**
- * Deletion of an account at Better Auth's own address, in place of its endpoint. Credentials are stopped in Redis first: when the one
- * statement that deletes has done its work nothing of the account is left, and when it has not, they are let in again.
+ * Deletion of an account at Better Auth's path, in place of its endpoint. Credentials are stopped in Redis first. Then
+ * one statement deletes the whole account; if it deletes nothing, the credentials are accepted again.
  */
 export function accountEnd(deps: EndDeps): BetterAuthPlugin {
   const { db, stopCredentials, resumeGrants } = deps;
@@ -39,7 +39,8 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
       await stopCredentials(known);
       ended = await endAccount(db, userId, by);
     } catch (error) {
-      // An answer may be lost while the statement stands; when nobody can say, nothing is let in again.
+      // The statement may have succeeded although its answer was lost. If that cannot be found out, credentials stay
+      // stopped.
       if (!(await accountExists(db, userId))) return;
       await resumeGrants(known.grantIds);
       throw error;
@@ -65,7 +66,10 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
         async (ctx) => {
           const { password, session } = ctx.context;
           if (ctx.body.email.trim().toLowerCase() !== session.user.email)
-            throw new APIError("BAD_REQUEST", { code: "ADDRESS_MISMATCH", message: "Enter the account's address." });
+            throw new APIError("BAD_REQUEST", {
+              code: "ADDRESS_MISMATCH",
+              message: "Enter the account's email address.",
+            });
           const account = await accountWithPassword(deps, password.verify, session.user.id, ctx.body.password);
           await end(account.id, { actor: personActor(account.id, session.session.id), now: deps.now() });
           deleteSessionCookie(ctx);
@@ -76,7 +80,7 @@ export function accountEnd(deps: EndDeps): BetterAuthPlugin {
   };
 }
 
-/** What came up after the account was read. */
+/** Credentials that were created after the account was read. */
 function newSince(ended: AccountHoldings, known: AccountHoldings) {
   return {
     keyHashes: ended.keyHashes.filter((hash) => !known.keyHashes.includes(hash)),

@@ -9,8 +9,9 @@ type EventDeps = Pick<AuthDeps, "config" | "journal" | "now">;
 type HookContext = GenericEndpointContext | null;
 
 /**
- * Writes down what the framework itself changes of accounts and sessions (R11), through the journal and after the change; and sign-ins that
- * it refuses, which anybody can cause without end, now and then with a count. What statements of ours change, they write down themselves.
+ * Records what the framework changes in accounts and sessions (R11), in the journal and after the change. Also records
+ * sign-ins that it refuses; anybody can cause those without end, so they are recorded from time to time with a count.
+ * Changes by our own statements are recorded in those statements.
  */
 export function accountEvents({ config, journal, now }: EventDeps): BetterAuthPlugin {
   function record(event: AuditEventName, owner: string, actor: Actor, target = owner): void {
@@ -83,10 +84,10 @@ export function accountEvents({ config, journal, now }: EventDeps): BetterAuthPl
   };
 }
 
-/** How the framework names the row that holds a password. */
+/** The framework's provider id for accounts with a password. */
 const PASSWORD = "credential";
 
-/** Who asked for a change: the person whose session came with the request, else whose the changed row is. */
+/** Who made a change: the person whose session came with the request, otherwise the owner of the changed row. */
 function callerOf(context: HookContext | undefined, row: { userId: string; id?: string }): Actor {
   const session: Pick<Session, "id" | "userId"> | undefined = context?.context.session?.session;
   return session ? personActor(session.userId, session.id) : personActor(row.userId, row.id);

@@ -1,15 +1,15 @@
 import type { AuditDetail, AuditEventName } from "../../audit/event.ts";
 
-/** What somebody does at an address of the framework that is not closed: to an account, or to a key of their own. */
+/** What a caller does at an open endpoint of the framework: to an account, or to one of their own keys. */
 export interface FrameworkAct {
   event: AuditEventName;
-  /** Whose account it is, or whose key. */
+  /** The owner of the account or key. */
   ownerId: string;
   target: string;
   detail: AuditDetail;
 }
 
-/** What administrators do to an account. Opening one and ending single sessions are recorded where they happen. */
+/** What administrators do to an account. Creating an account and ending single sessions are recorded elsewhere. */
 const ADMIN_ACTS: ReadonlyMap<string, AuditEventName> = new Map([
   ["/admin/ban-user", "user.banned"],
   ["/admin/unban-user", "user.unbanned"],
@@ -20,14 +20,14 @@ const ADMIN_ACTS: ReadonlyMap<string, AuditEventName> = new Map([
   ["/admin/revoke-user-sessions", "user.sessions_ended"],
 ]);
 
-/** What people do to their keys past our management API. */
+/** What people do to their keys at the framework's endpoints instead of our management API. */
 const KEY_ACTS: ReadonlyMap<string, AuditEventName> = new Map([
   ["/api-key/create", "key.created"],
   ["/api-key/update", "key.changed"],
   ["/api-key/delete", "key.revoked"],
 ]);
 
-/** The act that a request of `userId` was, once it has been done; undefined for what changes nothing. */
+/** The act of a completed request of `userId`; undefined for a request that changes nothing. */
 export function frameworkAct(
   path: string | undefined,
   { body, returned, userId }: { body: unknown; returned: unknown; userId: string },
@@ -41,7 +41,7 @@ export function frameworkAct(
   return undefined;
 }
 
-/** Reasons and names are anybody's text, and passwords are secrets: neither is kept. */
+/** Omits reasons and names, which are free text, and passwords, which are secret. */
 function detailOf(body: unknown): AuditDetail {
   const [given, seconds, data] = ["role", "banExpiresIn", "data"].map((name) => memberOf(body, name));
   const roles = [given].flat().filter((one) => typeof one === "string");

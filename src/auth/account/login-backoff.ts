@@ -7,7 +7,7 @@ import { addressHash, clearTries, takeTry } from "../../accounts/password-tries.
 
 const SIGN_IN = "/sign-in/email";
 
-/** What {@link rememberDevice} needs of Better Auth's context for a request. */
+/** The part of Better Auth's request context that {@link rememberDevice} needs. */
 interface CookieContext {
   getCookie: (name: string) => string | null | undefined;
   setCookie: (name: string, value: string, attributes: Cookie["attributes"]) => void;
@@ -21,23 +21,27 @@ interface Cookie {
 
 const deviceCookie = (ctx: CookieContext) => ctx.context.createAuthCookie("device", { maxAge: DEVICE_SECONDS });
 
-/** Lets a browser, whose person has proved to own the account with this address, sign in to it whatever strangers try elsewhere. */
+/**
+ * Remembers that the person of this browser owns the account with this address. The browser can then sign in to it
+ * whatever others try elsewhere.
+ */
 export async function rememberDevice(ctx: CookieContext, secrets: readonly string[], address: string): Promise<void> {
   const { name, attributes } = deviceCookie(ctx);
   ctx.setCookie(name, await rememberAccount(secrets, ctx.getCookie(name), address), attributes);
 }
 
-/** The refusal of a password that is not checked yet. Better Auth's limiter answers in the same form. */
+/** The refusal before a password is checked. Better Auth's rate limiter answers in the same form. */
 export const tooManyTries = (seconds: number) =>
   new APIError(
     "TOO_MANY_REQUESTS",
-    { code: "TOO_MANY_TRIES", message: "Too many attempts for this account. Wait, or choose a new password by mail." },
+    { code: "TOO_MANY_TRIES", message: "Too many attempts for this account. Wait, or choose a new password by email." },
     { "X-Retry-After": String(seconds) },
   );
 
 /**
- * Slows down guessing at one account, from however many network addresses, before a password is hashed. Browsers in which somebody has signed
- * in to the account before are counted apart, so that strangers cannot lock its owner out. Addresses without an account are counted alike.
+ * Slows down guesses at one account, from any number of network addresses, before a password is hashed. Browsers that
+ * signed in to the account before have counts of their own, so that others cannot lock out its owner. Addresses without
+ * an account are counted in the same way.
  */
 export function loginBackoff({
   config,
@@ -56,7 +60,9 @@ export function loginBackoff({
     return device === undefined ? account : `${account}:${device}`;
   }
 
-  /** Nobody has looked for the account yet, and a look would cost a statement: the entry names the bucket of the address. */
+  /**
+   * The account has not been looked up, and that would cost a statement, so the entry names the bucket of the address.
+   */
   function noteWait(bucket: string): void {
     const refused = { event: "account.sign_in_refused", outcome: "refused", code: "backed_off" } as const;
     const detail = { method: "password" };

@@ -13,15 +13,15 @@ import { checkNewPassword } from "./new-password.ts";
 
 type ResetDeps = Pick<AuthDeps, "config" | "db" | "storage" | "sendMail" | "background" | "journal" | "now">;
 
-const EVERYBODY_ACCEPTED = { status: true, message: "If there is an account with this address, it gets a mail." };
+const EVERYBODY_ACCEPTED = { status: true, message: "If there is an account with this address, we sent it an email." };
 
 const invalidToken = () =>
   new APIError("BAD_REQUEST", { code: "INVALID_TOKEN", message: "This link has expired or was used." });
 
 /**
- * Password reset at Better Auth's own addresses, in place of its endpoints: those use up the link before they write, and set the password and
- * end the sessions one after the other, so that a fault loses the link or leaves strangers signed in. Here nothing is stored for a
- * link, and one statement does all or nothing.
+ * Password reset at Better Auth's paths, in place of its endpoints. Those use up the link before they write, and set
+ * the password and end the sessions one after the other, so that a failure loses the link or leaves intruders signed
+ * in. Here nothing is stored for a link, and one statement does all or nothing.
  */
 export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
   const { config, db, background } = deps;
@@ -33,13 +33,19 @@ export function passwordReset(deps: ResetDeps): BetterAuthPlugin {
     await deps.sendMail(resetMail(config.BASE_URL, account.email, token, next));
   }
 
-  /** Anybody can ask for a mail to anybody: each account, and each network without one, is written down once in a while. */
+  /**
+   * Anybody can request an email to anybody, so requests are recorded once in a while per account, or per network when
+   * there is none.
+   */
   function noteRequest(userId: string | undefined): void {
     const actor = userId === undefined ? unknownActor() : personActor(userId);
     deps.journal.tried(accountEvent(userId, { event: "account.password_reset_requested", actor }, deps.now()));
   }
 
-  /** The account whose password a link lets its reader choose: of a mail about a lost one, or of one that asks to confirm the address. */
+  /**
+   * The account whose password a link may set: the link of a reset email, or of an email that asks to confirm the
+   * address.
+   */
   async function accountOf(token: string, secret: string): Promise<Account | undefined> {
     const claims = await resetLink.read(secrets, token, Date.now());
     if (claims) {

@@ -8,7 +8,10 @@ import { loginBackoff } from "./login-backoff.ts";
 import { passwordReset } from "./password-reset.ts";
 import { unfinishedSignUp } from "./unfinished-sign-up.ts";
 
-/** What this gateway asks of accounts beyond Better Auth: each a plugin with hooks, or with endpoints in place of Better Auth's. */
+/**
+ * The gateway's account rules beyond Better Auth's. Each is a plugin with hooks, or with endpoints in place of Better
+ * Auth's.
+ */
 export const accountPlugins = (deps: AuthDeps): BetterAuthPlugin[] => [
   accountEvents(deps),
   loginBackoff(deps),

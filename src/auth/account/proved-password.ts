@@ -8,8 +8,8 @@ import { clearTries, takeTry } from "../../accounts/password-tries.ts";
 type VerifyPassword = (input: { hash: string; password: string }) => Promise<boolean>;
 
 /**
- * The account of somebody who is signed in, once they have entered its password: a session that was left open must not be enough for what
- * takes an account away. Tries are slowed down as at sign-in, in a bucket of their own.
+ * The account of a person who is signed in, after they entered its password: an unattended session must not be enough
+ * for changes that take an account away. Tries are slowed down as at sign-in, in a bucket of their own.
  */
 export async function accountWithPassword(
   { db, redis, background }: Pick<AuthDeps, "db" | "redis" | "background">,

@@ -9,7 +9,7 @@ import { maySignUp, userProblem } from "../../accounts/sign-up.ts";
 import { signInMethod } from "./sign-in-outcome.ts";
 import { ensurePersonalTenant, type ArrivalEntry } from "./arrival.ts";
 
-/** What holds for every account and session, whichever way it is made. */
+/** Rules for every new or changed account and every new session, however it is created. */
 export function accountRules({ config, db, now }: Pick<AuthDeps, "config" | "db" | "now">) {
   return {
     user: {
@@ -25,7 +25,7 @@ export function accountRules({ config, db, now }: Pick<AuthDeps, "config" | "db"
           ) {
             throw new APIError("FORBIDDEN", {
               code: "SIGN_UP_CLOSED",
-              message: "Sign-up is by invitation on this gateway.",
+              message: "Sign-up on this gateway is by invitation only. Ask an administrator for an invitation.",
             });
           }
         },
@@ -50,8 +50,8 @@ export function accountRules({ config, db, now }: Pick<AuthDeps, "config" | "db"
     },
     session: {
       create: {
-        // Runs after the framework's own rules have let the person in: only the row of the session is still to be written. It gets its
-        // id here, so that the entry of the sign-in names it.
+        // Runs after the framework has accepted the sign-in; only the row of the session is not written yet. The id is
+        // created here, so that the audit entry of the sign-in names it.
         before: async (session, context) => {
           const id = generateId();
           const method = signInMethod(context?.path, context?.params?.["id"]);

@@ -8,8 +8,9 @@ import type { AuthDeps } from "../deps.ts";
 const SIGN_UP = "/sign-up/email";
 
 /**
- * A sign-up writes a user, then the account with the password, in two statements. When the second fails, the address is taken and nobody
- * can sign in with it. The next sign-up with it takes such a user back first, and a failure is told as ours, not as the person's.
+ * A sign-up writes the user and then the account with the password, in two statements. If the second fails, the address
+ * is taken but nobody can sign in with it. The next sign-up with the address deletes such a user first. The failure
+ * itself is reported as an internal error, not as the person's mistake.
  */
 export function unfinishedSignUp({ db, now }: Pick<AuthDeps, "db" | "now">): BetterAuthPlugin {
   const matcher = (context: { path?: string | undefined }) => context.path === SIGN_UP;
@@ -37,7 +38,7 @@ export function unfinishedSignUp({ db, now }: Pick<AuthDeps, "db" | "now">): Bet
           matcher,
           handler: createAuthMiddleware(async (ctx) => {
             const { returned } = ctx.context;
-            // Better Auth would keep the status 422 of this refusal; an error that is no refusal of its own becomes a 500.
+            // Better Auth would keep the status 422 of this refusal; any other error becomes a 500.
             if (returned instanceof APIError && returned.body?.code === "FAILED_TO_CREATE_USER")
               throw new Error("the account could not be stored");
           }),

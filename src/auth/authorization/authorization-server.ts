@@ -18,10 +18,12 @@ import { tokenBinding } from "./token-binding.ts";
 const TOKEN_LIMIT = { window: 60, max: 300 };
 const AUTHORIZE_LIMIT = { window: 60, max: 120 };
 const REGISTER_LIMIT = { window: 60, max: 60 };
-/** A server that asks about each of its callers has one address. */
+/** High, because a server that asks about each of its callers does so from one address. */
 const INTROSPECT_LIMIT = { window: 60, max: 6_000 };
 
-/** Better Auth as an OAuth 2.1 authorization server with JWT access tokens (RFC 9068), and the rules that it grants by. */
+/**
+ * Better Auth as an OAuth 2.1 authorization server with JWT access tokens (RFC 9068), and the rules for granting them.
+ */
 export function authorizationServer({
   config,
   db,
@@ -37,7 +39,7 @@ export function authorizationServer({
     loginPage: config.LOGIN_PAGE,
     consentPage: AUTH_PAGES.consent,
     signup: { page: "/sign-up" },
-    // The grant belongs to the tenant that is active in the session at consent, and the consent to that tenant and redirect URI.
+    // The grant is for the tenant active in the session at consent; the consent is for that tenant and redirect URI.
     postLogin: {
       page: AUTH_PAGES.consent,
       shouldRedirect: () => false,
@@ -66,18 +68,18 @@ export function authorizationServer({
         : [{ clientDiscovery: clientMetadata({ config, redis, outbound, journal, now, log }) }]),
     ],
     customAccessTokenClaims: ({ user, referenceId, scopes: granted }) => {
-      // Banning ends sessions; codes and refresh tokens that are out already end here.
+      // Banning ends sessions. Codes and refresh tokens that are already issued are refused here.
       if (user && !isActive(user, Date.now())) throw suspended();
       if (granted.includes("admin") && !isAdministratorRole(user?.["role"])) throw notAdministrator();
       return referenceId === undefined ? {} : { tenant: tenantOfReference(referenceId) };
     },
     enforcePerClientResources: false,
-    // Clients of strangers come in by registration, under its policy; administrators make them by the management API, which ends what
-    // a change takes away.
+    // Unauthenticated callers create clients by registration, under its policy. Administrators create them with the
+    // management API, which ends the tokens that a change takes rights from.
     clientPrivileges: () => false,
     allowDynamicClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",
     allowUnauthenticatedClientRegistration: config.CLIENT_REGISTRATION.kind !== "off",
-    // Replays within 30 seconds are answered in front of Better Auth, which never sees a rotated token.
+    // Replays within 30 seconds are answered before Better Auth, which never sees a rotated token.
     refreshTokenReuseInterval: 0,
     accessTokenExpiresIn: config.ACCESS_TOKEN_TTL,
     m2mAccessTokenExpiresIn: config.ACCESS_TOKEN_TTL,
@@ -88,7 +90,8 @@ export function authorizationServer({
     dpop: { signingAlgorithms: [...DPOP_ALGORITHMS], proofMaxAgeSeconds: PROOF_WINDOW_SECONDS },
     rateLimit: { token: TOKEN_LIMIT, authorize: AUTHORIZE_LIMIT, register: REGISTER_LIMIT },
   });
-  // Its declared OpenAPI metadata has `items?: undefined`, which exactOptionalPropertyTypes does not let pass as absent.
+  // The plugin's declared OpenAPI metadata has `items?: undefined`, which exactOptionalPropertyTypes does not accept as
+  // absent.
   return [
     jwt({
       jwt: { issuer: config.BASE_URL },
@@ -103,7 +106,10 @@ export function authorizationServer({
   ];
 }
 
-/** What keeps a grant from giving an access token: the consent that a code or a device was given is gone, or the person has left the tenant. */
+/**
+ * Why a grant gives no access token: the consent of its code or device was withdrawn, or the person has left the
+ * tenant.
+ */
 async function standingProblem(
   { config, db }: Pick<AuthDeps, "config" | "db">,
   grantId: string | undefined,
@@ -126,13 +132,19 @@ async function standingProblem(
 }
 
 const notAdministrator = () =>
-  new APIError("BAD_REQUEST", { error: "invalid_scope", error_description: "The scope admin is for administrators." });
+  new APIError("BAD_REQUEST", {
+    error: "invalid_scope",
+    error_description: "Only administrators can use the scope admin.",
+  });
 
 const noConsent = () =>
   new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This app has been disconnected." });
 
 const noMember = () =>
-  new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "You are no member of this organization." });
+  new APIError("BAD_REQUEST", {
+    error: "invalid_grant",
+    error_description: "You are not a member of this organization.",
+  });
 
 const suspended = () =>
   new APIError("BAD_REQUEST", { error: "invalid_grant", error_description: "This account is suspended." });

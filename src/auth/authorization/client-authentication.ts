@@ -5,12 +5,12 @@ import * as z from "zod";
 import { AUTHENTICATE_CLIENT_PATH, type AuthenticatedClient } from "../../grants/clients/authenticated-client.ts";
 import { managedRegistration } from "../../grants/clients/managed-client.ts";
 
-/** The endpoint at which an assertion may be aimed (RFC 7523 §3), whichever of ours it is sent to; the issuer is good, too. */
+/** The audience of assertions (RFC 7523 §3) for all our endpoints; the issuer is accepted as well. */
 const ASSERTION_ENDPOINT = "/oauth2/token";
 
 /**
- * Lets endpoints of ours use the framework's client authentication by secret or assertion, under its limits: it answers with the
- * client that a form comes from. Public clients prove nothing and are refused.
+ * Lets our endpoints use the framework's client authentication by secret or assertion, under its limits. Returns the
+ * client that a form is from. Public clients cannot authenticate and are refused.
  */
 export function clientAuthentication(limit: { window: number; max: number }): BetterAuthPlugin {
   return {

@@ -5,15 +5,18 @@ import { isTenant } from "../../grants/clients/managed-clients.ts";
 
 type ClientRow = Parameters<typeof managedRegistration>[0];
 
-/** Beside the grant of a person: the one that the client itself is, so that a client that ends takes its tokens along. */
+/**
+ * The claim with the grant of the client itself, beside that of the person. When the client ends, its tokens end with
+ * that grant.
+ */
 export const clientGrantClaim = (client: ClientRow): { client_grant?: string } => {
   const managed = managedRegistration(client);
   return managed ? { client_grant: managed.grantId } : {};
 };
 
 /**
- * Claims of a token for a client's own account (RFC 6749 §4.4): the grant that its registration is, and the tenant in which an
- * administrator lets it act. Throws `unauthorized_client` when nobody does, or the tenant is gone.
+ * Claims of a token for the client itself (RFC 6749 §4.4): the grant of its registration, and the tenant that an
+ * administrator lets it act in. Throws `unauthorized_client` when it has no such tenant or the tenant does not exist.
  */
 export async function machineClaims(
   db: Pick<Db, "execute">,
@@ -27,5 +30,5 @@ export async function machineClaims(
 const noAccount = () =>
   new APIError("BAD_REQUEST", {
     error: "unauthorized_client",
-    error_description: "This client has no account of its own on this gateway.",
+    error_description: "This client cannot act for itself on this gateway. Ask an administrator to allow it.",
   });

@@ -18,7 +18,7 @@ import { beginFetch, endFetch } from "../../grants/clients/metadata-state.ts";
 export interface ClientMetadataDeps {
   config: Pick<Config, "CLIENT_REGISTRATION">;
   redis: Pick<Redis, "eval" | "set">;
-  /** Asks public hosts only, over https, and follows no redirect. */
+  /** Fetches from public hosts only, over https, and follows no redirects. */
   outbound: Outbound;
   journal: Pick<Journal, "tried">;
   now: () => number;
@@ -29,23 +29,27 @@ type Resolve = ClientDiscovery["resolve"];
 type Client = NonNullable<Awaited<ReturnType<Resolve>>>;
 
 const MAX_DOCUMENT_BYTES = 5 * 1024;
-/** How long a client is served from its last good document while its origin does not answer. */
+/** For how many days a client is served from its last valid document while its origin does not answer. */
 const KEEP_DAYS = 7;
 const RETRY_SECONDS = 60;
 const KNOWN_MS = 30_000;
 const MAX_KNOWN = 1_000;
-/** Waits of a request that finds the document being fetched by another one, in milliseconds: about as long as a fetch may take. */
+/**
+ * Pauses in milliseconds of a request that waits for another one to fetch the document; in all about as long as a fetch
+ * can take.
+ */
 const WAITS = [50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900, 1_000];
 
 /**
- * Clients whose id is the https address of a metadata document (draft-ietf-oauth-client-id-metadata-document, MCP 2026-07-28). One request
- * fetches a document, whatever the number of isolates that want it; a good one is taken as read for as long as its origin says, and its
- * client lives on when the origin does not answer. Whatever is wrong with an id, the client is told `invalid_client`.
+ * Clients whose id is the https address of a metadata document (draft-ietf-oauth-client-id-metadata-document, MCP
+ * 2026-07-28). One request among all isolates fetches a document. A valid one is cached as long as its origin says, and
+ * its client keeps working while the origin does not answer. Whatever is wrong with an id, the error is
+ * `invalid_client`.
  */
 export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
   const { redis, log } = deps;
 
-  /** Clients whose documents this isolate knows to be good. */
+  /** Clients whose documents this isolate knows to be valid. */
   const good = expiringMap<true>(MAX_KNOWN, KNOWN_MS);
 
   const resolve: Resolve = async (ctx, clientId, existing) => {
@@ -64,14 +68,14 @@ export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
     if (state === "bad") throw invalidClient();
     const stored = state === "good" ? await storedClient(ctx, clientId) : null;
     if (stored) return stored;
-    // Marked as good, and yet its row is gone: pruned meanwhile.
+    // Marked as valid, but its row does not exist: it was pruned meanwhile.
     if (state === "good") return fetchClient(ctx, clientId, null);
     throw unavailable();
   };
 
   const fetchClient: Resolve = async (ctx, clientId, existing) => {
     const transport = documentTransport(deps.outbound);
-    // An instance for each fetch: one that is shared would let a request wait on the input and output of another.
+    // One instance per fetch. A shared one would make a request wait for the input and output of another request.
     const discovery = createCimdClientDiscovery({
       metadataProfile: "mcp-2026-07-28",
       fetchClientMetadataResource: transport.fetch,
@@ -79,7 +83,7 @@ export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
     try {
       const client = await discovery.resolve(ctx, clientId, existing);
       await endFetch(redis, clientId, transport.fresh());
-      // Whoever starts an authorization can bring up ever new documents.
+      // Anybody who starts an authorization can name new documents without end.
       const what = { event: "client.discovered", actor: unknownActor(), tenantId: null, target: clientId } as const;
       if (!existing) deps.journal.tried(happened(what, deps.now()), clientId);
       return client;
@@ -100,13 +104,16 @@ export function clientMetadata(deps: ClientMetadataDeps): ClientDiscovery {
     id: "cimd",
     matches: (clientId) => isCimdClientIdUrlCandidate(clientId) && isAllowedHost(deps.config, clientId),
     resolve,
-    // Its only other use is a client's `jwks_uri`.
+    // The framework uses this only for a client's `jwks_uri`.
     fetchClientMetadataResource: (url, init) => deps.outbound(addressOf(url), init),
     discoveryMetadata: { client_id_metadata_document_supported: true },
   };
 }
 
-/** Reads documents, and remembers what the framework's verdict does not tell: how long one is fresh, and that the origin failed. */
+/**
+ * Fetches documents, and keeps what the framework's result does not say: for how long one is fresh, and whether the
+ * origin failed.
+ */
 function documentTransport(outbound: Outbound) {
   let seconds = RETRY_SECONDS;
   let failure: unknown;
@@ -155,7 +162,7 @@ function isAllowedHost({ CLIENT_REGISTRATION: policy }: ClientMetadataDeps["conf
 const invalidClient = () =>
   new APIError("BAD_REQUEST", {
     error: "invalid_client",
-    error_description: "No usable client metadata document was found at the address that the client id names.",
+    error_description: "No valid client metadata document was found at the address in the client id.",
   });
 
 const unavailable = () =>

@@ -21,15 +21,16 @@ import { readUserCode, newUserCode } from "../../grants/device/user-code.ts";
 import { takeUserCodeTry } from "../../grants/device/user-code-tries.ts";
 
 const START_LIMIT = { window: 60, max: 60 };
-/** People type codes; an office of them shares one address. */
+/** People type codes, and the people of an office share one address. */
 const ENTER_LIMIT = { window: 60, max: 30 };
 
-/** What a consent to a device is kept under instead of a redirect URI: no client can register this as one. */
+/** Stands in for the redirect URI in the reference of a consent to a device. No client can register it as one. */
 const NO_REDIRECT = DEVICE_GRANT;
 
 /**
- * The device authorization grant (RFC 8628). Better Auth makes codes and answers polls. Looking at a code and deciding are endpoints of ours in
- * place of Better Auth's, which let a code be claimed by looking, decide in several steps and know no tenant. There are no sessions for devices.
+ * The device authorization grant (RFC 8628). Better Auth issues codes and answers polls. Our endpoints replace Better
+ * Auth's for viewing a code and deciding about it: those let anybody claim a code by viewing it, decide in several
+ * steps, and do not know tenants. Devices have no sessions.
  */
 export function deviceAuthorization({
   config,
@@ -44,7 +45,7 @@ export function deviceAuthorization({
     verificationUri: `${config.BASE_URL}${AUTH_PAGES.device}`,
   });
 
-  /** The code that a person has typed, once a try was taken for it. */
+  /** The code that a person typed, after a try was counted. */
   async function enteredCode(userId: string, typed: string): Promise<string> {
     const wait = await takeUserCodeTry({ redis, db }, userId);
     if (wait > 0) throw tooManyCodes(wait);
@@ -112,7 +113,7 @@ export function deviceAuthorization({
   };
 }
 
-/** Has the tokens of devices belong to what was approved: tenant and grant, which Better Auth would leave out. */
+/** Binds the tokens of a device to what was approved, tenant and grant; Better Auth would leave both out. */
 function withApprovals(extension: OAuthProviderExtension): OAuthProviderExtension {
   const exchange = extension.grants?.[DEVICE_GRANT];
   if (!exchange) return extension;
@@ -127,17 +128,20 @@ function withApprovals(extension: OAuthProviderExtension): OAuthProviderExtensio
 function issueApproved(provider: OAuthProviderApi, issue: OAuthTokenIssueParams) {
   const approval = currentTokenRequest()?.approval;
   if (!approval) throw new APIError("INTERNAL_SERVER_ERROR");
-  // The framework names grants by their authorization codes.
+  // The framework identifies grants by their authorization codes.
   const issued = { ...issue, referenceId: approval.reference, authorizationCodeId: approval.grantId };
   return provider.issueTokens(issued);
 }
 
-/** The same whether a code never was, is over, or was decided about: a guess learns nothing. */
+/** The same answer for a code that never existed, has expired or was decided about, so that a guess reveals nothing. */
 const noSuchCode = () =>
-  new APIError("BAD_REQUEST", { code: "INVALID_USER_CODE", message: "This code is mistyped, expired or used." });
+  new APIError("BAD_REQUEST", {
+    code: "INVALID_USER_CODE",
+    message: "This code is mistyped, expired or already used. Check it, or start again on the device.",
+  });
 
 const noMember = () =>
-  new APIError("FORBIDDEN", { code: "NO_MEMBER", message: "You are no member of this organization." });
+  new APIError("FORBIDDEN", { code: "NO_MEMBER", message: "You are not a member of this organization." });
 
 const tooManyCodes = (seconds: number) =>
   new APIError(

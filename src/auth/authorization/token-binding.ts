@@ -6,12 +6,13 @@ import type { AuthDeps } from "../deps.ts";
 import { currentTokenRequest } from "../storage/token-request.ts";
 
 const PATHS = ["/oauth2/token", "/oauth2/userinfo"];
-/** A proof that lives for less is remembered for so long all the same, in seconds. */
+/** The shortest time for which a used proof is remembered, in seconds. */
 const SHORTEST = 1;
 
 /**
- * What Better Auth lacks here to bind tokens to keys (RFC 9449): used proofs are remembered in Redis, because its own memory wants all one-time
- * values in Postgres; and a proof may name any address of the token endpoint, not only Better Auth's.
+ * What Better Auth lacks for binding tokens to keys (RFC 9449). Used proofs are remembered in Redis, because Better
+ * Auth's own store would put all one-time values in Postgres. A proof may name any address of the token endpoint, not
+ * only Better Auth's.
  */
 export function tokenBinding({ redis }: Pick<AuthDeps, "redis">): BetterAuthPlugin {
   async function reserveVerificationValue(value: { identifier: string; expiresAt: Date }): Promise<boolean> {

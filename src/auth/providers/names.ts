@@ -1,6 +1,6 @@
 import type { Config } from "../../platform/config.ts";
 
-/** A provider that people may sign in with. */
+/** An identity provider that people can sign in with. */
 export interface Provider {
   id: "github" | "google" | "oidc";
   name: string;

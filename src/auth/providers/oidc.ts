@@ -4,7 +4,7 @@ import { readJson } from "../../platform/body.ts";
 import type { Config } from "../../platform/config.ts";
 import type { Outbound } from "../../platform/outbound/outbound.ts";
 
-/** What is used of a provider's metadata (OpenID Connect Discovery §3). */
+/** The part of a provider's metadata that is used (OpenID Connect Discovery §3). */
 const metadata = z.object({
   issuer: z.string(),
   authorization_endpoint: z.url(),
@@ -14,7 +14,7 @@ const metadata = z.object({
 });
 export type OidcMetadata = z.infer<typeof metadata>;
 
-/** Who the provider says has signed in. */
+/** The person who signed in, according to the provider. */
 export interface OidcPerson {
   id: string;
   email: string;
@@ -27,8 +27,8 @@ const MAX_ANSWER_BYTES = 262_144;
 const CLOCK_TOLERANCE_SECONDS = 60;
 
 /**
- * The metadata of the provider that `OIDC_ISSUER` names; undefined when none is set, or when it cannot be read now: people sign in
- * without it then, and it is asked again later.
+ * The metadata of the provider in `OIDC_ISSUER`; undefined when the setting is absent. Throws when the metadata cannot
+ * be read or is of another issuer.
  */
 export async function discoverOidc(
   { OIDC_ISSUER: issuer }: Pick<Config, "OIDC_ISSUER">,
@@ -42,8 +42,9 @@ export async function discoverOidc(
 }
 
 /**
- * Checks an ID token (OpenID Connect Core §3.1.3.7) and says who has signed in; null when the token or the person's address cannot be
- * relied on. Claims that the token lacks come from the provider's UserInfo endpoint, for the same subject only.
+ * Verifies an ID token (OpenID Connect Core §3.1.3.7) and returns the person who signed in; null when the token is
+ * invalid or has no address. Claims that the token lacks come from the provider's UserInfo endpoint, for the same
+ * subject only.
  */
 export async function oidcPerson(
   { OIDC_CLIENT_ID: audience = "" }: Pick<Config, "OIDC_CLIENT_ID">,

@@ -24,13 +24,13 @@ export function socialProviders(config: ProviderSettings): NonNullable<BetterAut
       GITHUB_CLIENT_SECRET && { github: { clientId: GITHUB_CLIENT_ID, clientSecret: GITHUB_CLIENT_SECRET } }),
     ...(GOOGLE_CLIENT_ID &&
       GOOGLE_CLIENT_SECRET && {
-        // An ID token that somebody sends is bound to no browser: people come by the callback or not at all.
+        // An ID token in a request is not bound to a browser, so only the callback is accepted.
         google: { clientId: GOOGLE_CLIENT_ID, clientSecret: GOOGLE_CLIENT_SECRET, disableIdTokenSignIn: true },
       }),
   };
 }
 
-/** Sign-in by the provider that the operator has named, once its metadata is known. */
+/** Sign-in by the operator's provider, once its metadata is known. */
 export function oidcProvider(
   config: ProviderSettings,
   provider: OidcMetadata | undefined,
@@ -59,7 +59,9 @@ export function oidcProvider(
   return [plugin];
 }
 
-/** A provider's word for an address counts when it has checked the address itself: an account of an unchecked one could be anybody's. */
+/**
+ * An address counts only when the provider has verified it: an account with an unverified address could be anybody's.
+ */
 export function unverifiedByProvider(
   user: { emailVerified?: boolean },
   path: string | undefined,

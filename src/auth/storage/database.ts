@@ -10,8 +10,8 @@ import * as schema from "../../identity/schema.ts";
 import { aboutSessions } from "./session-faults.ts";
 
 /**
- * Better Auth's tables over Neon HTTP. Every `/mcp/{slug}` of this origin is a resource without a row of its own: a stored list
- * would tell strangers which slugs exist and would cost a statement for each authorization and token.
+ * Better Auth's tables over Neon HTTP. Every `/mcp/{slug}` of this origin is a resource without a row of its own: a
+ * stored list would reveal to anybody which slugs exist, and would cost a statement for each authorization and token.
  */
 export function database(db: Db, origin: string) {
   const connect = drizzleAdapter(db, { provider: "pg", schema, transaction: false });

@@ -5,7 +5,7 @@ import { sha256 } from "../../platform/crypto.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 import { currentTokenRequest } from "./token-request.ts";
 
-/** A look-up of the framework for a polled code, which it keeps hashed here; null when there is none, or it was redeemed. */
+/** Looks up a polled device code, which is stored hashed; null when there is none or it was redeemed. */
 export async function polledDevice(db: Pick<Db, "select">, deviceCode: string): Promise<object | null> {
   const { deviceCode: table, oauthClient, user } = schema;
   const [found] = await db
@@ -20,12 +20,13 @@ export async function polledDevice(db: Pick<Db, "select">, deviceCode: string): 
   const rows = currentTokenRequest()?.rows;
   if (client) rows?.set(`oauthClient:${client.clientId}`, client);
   if (found.user) rows?.set(`user:${found.user.id}`, found.user);
-  // Whoever let it in is gone.
+  // The person who approved it no longer exists.
   return device.status === "approved" && !found.user ? { ...device, status: "denied" } : device;
 }
 
 /**
- * Redeems an approved device code: one winner. What was approved is noted with the token request, without which nothing is redeemed.
+ * Redeems an approved device code; of concurrent requests one gets it. The approval is stored with the token request;
+ * outside of a token request nothing is redeemed.
  */
 export async function redeemDevice(db: Pick<Db, "update">, id: string, clientId: string): Promise<object | null> {
   const request = currentTokenRequest();

@@ -4,18 +4,18 @@ import * as schema from "../../identity/schema.ts";
 import type { TakenCode } from "../../grants/codes.ts";
 import { currentTokenRequest, type TokenRequest } from "./token-request.ts";
 
-/** One look-up of the framework: the model and its conditions. */
+/** One look-up by the framework: the model and its conditions. */
 interface Question {
   model: string;
   where: readonly { field: string; value: unknown }[];
 }
 
-/** Fields by which a row is looked up that another one was read together with. */
+/** The look-ups, by model and field, that can be answered from a row that was read together with another one. */
 const KEYS = { oauthClient: "clientId", user: "id", session: "id" } as const;
 
 /**
- * Answers a look-up of a token request, and the ones that will follow it, by one statement: the framework asks for client, user and
- * session one after the other, and each would be a round trip. Undefined when the look-up is none of these.
+ * Answers a look-up of a token request, and those that will follow it, with one statement. The framework looks up
+ * client, user and session one after the other, and each would be a round trip. Undefined for any other look-up.
  */
 export async function readAhead(
   db: Pick<Db, "select">,
@@ -72,7 +72,7 @@ async function clientOfCode(
   return found.client;
 }
 
-/** Who a code was made for, from what the framework keeps under it. */
+/** The user and session that a code was issued for, from what the framework stores under it. */
 function authorizationOf({ value }: TakenCode): { userId: string; sessionId: string } | undefined {
   const kept = JSON.parse(value) as { value?: string };
   const { userId, sessionId } = JSON.parse(kept.value ?? "{}") as { userId?: unknown; sessionId?: unknown };

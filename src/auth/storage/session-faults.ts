@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 const current = new AsyncLocalStorage<{ fault?: unknown }>();
 
 /**
- * Runs a request of the framework and throws the fault of Postgres that a look at a session, or the end of one, met on the way. Better Auth
- * swallows these: it takes the person for signed out, or calls a session ended that lives on.
+ * Runs a request of the framework, and throws a failure of Postgres that occurred while a session was read or ended.
+ * Better Auth swallows these: it treats the person as signed out, or reports a session as ended that is not.
  */
 export async function withoutSessionFaults<T>(work: () => Promise<T>): Promise<T> {
   const seen: { fault?: unknown } = {};
@@ -13,7 +13,7 @@ export async function withoutSessionFaults<T>(work: () => Promise<T>): Promise<T
   return result;
 }
 
-/** One statement about sessions; a fault of it is kept for {@link withoutSessionFaults}. */
+/** Runs one statement about sessions. A failure is kept for {@link withoutSessionFaults}. */
 export async function aboutSessions<T>(statement: () => Promise<T>): Promise<T> {
   try {
     return await statement();

@@ -12,7 +12,10 @@ export interface StorageDeps {
   db: Pick<Db, "select" | "execute">;
 }
 
-/** Better Auth keeps a session under its token, and the tokens of a person under their id. */
+/**
+ * Better Auth's keys: a session is stored under its token, the tokens of a person under `active-sessions-` and their
+ * id.
+ */
 const SESSION = /^[A-Za-z0-9]{32}$/;
 const SESSIONS_OF = "active-sessions-";
 const MAX_SESSIONS = 100;
@@ -20,9 +23,10 @@ const MAX_SESSIONS = 100;
 const isOfSessions = (key: string) => SESSION.test(key) || key.startsWith(SESSIONS_OF);
 
 /**
- * Better Auth's `secondaryStorage`. One-time codes are in Redis only: without it there are none. Counters of its rate limiter are in Redis,
- * or in Postgres while that does not answer. Sessions are read from the rows that Better Auth writes itself: a copy could outlive a session
- * whose end it has not heard of, and Better Auth calls a sign-out done when Redis did not take it. TTLs are seconds.
+ * Better Auth's `secondaryStorage`. One-time codes are in Redis only; without Redis there are none. The counts of its
+ * rate limiter are in Redis, or in Postgres while Redis does not answer. Sessions are read from the rows that Better
+ * Auth writes itself, not copied to Redis: a copy could outlive its session, because Better Auth reports a sign-out as
+ * done even when Redis did not delete the copy. TTLs are in seconds.
  */
 export function authStorage({ redis, db }: StorageDeps): SecondaryStorage {
   return {
@@ -46,7 +50,7 @@ export function authStorage({ redis, db }: StorageDeps): SecondaryStorage {
   };
 }
 
-/** A session and its person in the form in which Better Auth would have stored them, or null. */
+/** A session and its user in the form in which Better Auth would have stored them; null when there is none. */
 async function sessionOf(db: Pick<Db, "select">, token: string): Promise<string | null> {
   const [found] = await db
     .select({ session, user })
@@ -57,7 +61,7 @@ async function sessionOf(db: Pick<Db, "select">, token: string): Promise<string 
   return found ? JSON.stringify(found) : null;
 }
 
-/** The good sessions of a person, the one that ends first before the others. */
+/** The valid sessions of a person, soonest expiry first. */
 async function sessionsOf(db: Pick<Db, "select">, userId: string): Promise<string | null> {
   const found = await db
     .select({ token: session.token, expiresAt: session.expiresAt })

@@ -23,16 +23,16 @@ export interface ClientChangeDeps {
   requirePkce: boolean;
 }
 
-/** Why a client is not as an administrator wants it; `problem` is for them. */
+/** Why a client was not created or changed. `problem` is a text for the administrator. */
 export type ClientRefusal =
   | { state: "unknown" }
   | { state: "refused"; problem: string }
-  /** Others kept changing it at the same time. */
+  /** Concurrent changes of the client prevented this one. */
   | { state: "contended" };
 
 const ATTEMPTS = 3;
 
-/** Makes a client; its secret, if it has one, is shown in this answer only. */
+/** Creates a client. Its secret, if it has one, is in this answer only. */
 export async function makeClient(
   deps: ClientChangeDeps,
   settings: ClientSettings,
@@ -44,8 +44,8 @@ export async function makeClient(
 }
 
 /**
- * Changes settings of a client; those that are undefined stay. What it loses, its tokens lose before this resolves: a client that is
- * disabled also its refresh tokens. How it authenticates cannot be changed.
+ * Changes settings of a client; undefined ones stay as they are. When the client loses a right, its tokens end before
+ * this resolves; when it is disabled, its refresh tokens end, too. The authentication method cannot be changed.
  */
 export function changeClient(
   deps: ClientChangeDeps,
@@ -68,7 +68,9 @@ export function changeClient(
   });
 }
 
-/** Gives a client another secret, shown in this answer only. The old one and the tokens that it got end before this resolves. */
+/**
+ * Gives a client a new secret, in this answer only. The old secret and the client's tokens end before this resolves.
+ */
 export async function rotateClientSecret(
   deps: ClientChangeDeps,
   clientId: string,
@@ -97,8 +99,8 @@ export async function deleteClient(
 }
 
 /**
- * Tokens end first: if the write fails then, the client has to ask for new ones until somebody tries again, and nothing lives on that was
- * to end.
+ * Tokens end before the write. If the write then fails, the client has to request new tokens, and no token survives
+ * that was to end.
  */
 async function rewrite(
   { db, grants }: ClientChangeDeps,

@@ -3,7 +3,7 @@ import type { Db } from "../../platform/postgres/db.ts";
 import { redisKeys } from "../../platform/redis/redis.ts";
 import { countTry, type TryDeps } from "../../limits/tries.ts";
 
-/** Sets the redirect URIs of a client that has just registered, in the order in which it gave them. */
+/** Stores the redirect URIs of a client that has just registered, in the order in which it sent them. */
 export async function setRedirectUris(
   db: Pick<Db, "execute">,
   clientId: string,
@@ -15,8 +15,8 @@ export async function setRedirectUris(
 }
 
 /**
- * Whether a client may stay connected: it has the refresh grant, and `offline_access` is among what it may ask for. A client that is not
- * known yet, because its metadata document has not been read, may.
+ * Whether a client may get `offline_access`: it has the refresh grant, and the scope is among those it may request. A
+ * client whose metadata document has not been read yet may.
  */
 export async function mayStayConnected(db: Pick<Db, "execute">, clientId: string): Promise<boolean> {
   const { rows } = await db.execute<{ may: boolean }>(sql`
@@ -25,18 +25,27 @@ export async function mayStayConnected(db: Pick<Db, "execute">, clientId: string
   return rows[0]?.may ?? clientId.startsWith("https:");
 }
 
-/** Clients that strangers may register in a day, all together: far above what people do, and a bound on what a flood leaves behind. */
+/**
+ * How many clients unauthenticated callers may register in a day, in all. Far above normal use; it bounds what a flood
+ * can store.
+ */
 const REGISTRATIONS_A_DAY = 5_000;
 const DAY_SECONDS = 86_400;
 
-/** Counts a registration of a stranger, and says whether it may go on. One Redis request; `now` is in epoch milliseconds. */
+/**
+ * Counts a registration of an unauthenticated caller; false when the day's limit is passed. One Redis request; `now` is
+ * in epoch milliseconds.
+ */
 export async function mayRegister(deps: TryDeps, now: number): Promise<boolean> {
   const day = Math.floor(now / 1000 / DAY_SECONDS);
   const { count } = await countTry(deps, redisKeys.registrations(day), DAY_SECONDS);
   return count <= REGISTRATIONS_A_DAY;
 }
 
-/** A client that a stranger registered, or that came by its metadata document, and that nobody has ever allowed anything. */
+/**
+ * For how many days a client is kept that registered itself, or came by its metadata document, and was never granted
+ * anything.
+ */
 const KEEP_UNUSED_DAYS = 30;
 
 /** Deletes at most `limit` clients that were never used. */

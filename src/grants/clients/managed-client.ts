@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** How a client can prove who it is (RFC 7591 §2, RFC 7523). */
+/** How a client can authenticate (RFC 7591 §2, RFC 7523). */
 export const AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"] as const;
 
 export type AuthMethod = (typeof AUTH_METHODS)[number];
@@ -8,15 +8,17 @@ export type AuthMethod = (typeof AUTH_METHODS)[number];
 export const hasSecret = (method: AuthMethod): boolean => method.startsWith("client_secret_");
 
 /**
- * What the gateway keeps of a client that an administrator has made and the framework has no column for, in `oauth_client.metadata`.
+ * What the gateway stores in `oauth_client.metadata` about a client that an administrator created, where the framework
+ * has no column.
  */
 export interface ManagedRegistration {
   /**
-   * Names what the registration as it stands gives out. Access tokens carry it: those of the client itself as their grant, those for people
-   * beside it. It is replaced, and the old one ended, when the client is disabled, loses a right, or gets other credentials.
+   * The grant of the current registration. Access tokens carry it: the client's own as their grant, those for people in
+   * addition. It is replaced, and the old one ended, when the client is disabled, loses a right or gets new
+   * credentials.
    */
   grantId: string;
-  /** Where a token of the client itself acts. */
+  /** The tenant that a token of the client itself acts in. */
   tenantId: string | null;
   /** Resources whose tokens the client may ask about (RFC 7662 §2.1), because it serves them. */
   resources: string[];
@@ -26,15 +28,18 @@ const metadata = z.object({
   managed: z.object({ grantId: z.string(), tenantId: z.string().nullable(), resources: z.array(z.string()) }),
 });
 
-/** A client's row, as far as it tells who made it. */
+/** The columns of a client's row that show who created it. */
 interface ClientRow {
   clientDiscoveryId?: string | null | undefined;
   metadata?: unknown;
 }
 
-/** The registration of a client that an administrator has made; null for all others. Registrations of strangers set no metadata. */
+/**
+ * The registration of a client that an administrator created; null for others. Self-registered clients cannot set
+ * metadata.
+ */
 export function managedRegistration(client: ClientRow): ManagedRegistration | null {
-  // A client that describes itself in a document of its own may write there what it likes.
+  // A client with a metadata document writes that document itself, so its metadata proves nothing.
   if (client.clientDiscoveryId) return null;
   return metadata.safeParse(client.metadata).data?.managed ?? null;
 }

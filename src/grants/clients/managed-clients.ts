@@ -10,24 +10,24 @@ import { hasSecret, managedMetadata, managedRegistration, newClientGrant, type A
 import { oauthClient } from "../../identity/schema.ts";
 import { isScope } from "../../identity/scopes.ts";
 
-/** A client that an administrator has made. */
+/** A client that an administrator created. */
 export interface ManagedClient extends ClientSettings {
   clientId: string;
-  /** Of the registration as it stands; see `managedRegistration`. */
+  /** The grant of the current registration; see `managedRegistration`. */
   grantId: string;
   createdAt: Date;
   updatedAt: Date;
-  /** Its place in the list, which is sorted by creation. */
+  /** Its position in the list, which is sorted by creation. */
   position: string;
 }
 
-/** What a change of a client does beside its settings. */
+/** A change of a client: its new settings and what else the change does. */
 export interface ClientWrite {
   settings: ClientSettings;
   grantId: string;
   /** Undefined: the secret stays. */
   secret?: string;
-  /** Ends what people have granted it, too. */
+  /** Also ends what people have granted to the client. */
   endRefreshTokens: boolean;
   /** Names of the settings that change, for the audit log. */
   fields: readonly string[];
@@ -35,10 +35,10 @@ export interface ClientWrite {
 
 const isManaged = and(isNull(oauthClient.clientDiscoveryId), sql`${oauthClient.metadata} ? 'managed'`);
 
-/** A secret to be shown once; only its hash is kept. 256 random bits need no slow hash. */
+/** A secret to be shown once. Only its hash is stored; 256 random bits need no slow hash. */
 export const newClientSecret = (): string => randomToken(32);
 
-/** Makes a client. The secret, for methods that have one, is in this answer and nowhere else. */
+/** Creates a client. The secret, for methods that have one, is in this answer only. */
 export async function createClient(
   db: Pick<Db, "insert" | "execute" | "batch">,
   settings: ClientSettings,
@@ -52,7 +52,7 @@ export async function createClient(
     clientId: crypto.randomUUID().replaceAll("-", ""),
     clientSecret: clientSecret === null ? null : await sha256(clientSecret),
     tokenEndpointAuthMethod: settings.authMethod,
-    // Better Auth asks for it unless this is false.
+    // Better Auth requires PKCE unless this is false.
     requirePKCE: options.requirePkce ? null : false,
     metadata: managedMetadata({ ...settings, grantId: newClientGrant() }),
     createdAt: now,
@@ -66,11 +66,11 @@ export async function createClient(
   });
   const [[made]] = await db.batch([db.insert(oauthClient).values(row).returning(), db.execute(entry)]);
   const client = made && fromRow(made);
-  if (!client) throw new Error("the client that was made is no managed one");
+  if (!client) throw new Error("the client that was created is not a managed client");
   return { client, clientSecret };
 }
 
-/** The client of that id, or null when no administrator has made one. */
+/** The client with that id; null when there is none or no administrator created it. */
 export async function findClient(db: Pick<Db, "select">, clientId: string): Promise<ManagedClient | null> {
   return (await clientsWhere(db, eq(oauthClient.clientId, clientId), 1))[0] ?? null;
 }
@@ -96,8 +96,8 @@ async function clientsWhere(
 }
 
 /**
- * Changes a client as it was read, in one statement with the end of its refresh tokens. False when somebody else has changed it since:
- * nothing is done then.
+ * Changes a client if it is still as it was read, in one statement with the end of its refresh tokens. Returns false
+ * and changes nothing when another change came in between.
  */
 export async function writeClient(
   db: Pick<Db, "execute">,
@@ -135,7 +135,7 @@ function eventOf({ disabled }: ManagedClient, { settings, secret }: ClientWrite)
   return settings.disabled ? "client.disabled" : "client.enabled";
 }
 
-/** Deletes a client with its refresh tokens and the consents that it has. */
+/** Deletes a client with its refresh tokens and consents. */
 export async function removeClient(db: Pick<Db, "execute">, clientId: string, by: ChangedBy): Promise<void> {
   await db.execute(sql`
     with gone as (
@@ -144,7 +144,7 @@ export async function removeClient(db: Pick<Db, "execute">, clientId: string, by
     ) ${changeEntry({ event: "client.deleted", ...by, from: sql`gone` })}`);
 }
 
-/** Whether there is such a tenant for a client to act in. */
+/** Whether the tenant exists. */
 export async function isTenant(db: Pick<Db, "execute">, tenantId: string): Promise<boolean> {
   const { rows } = await db.execute(sql`select 1 from organization where id = ${tenantId}`);
   return rows.length > 0;
@@ -152,7 +152,7 @@ export async function isTenant(db: Pick<Db, "execute">, tenantId: string): Promi
 
 const list = (texts: readonly string[]) => sql`${sql.param([...texts])}::text[]`;
 
-/** Better Auth's columns for what it has columns for. */
+/** The values for Better Auth's columns. */
 function columnsOf(settings: ClientSettings) {
   const { redirectUris, grantTypes, jwks } = settings;
   return {

@@ -5,7 +5,10 @@ const HOUR = 3_600;
 const DAY = 86_400;
 const LOOPBACK = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?([/?]|$)/;
 
-/** For how many seconds a metadata document may be taken as read, by its cache headers (RFC 9111 §5.2): from a minute to a day, an hour without any. */
+/**
+ * For how many seconds a metadata document is fresh by its cache headers (RFC 9111 §5.2): a minute to a day; an hour
+ * without any.
+ */
 export function freshSeconds(headers: Headers): number {
   const directives = new Map(
     (headers.get("cache-control") ?? "").split(",").map((part) => {
@@ -20,8 +23,9 @@ export function freshSeconds(headers: Headers): number {
 }
 
 /**
- * A document in the form in which the framework takes it: one with loopback redirects is a native application's, also when it does not
- * say so (RFC 8252 §7.3). Text that is no JSON object stays as it is, for the framework to refuse.
+ * A metadata document in the form that the framework accepts. Sets the application type `native` for loopback redirects
+ * when the document has none (RFC 8252 §7.3). Text that is not a JSON object is returned unchanged for the framework to
+ * refuse.
  */
 export function compatibleDocument(text: string): string {
   const document = parseObject(text);

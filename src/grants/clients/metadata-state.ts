@@ -1,21 +1,21 @@
 import { sha256 } from "../../platform/crypto.ts";
 import { redisKeys, type Redis } from "../../platform/redis/redis.ts";
 
-/** What is known of a client metadata document before it is asked for. */
+/** What is known about a client metadata document before it is fetched. */
 export type DocumentState =
-  /** It was good, a moment ago or for as long as its origin says. */
+  /** It was valid, and is still fresh by its cache headers. */
   | "good"
-  /** It was no good a moment ago. */
+  /** It was invalid, or could not be fetched, a few seconds ago. */
   | "bad"
   /** Another request is fetching it. */
   | "busy"
-  /** Too many documents have been fetched in this minute, from its origin or at all. */
+  /** The limit of fetches per minute is reached, for its origin or for all. */
   | "over"
-  /** It is this request's to fetch. */
+  /** This request is to fetch it. */
   | "fetch";
 
 const BUDGET = { perOrigin: 30, all: 300 };
-/** Longer than a fetch may take. */
+/** Longer than a fetch can take. */
 const LOCK_SECONDS = 8;
 const BAD_SECONDS = 10;
 
@@ -32,7 +32,10 @@ return 'fetch'`;
 
 type StateRedis = Pick<Redis, "eval" | "set">;
 
-/** Says whether a document must be fetched, and if so lets one request of all isolates do it, within the budgets. One Redis request. */
+/**
+ * Whether a document must be fetched. If so, lets one request among all isolates do it, within the limits. One Redis
+ * request.
+ */
 export async function beginFetch(redis: Pick<StateRedis, "eval">, clientId: string): Promise<DocumentState> {
   const origin = await sha256(new URL(clientId).origin);
   const keys = [await keyOf(clientId), redisKeys.metadataBudget(origin), redisKeys.metadataBudget("all")];
@@ -40,7 +43,7 @@ export async function beginFetch(redis: Pick<StateRedis, "eval">, clientId: stri
   return redis.eval<string[], DocumentState>(BEGIN, keys, limits);
 }
 
-/** Remembers how the fetch ended: a good document for as long as it says, a bad one for seconds. */
+/** Stores the result of a fetch: a valid document for `goodSeconds`, an invalid one for some seconds. */
 export async function endFetch(
   redis: Pick<StateRedis, "set">,
   clientId: string,

@@ -1,19 +1,22 @@
-/** Private-use schemes of well-known editors, which are no reversed domains (RFC 8252 §7.1). */
+/** Private-use schemes of well-known editors that are not reversed domain names (RFC 8252 §7.1). */
 export const EDITOR_REDIRECT =
   /^(cursor:\/\/anysphere\.cursor-(mcp|retrieval)\/oauth\/|(vscode|vscode-insiders):\/\/[a-z0-9.-]+\/|windsurf:\/\/[a-z0-9.-]+\/)[A-Za-z0-9/._~-]{0,200}$/;
 
 const MAX_LENGTH = 2_000;
 const LOOPBACK_HOST = /^(localhost\.?|127(\.\d+){0,3}|\[::1\]|\[::ffff:7f.*\])$/;
-/** As written: `http://127.1` and `http://0x7f.1` mean loopback to a parser, and something else to the next one. */
+/** Matches the text as written: parsers read `http://127.1` and `http://0x7f.1` as loopback, but not all of them do. */
 const LOOPBACK_REDIRECT = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?([/?]|$)/;
 const REVERSED_DOMAIN_REDIRECT = /^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+:\/(?!\/)/;
 
-/** What keeps a redirect URI from being registered, in words that follow it, or undefined. Exact matching comes later (RFC 9700 §2.1). */
+/**
+ * Why a redirect URI cannot be registered, as a predicate to follow the URI; undefined when it can. Exact matching
+ * comes later (RFC 9700 §2.1).
+ */
 export function redirectUriProblem(uri: string): string | undefined {
   if (uri.length > MAX_LENGTH) return `is longer than ${MAX_LENGTH} characters`;
   if (!/^[!-[\]-~]+$/.test(uri)) return "has a space, a backslash, a control character or a letter outside of ASCII";
   const url = URL.parse(uri);
-  if (!url) return "is no absolute URI";
+  if (!url) return "is not an absolute URI";
   if (uri.includes("#") || url.username !== "" || url.password !== "") return "has a fragment or credentials";
   if (EDITOR_REDIRECT.test(uri) || LOOPBACK_REDIRECT.test(uri)) return undefined;
   if (isHttps(uri))

@@ -4,7 +4,7 @@ import { isHttps, redirectUriProblem } from "./redirect-uris.ts";
 import { isResource } from "../../identity/resources.ts";
 import type { Scope } from "../../identity/scopes.ts";
 
-/** How a client can come to tokens (RFC 6749 §1.3, RFC 8628). */
+/** How a client can get tokens (RFC 6749 §1.3, RFC 8628). */
 export const GRANT_TYPES = [
   "authorization_code",
   "refresh_token",
@@ -14,7 +14,7 @@ export const GRANT_TYPES = [
 
 export type GrantType = (typeof GRANT_TYPES)[number];
 
-/** What an administrator decides about a client. */
+/** The settings of a client, chosen by an administrator. */
 export interface ClientSettings {
   name: string;
   authMethod: AuthMethod;
@@ -22,24 +22,24 @@ export interface ClientSettings {
   jwks: ClientKeys | null;
   redirectUris: string[];
   grantTypes: GrantType[];
-  /** The most that people can grant it. */
+  /** The scopes that people can grant to it, at most. */
   scopes: Scope[];
-  /** What it can do by itself, without a person. */
+  /** The scopes that it can get for itself, without a person. */
   clientCredentialsScopes: Scope[];
-  /** The tenant in which it acts by itself. */
+  /** The tenant that it acts in for itself. */
   tenantId: string | null;
   /** Resources of this gateway whose tokens it may introspect. */
   resources: string[];
-  /** People are not asked for their consent. */
+  /** People are not asked for consent. */
   trusted: boolean;
   disabled: boolean;
 }
 
-/** Scopes that speak of a person. */
+/** Scopes that are about a person. */
 const PERSONAL_SCOPES: readonly Scope[] = ["openid", "profile", "email", "offline_access"];
 const FOR_PEOPLE: readonly GrantType[] = ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"];
 
-/** What an administrator has to change before a client can be like this, naming the setting; undefined when nothing. */
+/** What an administrator has to change in these settings, starting with the setting's name; undefined when nothing. */
 export async function settingsProblem(
   settings: ClientSettings,
   { origin, offered }: { origin: string; offered: readonly string[] },
@@ -59,10 +59,10 @@ function redirectProblem({ grantTypes, redirectUris, trusted, authMethod }: Clie
     if (problem !== undefined) return `redirectUris: ${JSON.stringify(uri.slice(0, 200))} ${problem}`;
   }
   if (grantTypes.includes("authorization_code") !== redirectUris.length > 0)
-    return "redirectUris: the grant type authorization_code needs some, and nothing else does";
+    return "redirectUris: required with the grant type authorization_code, and not allowed without it";
   if (grantTypes.includes("refresh_token") && !grantTypes.some((type) => FOR_PEOPLE.includes(type)))
     return "grantTypes: refresh_token needs authorization_code or the device grant";
-  // Anybody can pretend to be a public client, or listen at a loopback port: there the question to the person is what protects them.
+  // Anybody can pose as a public client or listen on a loopback port. There, only the consent page protects the person.
   if (trusted && (authMethod === "none" || redirectUris.length === 0 || !redirectUris.every(isHttps)))
     return "trusted: only for confidential clients whose redirect URIs are all https";
   return undefined;
@@ -71,11 +71,12 @@ function redirectProblem({ grantTypes, redirectUris, trusted, authMethod }: Clie
 function machineProblem({ grantTypes, clientCredentialsScopes, tenantId, authMethod }: ClientSettings) {
   const isMachine = grantTypes.includes("client_credentials");
   if (isMachine !== clientCredentialsScopes.length > 0)
-    return "clientCredentialsScopes: the grant type client_credentials needs some, and nothing else does";
+    return "clientCredentialsScopes: required with the grant type client_credentials, and not allowed without it";
   if (isMachine && authMethod === "none") return "authMethod: client_credentials is for confidential clients";
-  if (isMachine && tenantId === null) return "tenantId: client_credentials needs the tenant in which the client acts";
+  if (isMachine && tenantId === null)
+    return "tenantId: client_credentials needs the organization that the client acts in";
   const unfit = clientCredentialsScopes.find((scope) => scope === "admin" || PERSONAL_SCOPES.includes(scope));
-  return unfit && `clientCredentialsScopes: ${unfit} is for people`;
+  return unfit && `clientCredentialsScopes: ${unfit} is a scope for people only`;
 }
 
 function scopeProblem({ scopes, clientCredentialsScopes }: ClientSettings, offered: readonly string[]) {
@@ -89,18 +90,18 @@ function resourceProblem({ resources, authMethod, grantTypes }: ClientSettings, 
     return `resources: ${JSON.stringify(foreign.slice(0, 200))} is not ${origin}/mcp or ${origin}/mcp/{slug}`;
   if (resources.length > 0 && authMethod === "none") return "authMethod: introspection is for confidential clients";
   if (resources.length === 0 && grantTypes.length === 0)
-    return "grantTypes: this client could do nothing: give it redirectUris, clientCredentialsScopes or resources";
+    return "grantTypes: this client could do nothing. Give it redirectUris, clientCredentialsScopes or resources";
   return undefined;
 }
 
 async function keysProblem({ jwks, authMethod }: ClientSettings): Promise<string | undefined> {
   if ((jwks !== null) !== (authMethod === "private_key_jwt"))
-    return "jwks: private_key_jwt needs public keys, and nothing else does";
+    return "jwks: required with the method private_key_jwt, and not allowed without it";
   const problem = jwks && (await clientKeysProblem(jwks));
   return problem ? `jwks: ${problem}` : undefined;
 }
 
-/** True when tokens that the client holds would outlive a right or a key that it loses: they must end. */
+/** Whether the client loses a right or key that its current tokens depend on, so that they must end. */
 export function endsTokens(before: ClientSettings, after: ClientSettings): boolean {
   if (after.disabled && !before.disabled) return true;
   const rights = ({ jwks, grantTypes, scopes, clientCredentialsScopes, tenantId }: ClientSettings) =>

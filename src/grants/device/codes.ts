@@ -6,10 +6,10 @@ import { personalTenantId } from "../../identity/standing.ts";
 import { sha256 } from "../../platform/crypto.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
-/** A device that waits for a person to let it in. */
+/** A device that waits for a person's decision. */
 export interface WaitingDevice {
   clientId: string;
-  /** As the client registered it: anybody can choose any name. */
+  /** The name that the client registered. Anybody can choose any name. */
   clientName: string | null;
   scopes: string[];
   resources: string[];
@@ -24,7 +24,7 @@ interface WaitingRow extends Record<string, unknown> {
 
 const WAITS = sql`d.status = 'pending' and d.expires_at > now() at time zone 'utc'`;
 
-/** The device that shows a user code, if the code is still good and nobody has decided about it. */
+/** The device that shows a user code, if the code is valid and nobody has decided about it. */
 export async function waitingDevice(db: Pick<Db, "execute">, userCode: string): Promise<WaitingDevice | undefined> {
   const { rows } = await db.execute<WaitingRow>(sql`
     select c.client_id, c.name, d.scope, d.resources
@@ -37,8 +37,8 @@ export async function waitingDevice(db: Pick<Db, "execute">, userCode: string): 
 }
 
 /**
- * Lets a device in, for a person and under a reference (`consentReference`), unless somebody has decided before or the code has expired: then
- * false. One statement with the consent, by which the person sees the app among those connected and can disconnect it.
+ * Approves a device for a person, under a reference (`consentReference`). False when somebody decided before or the
+ * code has expired. The same statement writes the consent, which lists the app among the person's connected ones.
  */
 export async function approveDevice(
   db: Pick<Db, "execute">,
@@ -80,7 +80,7 @@ export async function approveDevice(
   return rows.length > 0;
 }
 
-/** Turns a device away; false when somebody has decided before or the code has expired. */
+/** Denies a device; false when somebody decided before or the code has expired. */
 export async function denyDevice(
   db: Pick<Db, "execute">,
   { userCode, actor, now }: { userCode: string } & ChangedBy<KnownActor>,
@@ -102,15 +102,15 @@ export async function denyDevice(
   return rows.length > 0;
 }
 
-/** The status of a code that has begun a grant. */
+/** The status of a code whose grant has begun. */
 export const REDEEMED = "redeemed";
 
-/** A device code that somebody has approved, under a reference (`consentReference`). */
+/** A device code that a person approved, under a reference (`consentReference`). */
 type ApprovedDevice = typeof deviceCode.$inferSelect & { referenceId: string };
 
 /**
- * Redeems an approved device code: one winner; null for the others. The row stays, so that a replay is known as one and a redemption that came
- * to nothing can be taken back by {@link releaseDeviceCode}.
+ * Redeems an approved device code. Of concurrent requests one gets it; the others get null. The row stays, so that a
+ * replay is recognized and {@link releaseDeviceCode} can undo a redemption that failed.
  */
 export async function redeemApproved(
   db: Pick<Db, "update">,
@@ -132,17 +132,19 @@ export async function redeemApproved(
   return { ...device, referenceId: device.referenceId };
 }
 
-/** Gives a device code back that one redemption has taken for nothing. */
+/** Restores a device code whose redemption failed. */
 export async function releaseDeviceCode(db: Pick<Db, "execute">, code: string, redemption: string): Promise<void> {
   await db.execute(sql`
     update device_code set status = 'approved', redemption = null, redeemed_at = null
     where device_code = ${await sha256(code)} and redemption = ${redemption}`);
 }
 
-/** Longer than a redemption can take: within it, another presenter of the code is in a race, not replaying it. */
+/**
+ * Longer than a redemption can take. Within this time, another request with the code counts as a race, not as a replay.
+ */
 const REDEEMING_SECONDS = 10;
 
-/** The grant of a device code that was redeemed some time ago; null for a code that was not. */
+/** The grant of a device code that was redeemed some time ago; null for other codes. */
 export async function grantOfRedeemedDevice(db: Pick<Db, "execute">, code: string): Promise<string | null> {
   const grantId = await sha256(code);
   const { rows } = await db.execute<{ replayed: boolean }>(sql`
@@ -153,10 +155,13 @@ export async function grantOfRedeemedDevice(db: Pick<Db, "execute">, code: strin
   return rows[0]?.replayed === true ? grantId : null;
 }
 
-/** So long a device that polls on hears that its code has expired, and a replayed code is known as one. */
+/**
+ * For how many days a code is kept after its expiry: a polling device is told that it expired, and a replay is
+ * recognized.
+ */
 const KEEP_DAYS = 1;
 
-/** Deletes at most `limit` codes that are over. */
+/** Deletes at most `limit` codes that expired long ago. */
 export const deleteOldDeviceCodes = (limit: number): SQL => sql`
   delete from device_code where id in (
     select id from device_code where expires_at < now() at time zone 'utc' - make_interval(days => ${KEEP_DAYS}) limit ${limit})`;

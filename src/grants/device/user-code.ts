@@ -1,11 +1,11 @@
-/** Consonants that are not taken for one another, and make no words (RFC 8628 §6.1). */
+/** Consonants that are not easily confused and form no words (RFC 8628 §6.1). */
 const LETTERS = "BCDFGHJKLMNPQRSTVWXZ";
 const LENGTH = 8;
 const USER_CODE = new RegExp(`^[${LETTERS}]{${LENGTH}}$`);
-/** The largest multiple of the number of letters that a byte can hold: bytes from there on would favour some letters. */
+/** The largest multiple of the number of letters that fits in a byte. Larger bytes would favor some letters. */
 const FAIR_BYTES = 240;
 
-/** A code for a person to type, such as `WDJB-MJHT`: one of 25 thousand million. */
+/** A code for a person to type, such as `WDJB-MJHT`: one of 25.6 billion. */
 export function newUserCode(): string {
   let letters = "";
   while (letters.length < LENGTH) {
@@ -15,7 +15,7 @@ export function newUserCode(): string {
   return grouped(letters);
 }
 
-/** What somebody typed as the code that was meant, in whatever case and with whatever between the letters; undefined when it can be none. */
+/** Normalizes a typed code: case, spaces and punctuation do not matter. Undefined when the text cannot be a code. */
 export function readUserCode(typed: string): string | undefined {
   if (typed.length > 40) return undefined;
   const letters = typed.toUpperCase().replaceAll(/[\s\p{P}]/gu, "");

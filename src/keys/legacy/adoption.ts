@@ -3,7 +3,7 @@ import { personalTenantSql } from "../../identity/standing.ts";
 import { equalsInConstantTime, sha256 } from "../../platform/crypto.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
-/** A kept row as far as it takes to recognize its key and to choose among several rows of one key. */
+/** What is needed of a legacy row to recognize its key, and to choose among several rows of one key. */
 export interface SaltedHash {
   id: string;
   /** Hexadecimal, lower case. */
@@ -18,17 +18,18 @@ interface Candidate extends Record<string, unknown>, SaltedHash {
   restricted: boolean;
 }
 
-/** Leading characters of a key by which its row is found. */
+/** How many leading characters of a key are stored for finding its row. */
 const PREFIX_LENGTH = 12;
-/** Rows of one request. Keys of one maker often share their prefix, so there may be more. */
+/** Rows per statement. Many keys can share a prefix, so there may be more rows than this. */
 const PAGE = 500;
-/** No old key was as long as this. */
+/** Longer than any key of the old system. */
 const MAX_KEY_LENGTH = 512;
 
 /**
- * Makes an ordinary key of a salted one that was kept aside by the import (R5), when `key` is such a key; `now` is in epoch milliseconds. True
- * when its row in `apikey` is there now, whoever made it: look the key up again. For a key that `apikey` does not have. What was disabled, locked
- * or expired stays so. Costs one statement, two when the key is known, and a hash for each row with this prefix: let the caller be limited.
+ * Turns a salted key that the import kept aside (R5) into an ordinary key. Call it for a key that `apikey` does not
+ * have. Returns true when `apikey` has the row now, whichever request inserted it: look up the key again. A key that
+ * was disabled, locked or expired stays so. Costs one statement, or two when the key is known, and one hash per row
+ * with the same prefix, so the caller must be rate limited. `now` is in epoch milliseconds.
  */
 export async function adoptLegacyKey(db: Pick<Db, "execute">, key: string, now: number): Promise<boolean> {
   if (key.length > MAX_KEY_LENGTH) return false;
@@ -47,7 +48,7 @@ export async function adoptLegacyKey(db: Pick<Db, "execute">, key: string, now: 
   return true;
 }
 
-/** Should several rows be of one key, one that does not work decides, then one with a list of addresses. */
+/** When several rows have the same key, one that does not work is chosen first, then one with a list of addresses. */
 const strictestFirst = (a: Candidate, b: Candidate) =>
   Number(a.works) - Number(b.works) || Number(b.restricted) - Number(a.restricted) || (a.id < b.id ? -1 : 1);
 
@@ -59,13 +60,13 @@ async function candidates(db: Pick<Db, "execute">, given: { prefix: string; afte
   return rows;
 }
 
-/** Another request may have adopted the key between the caller's look and ours. */
+/** Whether another request has adopted the key since the caller looked it up. */
 async function isThere(db: Pick<Db, "execute">, hash: string): Promise<boolean> {
   const { rows } = await db.execute(sql`select 1 from apikey where key = ${hash}`);
   return rows.length > 0;
 }
 
-/** One statement: of two at once, the second waits for the first and then finds nothing left to do. */
+/** One statement, so that of two concurrent adoptions the second waits for the first and then finds nothing to do. */
 async function adopt(db: Pick<Db, "execute">, given: { hash: string; chosen: string; all: string[]; now: number }) {
   await db.execute(sql`
     with taken as (
@@ -87,8 +88,9 @@ const at = (ms: number) => sql`to_timestamp(${ms}::float8 / 1000)`;
 const encoder = new TextEncoder();
 
 /**
- * Whether a row's hash is the key's: SHA-256 of salt and key, or HMAC-SHA-256 with the salt as its key. The old system's documents say that the
- * salt is hexadecimal and not whether its bytes or its letters were hashed, so both count.
+ * Whether a row's hash is the key's: SHA-256 of salt and key, or HMAC-SHA-256 with the salt as HMAC key. The old
+ * system's documents say that the salt is hexadecimal, but not whether its bytes or its letters were hashed, so both
+ * are tried.
  */
 export async function isHashOf({ keyHash, salt, hashAlgo }: SaltedHash, key: string): Promise<boolean> {
   const message = encoder.encode(key);
@@ -116,7 +118,7 @@ async function hmacSha256(secret: Uint8Array, message: Uint8Array): Promise<Arra
 const toHex = (digest: ArrayBuffer) =>
   [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** The bytes, in a list of one; undefined for text that is not hexadecimal. */
+/** The bytes, in a list of one element; undefined when the text is not hexadecimal. */
 function fromHex(text: string): [Uint8Array] | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(text)) return undefined;
   return [Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))];

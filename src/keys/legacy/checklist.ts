@@ -3,7 +3,7 @@ import type { PgTable } from "drizzle-orm/pg-core";
 import { apikey } from "../../identity/schema.ts";
 import { apiKeyPolicy, apiToken, legacyKey } from "../schema.ts";
 
-/** One line of the checklist: what should be true, what was found, and what to do when it is not true. */
+/** One line of the checklist: what should be true, what was found, and what to do if it is not true. */
 export interface ChecklistItem {
   name: string;
   ok: boolean;
@@ -11,17 +11,17 @@ export interface ChecklistItem {
   todo?: string;
 }
 
-/** Runs one statement without parameters and answers its rows: over TCP by commands, over Neon's HTTP by the Worker. */
+/** Runs one statement without parameters and returns its rows: over TCP in commands, over Neon's HTTP in the Worker. */
 export type RunStatement = (statement: string) => Promise<readonly Record<string, unknown>[]>;
 
-/** How long a change may wait for Redis: a Cron run each minute brings what its request could not. */
+/** For how many minutes a change may wait for Redis. A Cron run each minute sends what its request could not. */
 const OUTBOX_MINUTES = 5;
 
 const TRIGGERS = `apikey_made apikey_stays_revoked apikey_changed api_key_policy_changed apikey_gone
   members_joined members_changed members_left users_changed users_gone tenants_gone tenant_policy_made tenant_policy_changed tenant_policy_gone
   upstream_server_made upstream_server_changed upstream_server_gone`.split(/\s+/);
 
-/** What the Worker's role needs to write; it must not rewrite `audit_log`. */
+/** Tables that the Worker's role needs to write. It must not be able to rewrite `audit_log`. */
 const WRITTEN = [
   "apikey",
   "api_key_policy",
@@ -40,8 +40,9 @@ const IMPORT = "npm run legacy:import (docs/migration.md)";
 const MIGRATE = "npm run db:migrate";
 
 /**
- * The key tables' checklist (R5): each of the three tables is what it should be, nothing of the old state is left, keys and policies belong
- * together, triggers and rights are in place, and Redis hears of changes. Six statements at most; changes nothing; reads no key's secret.
+ * The checklist of the key tables (R5): the three tables have the right columns, nothing of the old system is left,
+ * keys and policies belong together, triggers and privileges are in place, and changes reach Redis. At most six
+ * statements. Changes nothing and reads no secrets.
  */
 export async function keyTableChecklist(run: RunStatement): Promise<ChecklistItem[]> {
   const columns = await columnsOf(run);
@@ -53,7 +54,7 @@ export async function keyTableChecklist(run: RunStatement): Promise<ChecklistIte
     gone(columns, "apiKey"),
     gone(columns, "enhanced_api_keys"),
   ];
-  // The rest asks tables that may not be there.
+  // The other checks query tables that may be missing.
   if (!["apikey", "api_key_policy", "legacy_key", "outbox", "audit_log"].every((table) => columns.has(table)))
     return shapes;
   return [...shapes, await triggers(run), ...(await rights(run)), ...(await contents(run))];
@@ -72,13 +73,13 @@ function shape(columns: Map<string, string[]>, name: string, table: PgTable, tod
   const there = columns.get(name) ?? [];
   const missing = expected.filter((column) => !there.includes(column));
   const extra = there.filter((column) => !expected.includes(column));
-  const differences = [...listed("lacks", missing), ...listed("has too", extra)];
+  const differences = [...listed("lacks", missing), ...listed("has in addition", extra)];
   if (there.length === 0)
     return item(
       `${name} has exactly its own columns`,
       false,
       "no such table",
-      `${MIGRATE}, or for an old database first ${IMPORT}`,
+      `${MIGRATE}, or for a database of the previous system first ${IMPORT}`,
     );
   const found = differences.join("; ") || `${expected.length} columns`;
   return item(`${name} has exactly its own columns`, missing.length + extra.length === 0, found, todo);
@@ -119,13 +120,13 @@ async function rights(run: RunStatement): Promise<ChecklistItem[]> {
     item(
       "mrg_app may write what it needs",
       lacking.length === 0,
-      lacking.join(", ") || "it may",
+      lacking.join(", ") || "yes",
       "grant it, as migrations/0002_roles.sql does",
     ),
     item(
       "mrg_app may not rewrite the audit log",
       excess.length === 0,
-      excess.join(", ") || "it may not",
+      excess.join(", ") || "it cannot",
       "revoke update, delete on audit_log from mrg_app",
     ),
   ];
@@ -143,9 +144,9 @@ async function contents(run: RunStatement): Promise<ChecklistItem[]> {
   const count = (name: string) => Number(row?.[name]);
   const fits = (name: string) => count(name) === 0;
   const keys = `${count("keys")} keys`;
-  const foreign = "delete these rows: no key leads to them";
+  const foreign = "delete these rows: they match no key";
   const cron =
-    "look at the log of the scheduled handler and at Redis: changes of keys and members reach the Worker late";
+    "see the log of the scheduled handler, and whether Redis answers: changes of keys and members reach the Worker late";
   return [
     item(
       "hashes in apikey are SHA-256 in base64url",
@@ -154,10 +155,10 @@ async function contents(run: RunStatement): Promise<ChecklistItem[]> {
       foreign,
     ),
     item(
-      "no hash is there twice",
+      "no hash occurs twice",
       fits("repeated"),
-      fits("repeated") ? keys : `${count("repeated")} are`,
-      "delete the row that is not meant; then npm run db:migrate",
+      fits("repeated") ? keys : `${count("repeated")} do`,
+      "delete the wrong row; then npm run db:migrate",
     ),
     item(
       "every key has a policy",
@@ -168,16 +169,16 @@ async function contents(run: RunStatement): Promise<ChecklistItem[]> {
     item(
       "every policy has a key",
       fits("orphaned"),
-      fits("orphaned") ? "none without" : `${count("orphaned")} have none`,
+      fits("orphaned") ? "no orphans" : `${count("orphaned")} have none`,
       "delete the policies",
     ),
     item(
-      "Redis hears of changes",
+      "changes reach Redis",
       fits("waiting"),
-      fits("waiting") ? "nothing waits" : `${count("waiting")} wait for over ${OUTBOX_MINUTES} minutes`,
+      fits("waiting") ? "none waiting" : `${count("waiting")} have waited for more than ${OUTBOX_MINUTES} minutes`,
       cron,
     ),
-    item("salted keys that wait for their first use", true, `${count("legacy")}`, ""),
+    item("salted keys not used since the import", true, `${count("legacy")}`, ""),
   ];
 }
 

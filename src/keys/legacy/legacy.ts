@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Db } from "../../platform/postgres/db.ts";
 
-/** A legacy registry token that is good. Its scopes are in the words of the retired registry. */
+/** A valid token of the retired registry. `scopes` are the scope names of that registry. */
 export interface LegacyToken {
   userId: string;
   tokenId: string;
@@ -11,8 +11,8 @@ export interface LegacyToken {
 const MAX_LENGTH = 512;
 
 /**
- * Who presents a token of the retired registry (R19); null for one that is unknown, revoked or expired. Reads only `api_token`, where it is
- * kept as lower-case hex of its SHA-256. `now` is epoch milliseconds.
+ * The owner of a token of the retired registry (R19); null for a token that is unknown, revoked or expired. Reads only
+ * `api_token`, which has the SHA-256 of the token in lower-case hex. `now` is in epoch milliseconds.
  */
 export async function verifyLegacyToken(
   db: Pick<Db, "execute">,

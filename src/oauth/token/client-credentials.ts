@@ -2,8 +2,9 @@ import { resourceOf } from "../../identity/resources.ts";
 import { oauthError } from "../answers.ts";
 
 /**
- * A client asks for a token of its own (RFC 6749 §4.4). Without a resource it means `/mcp`, as people's clients do; the framework would
- * give a token that is good for nothing. `exchange` asks the framework, which authenticates the client.
+ * A client requests a token for itself (RFC 6749 §4.4). Without a resource it is for `/mcp`, as for other clients; the
+ * framework would issue a token that no resource accepts. `exchange` asks the framework, which authenticates the
+ * client.
  */
 export async function clientCredentials(
   form: URLSearchParams,
@@ -11,7 +12,7 @@ export async function clientCredentials(
   exchange: (body: string) => Promise<Response>,
 ): Promise<Response> {
   if (form.getAll("resource").length > 1)
-    return oauthError(400, "invalid_target", "Name one resource: a token is for one server of this gateway.");
+    return oauthError(400, "invalid_target", "Name one resource. A token is for one server of this gateway.");
   const asked = new URLSearchParams(form);
   if (!asked.has("resource")) asked.set("resource", resourceOf(origin));
   const scopes = new Set(

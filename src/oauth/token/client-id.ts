@@ -1,8 +1,8 @@
 import { decodeJwt } from "jose";
 
 /**
- * The client that a request to an OAuth endpoint says it comes from: by what it authenticates with, HTTP Basic or an assertion (RFC 7523
- * §3), before what the form names. Whether it is that client is the framework's to check.
+ * The client id that a request to an OAuth endpoint names: from its authentication (HTTP Basic or an assertion, RFC
+ * 7523 §3) if it has one, otherwise from the form. The framework checks that the request is from this client.
  */
 export function presentedClientId(form: URLSearchParams, authorization: string | undefined): string | null {
   return basicUser(authorization) ?? assertedSubject(form.get("client_assertion")) ?? form.get("client_id");

@@ -2,14 +2,15 @@ import type { ChangedBy } from "../../audit/event.ts";
 import { grantOfRedeemedDevice, releaseDeviceCode } from "../../grants/device/codes.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 
-/** Asks the framework for the tokens of a device code; `redemption` names this request, should it redeem the code. */
+/** Asks the framework for the tokens of a device code. `redemption` identifies this request if it redeems the code. */
 type Exchange = (redemption: string) => Promise<Response>;
 
 const MAX_CODE_LENGTH = 191;
 
 /**
- * One poll of a device (RFC 8628 §3.4). An approved code gives tokens once: of concurrent polls one gets them, the others are told to slow down
- * or refused, which touches nothing. A replay later on ends what the code gave out. A fault of ours gives the code back: the device polls on.
+ * One poll of a device (RFC 8628 §3.4). An approved code gives tokens once: of concurrent polls one gets them; the
+ * others are told to slow down or refused, without side effects. A later replay ends the grant of the code. If the
+ * exchange fails on our side, the code is released and the device polls on.
  */
 export async function redeemDeviceCode(
   grants: GrantDeps,
@@ -23,7 +24,7 @@ export async function redeemDeviceCode(
   try {
     answer = await exchange(redemption);
   } finally {
-    // When this fails, too, the code is gone and the person starts again on the device.
+    // If this fails too, the code is lost and the person starts again on the device.
     if (answer === undefined || answer.status >= 500) await releaseDeviceCode(grants.db, presented, redemption);
   }
   if (await isUnknownCode(answer)) {

@@ -4,15 +4,16 @@ import { oauthError } from "../answers.ts";
 import { hasRepeated } from "../parameters.ts";
 import { inOAuthTerms } from "../refusal.ts";
 
-/** Asks the framework which client a form comes from. */
+/** Asks the framework which client a form is from. */
 type Authenticate = (form: string) => Promise<Response>;
 
 const CREDENTIALS = ["client_id", "client_secret", "client_assertion", "client_assertion_type"];
 
 /**
- * Introspection (RFC 7662) for confidential clients: the one that a token was issued to, and those that serve its resource; API keys are for
- * those of their tenant. Everybody else learns the same of every token: nothing. A parameter of ours, `address`, says where the token was
- * presented from (RFC 7662 §2.1 has room for it). `now` is in milliseconds.
+ * Introspection (RFC 7662) for confidential clients. A token is shown to the client that it was issued to and to those
+ * that serve its resource; an API key to those of its tenant. For all other clients, every token is inactive. The
+ * parameter `address`, an extension that RFC 7662 §2.1 allows, says where the token was presented from. `now` is in
+ * milliseconds.
  */
 export async function introspect(
   deps: IntrospectionDeps,
@@ -28,13 +29,16 @@ export async function introspect(
   if (!answer.ok) return challenged(answer);
   const client = await answer.json<AuthenticatedClient>();
   const token = form.get("token") ?? "";
-  if (token === "") return oauthError(400, "invalid_request", "Send the token to ask about as token (RFC 7662 §2.1).");
+  if (token === "") return oauthError(400, "invalid_request", "Send the token in the parameter token (RFC 7662 §2.1).");
   return Response.json(await introspectToken(deps, { token, address: form.get("address"), client, now }), {
     headers: { "cache-control": "no-store" },
   });
 }
 
-/** Bad credentials are a 401 here (RFC 7662 §2.3), whichever way they came; a 401 says how to do it (RFC 9110 §15.5.2). */
+/**
+ * Wrong client credentials give 401 here (RFC 7662 §2.3), however they were sent. A 401 carries a challenge (RFC 9110
+ * §15.5.2).
+ */
 async function challenged(answer: Response): Promise<Response> {
   const { error, error_description: description = "" } = await answer
     .clone()

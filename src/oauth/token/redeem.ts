@@ -14,8 +14,9 @@ type Exchange = (code?: TakenCode) => Promise<Response>;
 const CODE = /^[A-Za-z0-9]{32}$/;
 
 /**
- * Redeems an authorization code at most once (RFC 6749 §4.1.2). Of concurrent requests one gets tokens and the others a refusal that
- * touches nothing; a replay afterwards ends what the code gave out. A fault of ours gives the code back: the client tries again.
+ * Redeems an authorization code at most once (RFC 6749 §4.1.2). Of concurrent requests one gets tokens; the others are
+ * refused without side effects. A later replay ends the grant of the code. If the exchange fails on our side, the code
+ * is given back and the client can try again.
  */
 export async function redeem(
   deps: RedeemDeps,
@@ -29,7 +30,7 @@ export async function redeem(
     case "redeeming":
       return oauthError(400, "invalid_grant", "This code is being redeemed by another request.");
     case "unknown": {
-      // Asked before the framework deletes what the code has given out.
+      // Read before the framework deletes the tokens that the code gave.
       const begun = await grantOfCode(deps.db, presented);
       const refused = await exchange();
       if (refused.status === 400) await endGrantOfCode(deps, presented, begun, by);
@@ -47,10 +48,10 @@ async function redeemTaken({ redis }: RedeemDeps, code: TakenCode, exchange: Exc
   try {
     answer = await exchange(code);
   } finally {
-    // When this fails, too, the code is gone and the person signs in again.
+    // If this fails too, the code is lost and the person signs in again.
     if (answer === undefined || answer.status >= 500) await giveBackCode(redis, code, Date.now());
   }
-  // A mark that stays lapses by itself; the tokens are out.
+  // The tokens are issued, so a failure is ignored: the mark expires by itself.
   if (answer.ok) await closeCode(redis, code).catch(() => undefined);
   return answer;
 }

@@ -16,20 +16,21 @@ import { presentedClientId } from "./client-id.ts";
 interface PresentedRefresh {
   form: URLSearchParams;
   authorization: string | undefined;
-  /** Of the key whose possession the request has proved. */
+  /** Thumbprint of the key whose possession the request has proved. */
   thumbprint?: string;
 }
 
-/** Asks the framework for new tokens of this grant; null when the presented token names none. */
+/** Asks the framework for new tokens of this grant; null when the presented token belongs to none. */
 type Rotate = (grantId: string | null) => Promise<Response>;
 
-/** Waits between the questions of a request that finds its token being rotated, in milliseconds: a second in all. */
+/** Pauses in milliseconds, one second in all, of a request whose token another request is rotating. */
 const WAITS = [40, 80, 140, 240, 500];
 const MAX_TOKEN_LENGTH = 512;
 
 /**
- * Refresh token rotation (OAuth 2.1 §4.3.1) that survives what clients do: all concurrent requests with one token get one answer, for 30
- * seconds; a token that comes back later ends its grant, and no other. `rotate` is asked at most once for a token.
+ * Refresh token rotation (OAuth 2.1 §4.3.1) that tolerates concurrent and repeated requests: all requests with one
+ * token get the same answer for 30 seconds. A token that comes back later ends its grant, and no other grant. `rotate`
+ * is called at most once for a token.
  */
 export async function refresh(
   grants: GrantDeps,
@@ -68,7 +69,8 @@ async function rotateOnce(
 ): Promise<Response> {
   const answer = await rotate(grantId);
   if (!answer.ok) {
-    // A refusal rotated nothing. After a fault nobody knows: the lock expires, and the next one undoes what was half done.
+    // A refusal rotated nothing. After a failure that is not known: the lock expires, and the next request undoes
+    // partial work.
     if (answer.status < 500) await releaseLock(db, token, lockId);
     return answer;
   }
@@ -89,7 +91,7 @@ async function settledLock(db: Pick<Db, "execute">, request: RefreshRequest, by:
   return lock;
 }
 
-/** Undefined when the form holds no refresh token: refusing that is the framework's business. */
+/** Undefined when the form has no refresh token; the framework refuses that. */
 async function refreshRequest({
   form,
   authorization,
@@ -101,8 +103,8 @@ async function refreshRequest({
   return {
     token,
     clientId: presentedClientId(form, authorization),
-    // The client's secret is part of it: who has the token alone gets no kept answer of a confidential client. So is the key that the answer
-    // is bound to, and not the proof, which is another one each time.
+    // Includes the client's secret, so that a stolen token alone does not get the kept answer of a confidential client.
+    // Includes the key that the answer is bound to, but not the proof, which differs in each request.
     fingerprint: await sha256(
       JSON.stringify([authorization ?? null, beside.toSorted(), ...(thumbprint === undefined ? [] : [thumbprint])]),
     ),
@@ -114,4 +116,4 @@ function tokenResponse(status: number, body: string): Response {
   return new Response(body, { status, headers });
 }
 
-const usedAlready = () => oauthError(400, "invalid_grant", "This refresh token has been used already. Sign in again.");
+const usedAlready = () => oauthError(400, "invalid_grant", "This refresh token has already been used. Sign in again.");

@@ -2,15 +2,16 @@ import type { ChangedBy } from "../../audit/event.ts";
 import { endGrant, grantOfRefreshToken, type GrantDeps } from "../../grants/revocation.ts";
 import { presentedClientId } from "./client-id.ts";
 
-/** Asks the framework, which authenticates the client, with this body. */
+/** Sends this body to the framework, which authenticates the client. */
 type Ask = (body: string) => Promise<Response>;
 
-/** No token has this form. */
+/** No token has this form, so the framework finds none. */
 const NO_TOKEN = "revoked";
 
 /**
- * Revocation (RFC 7009). A refresh token takes its whole grant along, access tokens included, before the answer, even when it has been
- * rotated since. The framework never sees it: at a rotated one it ends every grant of that person with that client.
+ * Revocation (RFC 7009). A refresh token, even one that has been rotated, ends its whole grant including access tokens
+ * before the answer. The framework does not get the token: for a rotated one it would end every grant of that person
+ * with that client.
  */
 export async function revokeToken(
   grants: GrantDeps,
@@ -28,10 +29,10 @@ export async function revokeToken(
   const answer = await ask(grantId === null ? body : form.toString());
   const refused = !answer.ok && (presented === null || (await errorOf(answer)) !== "invalid_request");
   if (refused) return answer;
-  // Here the framework has authenticated the client.
+  // At this point the framework has authenticated the client.
   const by = { actor: { ...actor, clientId }, now };
   if (grantId !== null) await endGrant(grants, grantId, { event: "token.revoked", reason: "revoked_by_client", ...by });
-  // A token that is not there is as good as revoked (RFC 7009 §2.2); the framework says 400 then.
+  // Revoking an unknown token succeeds (RFC 7009 §2.2), although the framework answers 400.
   return new Response(null, { headers: { "cache-control": "no-store" } });
 }
 

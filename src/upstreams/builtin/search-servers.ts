@@ -13,15 +13,15 @@ const entry = z.object({
   status: z.string(),
   transports: z.array(z.string()),
   packageTypes: z.array(z.string()),
-  slug: z.string().nullable().describe("Of the server behind this gateway that the entry points at; null: none"),
+  slug: z.string().nullable().describe("Slug of the server behind this gateway that the entry points to, or null"),
 });
 
-/** Finds the servers that the caller's tenant has behind this gateway and in its registry. */
+/** Finds servers of the caller's tenant: those behind this gateway, and those in its registry. */
 export const searchServers = builtinTool({
   name: "search_servers",
   title: "Search servers",
   description:
-    "Finds MCP servers: those behind this gateway whose name or description contains the text (`servers`), and those of the registry that match it, best first (`registry`). Empty text lists all. get_server has the details of one of the registry.",
+    "Finds MCP servers: those behind this gateway whose name or description contains the text (`servers`), and those of the registry that match it, best match first (`registry`). Empty text lists all. get_server returns the details of a server of the registry.",
   scopes: ["mcp-registry:read"],
   input: z.object({
     query: z
@@ -29,17 +29,17 @@ export const searchServers = builtinTool({
       .max(200)
       .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "must not have control characters")
       .default("")
-      .describe("Text to look for"),
+      .describe("Text to search for"),
     transport: z
       .enum(["stdio", "streamable-http", "sse"])
       .optional()
-      .describe("Of the registry only what can be reached so"),
+      .describe("Only servers of the registry that can be reached by this transport"),
     packageType: z
       .enum(["npm", "pypi", "oci", "nuget", "mcpb", "cargo"])
       .optional()
-      .describe("Of the registry only what is packaged so"),
+      .describe("Only servers of the registry that have a package of this type"),
     status: z.enum(["active", "deprecated"]).optional(),
-    limit: z.int().min(1).max(MAX_RESULTS).default(20).describe("Of the registry at most so many"),
+    limit: z.int().min(1).max(MAX_RESULTS).default(20).describe("Maximum number of servers of the registry"),
   }),
   output: z.object({
     servers: z.array(z.object({ slug: z.string(), name: z.string(), description: z.string(), toolPrefix: z.string() })),

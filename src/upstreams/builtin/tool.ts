@@ -3,7 +3,7 @@ import * as z from "zod/v4";
 import type { Scope } from "../../identity/scopes.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
-/** Who calls a tool, in the terms that tools need. */
+/** The caller of a tool, with what tools need to know. */
 export interface ToolCaller {
   userId: string;
   tenantId: string;
@@ -12,7 +12,7 @@ export interface ToolCaller {
   clientId: string | null;
 }
 
-/** A server of the registry, as far as a list shows it. */
+/** A server of the registry, as a list shows it. */
 export interface ToolRegistryEntry {
   name: string;
   title: string | null;
@@ -36,12 +36,12 @@ export interface ToolRegistry {
       status?: "active" | "deprecated";
     },
   ) => Promise<ToolRegistryEntry[]>;
-  /** The latest versions of servers, a hundred at a time. Throws an AppError for a cursor that is none. */
+  /** The latest versions of servers, at most a hundred per page. Throws an AppError for an invalid cursor. */
   list: (
     tenantId: string,
     cursor?: string,
   ) => Promise<{ servers: Pick<ToolRegistryEntry, "name" | "title" | "description">[]; nextCursor: string | null }>;
-  /** Null: there is no such server or version, or it is deleted. */
+  /** Null when the server or version does not exist or is deleted. */
   find: (tenantId: string, name: string, version: string) => Promise<{ server: object; status: object } | null>;
 }
 
@@ -54,7 +54,7 @@ export interface ToolContext {
 /** A tool that this gateway answers itself. */
 export interface BuiltinTool {
   name: string;
-  /** All of them are needed to call it. */
+  /** The caller needs all of them. */
   scopes: readonly Scope[];
   definition: () => Tool;
   call: (args: unknown, context: ToolContext) => Promise<CallToolResult>;
@@ -72,8 +72,8 @@ interface Declaration<Input extends z.ZodObject, Output extends z.ZodObject> {
 }
 
 /**
- * Declares a built-in tool: one file, its schemas beside what it does. Arguments that do not fit are an `isError` result that says
- * where (MCP 2026-07-28, server/tools, error handling), because a model can correct them.
+ * Declares a built-in tool with its schemas. Invalid arguments give an `isError` result that says what is wrong (MCP
+ * 2026-07-28, server/tools, error handling), because a model can correct them.
  */
 export function builtinTool<Input extends z.ZodObject, Output extends z.ZodObject>(
   declaration: Declaration<Input, Output>,

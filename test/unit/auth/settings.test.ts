@@ -12,8 +12,8 @@ describe("R3 R23: the settings of the authorization server", () => {
 
   it("name a scope that does not exist, and one that is needed", () => {
     expect(settingsProblems({ SCOPES: ["openid", "mcp:everything"], LOGIN_PAGE: "/sign-in" })).toEqual([
-      { name: "SCOPES", problem: 'names "mcp:everything", which is no scope' },
-      { name: "SCOPES", problem: "must hold mcp:tools: no tool can be called without" },
+      { name: "SCOPES", problem: 'names "mcp:everything", which is not a scope' },
+      { name: "SCOPES", problem: "must include mcp:tools, without which no tool can be called" },
     ]);
   });
 

@@ -145,7 +145,7 @@ describe("the fields of a key", () => {
 
   it.each(["openid", "offline_access", "nothing"])("refuse the scope %s", (scope) => {
     expect(problemsOf({ scopes: [scope] as never })).toEqual({
-      scopes: expect.stringContaining("is no scope of a key"),
+      scopes: expect.stringContaining("is not a scope that a key can have"),
     });
   });
 });

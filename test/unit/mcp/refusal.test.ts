@@ -193,7 +193,7 @@ describe("R10: a call that is over a limit", () => {
   });
 
   it("R10: is told of its address when it is nobody yet", async () => {
-    expect((await limited(1_000, "address").json<Body>()).error.message).toContain("requests of your address");
+    expect((await limited(1_000, "address").json<Body>()).error.message).toContain("requests from your address");
   });
 
   it("says when a quota starts again, or whom to ask", async () => {

@@ -27,7 +27,7 @@ describe("an answer of the framework in the terms of OAuth", () => {
     expect(answer.status).toBe(400);
     expect(await answer.json()).toEqual({
       error: "invalid_grant",
-      error_description: `This authorization is not valid any more: ${description}. Sign in again.`,
+      error_description: `This authorization is no longer valid: ${description}. Sign in again.`,
     });
   });
 

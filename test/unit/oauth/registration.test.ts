@@ -266,7 +266,7 @@ describe("a list of redirect URIs that is none", () => {
     expect(accepted({ redirect_uris: uris(20) }).body["redirect_uris"]).toHaveLength(20);
     expect(register({ redirect_uris: uris(21) })).toEqual({
       error: "invalid_redirect_uri",
-      description: "At most 20 redirect_uris.",
+      description: "Send at most 20 redirect_uris.",
     });
   });
 });
@@ -323,7 +323,7 @@ describe("a gateway for clients of certain hosts", () => {
   ])("does not register %j", (uris) => {
     expect(register({ redirect_uris: uris }, HOSTS)).toMatchObject({
       error: "invalid_redirect_uri",
-      description: "This gateway registers clients of certain hosts only; ask its administrator.",
+      description: "This gateway registers clients of certain hosts only. Ask its administrator.",
     });
   });
 });

@@ -67,7 +67,7 @@ describe("an authorization", () => {
     const consent = await person.get(signedIn.location ?? "");
     expect(consent.status).toBe(200);
     expect(consent.html).toContain("Tool &lt;script&gt;");
-    expect(consent.html).toContain("List and call MCP tools in your name");
+    expect(consent.html).toContain("Use MCP tools on your behalf");
     expect(consent.html).toContain("127.0.0.1:49152");
     expect(consent.html).toContain(`${ORIGIN}/mcp`);
     expect(consent.html).toContain(PERSON.email);

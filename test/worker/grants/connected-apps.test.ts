@@ -36,7 +36,7 @@ describe("connected apps", () => {
       clientId,
       "Runs at client.example.com",
       "Organization Personal",
-      "List and call MCP tools in your name",
+      "Use MCP tools on your behalf",
       "Read the audit log of your organization",
       `Access to ${new URL("/mcp", page.url).href}`,
       "signed in 2 times",

@@ -53,7 +53,7 @@ describe("the consent page", () => {
       "Inspector asks to:",
       "Confirm who you are",
       "Stay connected until you disconnect it",
-      "List and call MCP tools in your name",
+      "Use MCP tools on your behalf",
       "Read the audit log of your organization",
       clientId,
       "Sends you to client.example.com",

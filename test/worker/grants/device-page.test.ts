@@ -59,7 +59,7 @@ describe("the page for devices", () => {
       "TV <img src=x>",
       device.clientId,
       `Code ${device.user_code}`,
-      "List and call MCP tools in your name",
+      "Use MCP tools on your behalf",
       "Stay connected until you disconnect it",
       `Access to ${origin}/mcp`,
       person.email,

@@ -151,7 +151,7 @@ describe("the pages of organizations", () => {
       member: [200, 403, 403, 403, 404, 403],
     });
     expect(await rolesIn(organization)).toEqual({ [owner.person.id]: "owner", [member.person.id]: "member" });
-    expect(await teamsOf(left.browser)).toBe(303);
+    expect(await organizationsOf(left.browser)).toBe(303);
     const page = await organizationPage(owner.browser, organization);
     expect(page.html).toContain(invited.person.email);
     expect(page.html).not.toContain("more@example.com");
@@ -183,4 +183,4 @@ async function inviteToken(browser: FormBrowser, link: string): Promise<string> 
   return /action="\/invite"[^>]*><input type="hidden" name="form" value="([^"]+)"/.exec(html)?.[1] ?? "";
 }
 
-const teamsOf = async (browser: FormBrowser) => (await browser.send(ORGANIZATIONS)).status;
+const organizationsOf = async (browser: FormBrowser) => (await browser.send(ORGANIZATIONS)).status;
