@@ -25,7 +25,9 @@ export const registryNamespace = pgTable(
       .references(() => organization.id, { onDelete: "cascade" }),
     /** How it was proved. */
     method: text("method").notNull(),
-    /** The public key of the challenge, as `k=…; p=…`; whoever holds its private half may publish by `mcp-publisher`. */
+    /**
+     * The public key of the challenge, as `k=…; p=…`; whoever holds its private half may publish by `mcp-publisher`.
+     */
     proof: text("proof"),
     verifiedAt: timestamp("verified_at", { withTimezone: true }).notNull(),
   },
@@ -61,8 +63,8 @@ export const registryServer = pgTable(
 );
 
 /**
- * A version of a server, immutable but for its status. `tenant_id`, `name` and `is_public` are copies, so that one index serves a list. Columns for
- * search, and the collation of `name` and `version`, are made by SQL.
+ * A version of a server, immutable but for its status. `tenant_id`, `name` and `is_public` are copies, so that one
+ * index serves a list. Columns for search, and the collation of `name` and `version`, are made by SQL.
  */
 export const registryVersion = pgTable(
   "registry_version",
@@ -89,7 +91,10 @@ export const registryVersion = pgTable(
   ],
 );
 
-/** Another registry whose servers a tenant mirrors. `lease_until` keeps two runs apart; `cursor` and `since` are where the next one goes on. */
+/**
+ * Another registry whose servers a tenant mirrors. `lease_until` keeps two runs apart; `cursor` and `since` are where
+ * the next one goes on.
+ */
 export const registrySource = pgTable("registry_source", {
   id: uuid("id").primaryKey(),
   tenantId: text("tenant_id")

@@ -2,7 +2,10 @@
 const SEMVER =
   /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
 
-/** A parsed semantic version. Numbers stay decimal text: they have no largest value. Build metadata has no precedence and is left out. */
+/**
+ * A parsed semantic version. Numbers stay decimal text: they have no largest value. Build metadata has no precedence
+ * and is left out.
+ */
 export interface SemanticVersion {
   core: readonly [major: string, minor: string, patch: string];
   prerelease: readonly string[];
@@ -55,8 +58,9 @@ export interface Release {
 }
 
 /**
- * Whether `a` rather than `b` is the latest: two semantic versions by precedence, two others by the time of publishing, and a semantic
- * version before any other. Ties go to the one published later, then to the greater text, so that any set has exactly one latest.
+ * Whether `a` rather than `b` is the latest: two semantic versions by precedence, two others by the time of publishing,
+ * and a semantic version before any other. Ties go to the one published later, then to the greater text, so that any
+ * set has exactly one latest.
  */
 export function isNewer(a: Release, b: Release): boolean {
   const left = parseSemanticVersion(a.version);
@@ -70,7 +74,10 @@ const COMPARATOR = /^(?:[\^~=]|[<>!]=?)/;
 const SEVERAL = /\s-\s|\|\||[\s,][v\d^~<>=*]/;
 const INTERVAL = /^[[(].*[\])]$/;
 
-/** Whether text asks for any of several versions (`^1.2`, `>=1 <2`, `1.x`, `*`, `1.0 - 2.0`, `[1.0,2.0)`) instead of naming one. */
+/**
+ * Whether text asks for any of several versions (`^1.2`, `>=1 <2`, `1.x`, `*`, `1.0 - 2.0`, `[1.0,2.0)`) instead of
+ * naming one.
+ */
 export function isVersionRange(untrimmed: string): boolean {
   const text = untrimmed.trim();
   if (COMPARATOR.test(text) || SEVERAL.test(text) || INTERVAL.test(text)) return true;
@@ -78,10 +85,16 @@ export function isVersionRange(untrimmed: string): boolean {
   return parts.every((part) => /^(?:\d+|[xX*])$/.test(part)) && parts.some((part) => !isNumber(part));
 }
 
-/** Letters, digits and what versions of the known ecosystems contain: nothing that a path, a page or a command line could mistake. */
+/**
+ * Letters, digits and what versions of the known ecosystems contain: nothing that a path, a page or a command line
+ * could mistake.
+ */
 const SPECIFIC = /^[0-9A-Za-z][0-9A-Za-z._+~:!-]*$/;
 
-/** What keeps text from naming one version: the reserved word `latest`, a range, or characters that versions do not have. */
+/**
+ * What keeps text from naming one version: the reserved word `latest`, a range, or characters that versions do not
+ * have.
+ */
 export function versionFault(text: string): "version_reserved" | "version_range" | "form" | undefined {
   if (text.trim().toLowerCase() === "latest") return "version_reserved";
   if (isVersionRange(text)) return "version_range";

@@ -16,7 +16,9 @@ export type ProofPlace = "dns" | "http";
 /** What a domain publishes, line by line; or why nobody can tell. */
 export type Publication = { lines: string[] } | { problem: string };
 
-/** What looking into domains needs: TXT records by DNS over HTTPS, and requests to public hosts that follow no redirect. */
+/**
+ * What looking into domains needs: TXT records by DNS over HTTPS, and requests to public hosts that follow no redirect.
+ */
 export interface ProofDeps {
   textRecords: (name: string) => Promise<string[]>;
   outbound: Outbound;
@@ -29,7 +31,10 @@ const MAX_KEYS = 10;
 /** The address of a domain's proof file. */
 export const proofUrl = (domain: string): string => `https://${domain}/.well-known/mcp-registry-auth`;
 
-/** Reads what a domain publishes. Its answers are others' words: at most 4 KB, 5 s, no redirect. Throws when the resolver does not answer. */
+/**
+ * Reads what a domain publishes. Its answers are others' words: at most 4 KB, 5 s, no redirect. Throws when the
+ * resolver does not answer.
+ */
 export async function readProof(deps: ProofDeps, place: ProofPlace, domain: string): Promise<Publication> {
   if (place === "dns") return { lines: (await deps.textRecords(domain)).map((line) => line.trim()) };
   try {
@@ -72,8 +77,8 @@ export const keysOfProof = (proof: string | null): DomainKey[] =>
 const PREFIX = "mcp-gateway-claim=";
 
 /**
- * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read it first could
- * claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
+ * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read
+ * it first could claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
  */
 export const challengeText = async (secrets: readonly string[], tenantId: string, namespace: string): Promise<string> =>
   `${PREFIX}${await mark(secrets, "namespace", [tenantId, namespace])}`;

@@ -36,9 +36,9 @@ export async function accountOf(deps: GithubDeps, login: string): Promise<Github
 }
 
 /**
- * The accounts for which the holder of a GitHub token may publish: the own one, and organizations that they own, as far as the token shows
- * them. A token of an OAuth app counts only when the app is this gateway's (RFC 9700 §4.9.1: another app must not use what it was given);
- * personal access tokens are made by people themselves. Undefined for any other.
+ * The accounts for which the holder of a GitHub token may publish: the own one, and organizations that they own, as far
+ * as the token shows them. A token of an OAuth app counts only when the app is this gateway's (RFC 9700 §4.9.1: another
+ * app must not use what it was given); personal access tokens are made by people themselves. Undefined for any other.
  */
 export async function accountsOfToken(deps: GithubDeps, token: string): Promise<GithubAccount[] | undefined> {
   if (!/^(gh[opu]_|github_pat_)[A-Za-z0-9_]{10,255}$/.test(token)) return undefined;
@@ -65,8 +65,8 @@ export async function accountsOfToken(deps: GithubDeps, token: string): Promise<
 }
 
 /**
- * The account whose workflow a GitHub Actions token (OpenID Connect) comes from; undefined for a token that is not good. It must have been
- * made for this gateway: `audiences` are its addresses.
+ * The account whose workflow a GitHub Actions token (OpenID Connect) comes from; undefined for a token that is not
+ * good. It must have been made for this gateway: `audiences` are its addresses.
  */
 export async function ownerOfWorkflow(
   deps: Pick<GithubDeps, "outbound">,

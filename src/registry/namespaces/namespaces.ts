@@ -12,14 +12,18 @@ export interface OwnedNamespace {
   namespace: string;
   tenantId: string;
   method: NamespaceMethod;
-  /** Public keys (`k=…; p=…`, several apart by a line break) or `github-id=…`; null: no publishing tool can stand in for the tenant. */
+  /**
+   * Public keys (`k=…; p=…`, several apart by a line break) or `github-id=…`; null: no publishing tool can stand in for
+   * the tenant.
+   */
   proof: string | null;
   verifiedAt: Date;
 }
 
 /**
- * Methods by which everything below a namespace belongs to its owner: who controls a domain's DNS controls the names below it, and an
- * administrator says so. A web server or a GitHub account answers for its own name only (as in the official registry).
+ * Methods by which everything below a namespace belongs to its owner: who controls a domain's DNS controls the names
+ * below it, and an administrator says so. A web server or a GitHub account answers for its own name only (as in the
+ * official registry).
  */
 const COVERS_BELOW: readonly NamespaceMethod[] = ["dns", "administrator"];
 
@@ -121,9 +125,9 @@ export interface ProvedNamespace {
 }
 
 /**
- * Gives a tenant a namespace that it has proved, or renews the proof; what an administrator has assigned stays so, with the keys that were
- * found. Null when it is another tenant's, or below one that is. At the same
- * time, the first one has it. `now` is epoch milliseconds.
+ * Gives a tenant a namespace that it has proved, or renews the proof; what an administrator has assigned stays so, with
+ * the keys that were found. Null when it is another tenant's, or below one that is. At the same time, the first one has
+ * it. `now` is epoch milliseconds.
  */
 export async function proveNamespace(
   db: Pick<Db, "batch" | "execute">,
@@ -150,8 +154,8 @@ export async function proveNamespace(
 }
 
 /**
- * What an administrator decides: the namespace is this tenant's, without proof. Who has it now keeps it unless `replace`. `proof` is the id
- * of a GitHub account where one is known. `now` is epoch milliseconds.
+ * What an administrator decides: the namespace is this tenant's, without proof. Who has it now keeps it unless
+ * `replace`. `proof` is the id of a GitHub account where one is known. `now` is epoch milliseconds.
  */
 export async function assignNamespace(
   db: Pick<Db, "batch" | "execute">,
@@ -192,8 +196,8 @@ export async function assignNamespace(
 }
 
 /**
- * Gives a namespace back; false when the tenant does not have it. The tenant keeps its servers, but what it showed to everybody under
- * names that are not its own any more is private from now on. `now` is epoch milliseconds.
+ * Gives a namespace back; false when the tenant does not have it. The tenant keeps its servers, but what it showed to
+ * everybody under names that are not its own any more is private from now on. `now` is epoch milliseconds.
  */
 export async function releaseNamespace(
   db: Pick<Db, "batch" | "execute">,
@@ -223,7 +227,10 @@ export async function releaseNamespace(
 const lockFamily = (namespace: string): SQL =>
   sql`select pg_advisory_xact_lock(hashtextextended(${`registry_namespace ${namespace.split(".").slice(0, 2).join(".")}`}, 0))`;
 
-/** Makes a tenant's public servers of a namespace private, but for those whose namespace the tenant has for another reason. `tenant`: one id or none. */
+/**
+ * Makes a tenant's public servers of a namespace private, but for those whose namespace the tenant has for another
+ * reason. `tenant`: one id or none.
+ */
 const hideServers = (namespace: string, tenant: SQL): SQL => sql`
   with hidden as (
     update registry_server s set is_public = false

@@ -19,7 +19,10 @@ export const isIdempotencyKey = (text: string): boolean => /^[\x21-\x7e]{1,255}$
 /** `other`: the key was used for another request. `under_way`: its first request has not been answered yet. */
 export type Begun = { state: "begun" | "other" | "under_way" } | { state: "answered"; entry: RegistryEntry };
 
-/** Takes the key for this request, unless it has been used within a day. `hash` is of the whole request; `now` is epoch milliseconds. */
+/**
+ * Takes the key for this request, unless it has been used within a day. `hash` is of the whole request; `now` is epoch
+ * milliseconds.
+ */
 export async function beginRequest(
   db: Pick<Db, "batch" | "execute">,
   { owner, key }: IdempotentRequest,

@@ -9,10 +9,15 @@ import { parseName, skeleton } from "../name.ts";
 import { lockOwner, ownerOf } from "../namespaces/namespaces.ts";
 import { isNewer, type Release } from "../version.ts";
 
-/** Who publishes, for which tenant. Without `userId`: nobody that we know, such as a pipeline with a publisher token. */
+/**
+ * Who publishes, for which tenant. Without `userId`: nobody that we know, such as a pipeline with a publisher token.
+ */
 export interface Publisher extends Actor {
   tenantId: string;
-  /** `owned`: whatever is the tenant's. Else patterns of names, as a publisher token carries them: `com.example/*`, `com.example.*`. */
+  /**
+   * `owned`: whatever is the tenant's. Else patterns of names, as a publisher token carries them: `com.example/*`,
+   * `com.example.*`.
+   */
   namespaces: "owned" | readonly string[];
 }
 
@@ -32,9 +37,10 @@ export const allowsName = ({ namespaces }: Pick<Publisher, "namespaces">, name: 
   namespaces.some((pattern) => pattern.endsWith("*") && name.toLowerCase().startsWith(pattern.slice(0, -1)));
 
 /**
- * Publishes a checked definition as a new version, which is never changed afterwards. The version, what is latest, the audit entry and the
- * kept answer of an idempotent request are one transaction; any number at the same time leave each version once and the right one latest.
- * One request to Postgres for a new server, two for a further version. `now` is epoch milliseconds.
+ * Publishes a checked definition as a new version, which is never changed afterwards. The version, what is latest, the
+ * audit entry and the kept answer of an idempotent request are one transaction; any number at the same time leave each
+ * version once and the right one latest. One request to Postgres for a new server, two for a further version. `now` is
+ * epoch milliseconds.
  */
 export async function publish(
   db: Pick<Db, "batch" | "execute">,

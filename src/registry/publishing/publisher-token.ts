@@ -2,7 +2,10 @@ import { z } from "zod";
 import { signed } from "../../platform/signed.ts";
 import { ownsNamespace, parseName } from "../name.ts";
 
-/** Who may publish where, for a few minutes: what `mcp-publisher` gets for its proof. It is no access token and no API key. */
+/**
+ * Who may publish where, for a few minutes: what `mcp-publisher` gets for its proof. It is no access token and no API
+ * key.
+ */
 export interface PublisherToken {
   grants: readonly { tenantId: string; namespace: string }[];
   /** Who has proved it: a domain or a GitHub account, for the audit log. */
@@ -51,8 +54,9 @@ export async function readPublisherToken(
 }
 
 /**
- * The grant under which a token may speak of a server: of those that cover its name, the closest. Undefined when none does. Whether the
- * namespace still is that tenant's, and whether it covers what is below it, is asked again where it is kept.
+ * The grant under which a token may speak of a server: of those that cover its name, the closest. Undefined when none
+ * does. Whether the namespace still is that tenant's, and whether it covers what is below it, is asked again where it
+ * is kept.
  */
 export function grantFor({ grants }: PublisherToken, name: string): PublisherToken["grants"][number] | undefined {
   const namespace = parseName(name)?.namespace;

@@ -19,8 +19,9 @@ export type StatusChanged =
   | { state: "unknown" | "namespace" | "mirrored" | "unchanged" };
 
 /**
- * Sets the status of one version, or of all with `version` null, in one transaction. A tenant may withdraw what it has published even
- * after it has given its namespace back. `unchanged`: there was nothing to change. `now` is epoch milliseconds.
+ * Sets the status of one version, or of all with `version` null, in one transaction. A tenant may withdraw what it has
+ * published even after it has given its namespace back. `unchanged`: there was nothing to change. `now` is epoch
+ * milliseconds.
  */
 export async function setStatus(
   db: Pick<Db, "batch" | "execute">,

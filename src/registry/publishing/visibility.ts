@@ -7,17 +7,17 @@ import { parseName } from "../name.ts";
 import { lockOwner, ownerOf } from "../namespaces/namespaces.ts";
 
 /**
- * What came of it; `done` also when it was so before. `unknown`: no such server, or the person is not in the tenant. `forbidden`: owners and
- * administrators only. `impossible`: see the command.
+ * What came of it; `done` also when it was so before. `unknown`: no such server, or the person is not in the tenant.
+ * `forbidden`: owners and administrators only. `impossible`: see the command.
  */
 export type Curated = "done" | "unknown" | "forbidden" | "impossible";
 
 type CurateDb = Pick<Db, "execute" | "batch">;
 
 /**
- * Shows a server with all its versions to everybody, or to its tenant only. To everybody it is shown under a name that is the tenant's own;
- * what was mirrored under the name of others, by administrators of the gateway only: a source can list whatever it likes. `now` is epoch
- * milliseconds.
+ * Shows a server with all its versions to everybody, or to its tenant only. To everybody it is shown under a name that
+ * is the tenant's own; what was mirrored under the name of others, by administrators of the gateway only: a source can
+ * list whatever it likes. `now` is epoch milliseconds.
  */
 export const setVisibility = (db: CurateDb, curator: TenantActor, name: string, isPublic: boolean, now: number) =>
   curate(db, curator, name, {
@@ -35,7 +35,10 @@ export const setVisibility = (db: CurateDb, curator: TenantActor, name: string, 
 
 const namespaceOf = (name: string): string => (parseName(name)?.namespace ?? "").toLowerCase();
 
-/** Lets the entry of a server lead to one of the tenant's enabled upstreams behind this gateway; null: to its own addresses and packages. */
+/**
+ * Lets the entry of a server lead to one of the tenant's enabled upstreams behind this gateway; null: to its own
+ * addresses and packages.
+ */
 export const setGateway = (db: CurateDb, curator: TenantActor, name: string, slug: string | null, now: number) =>
   curate(db, curator, name, {
     set: sql`gateway_slug = ${slug}::text`,
@@ -77,7 +80,10 @@ interface Change {
   now: number;
 }
 
-/** One transaction: the change, its copies, and its audit entry. Each version counts as updated, so that who mirrors this registry hears of it. */
+/**
+ * One transaction: the change, its copies, and its audit entry. Each version counts as updated, so that who mirrors
+ * this registry hears of it.
+ */
 async function curate(
   db: CurateDb,
   actor: TenantActor,

@@ -50,8 +50,8 @@ export const listAnswerOf = (
 });
 
 /**
- * A server behind this gateway is reached here and nowhere else: no package, no address of its own, and no header, because clients
- * sign in (Copilot refuses an installed server to which a header was added).
+ * A server behind this gateway is reached here and nowhere else: no package, no address of its own, and no header,
+ * because clients sign in (Copilot refuses an installed server to which a header was added).
  */
 function throughGateway({ definition, gatewaySlug }: RegistryEntry, origin: string): ServerDefinition {
   if (gatewaySlug === null) return definition;

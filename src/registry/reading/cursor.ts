@@ -3,7 +3,10 @@ import { packJson, unpackJson } from "../../platform/json.ts";
 import { parseName } from "../name.ts";
 import { MAX_VERSION_LENGTH } from "../version.ts";
 
-/** What a list is narrowed to. `version` is `latest` or an exact one; `updatedSince` in milliseconds, and implies deleted servers. */
+/**
+ * What a list is narrowed to. `version` is `latest` or an exact one; `updatedSince` in milliseconds, and implies
+ * deleted servers.
+ */
 export interface ListFilters {
   search?: string;
   version?: string;
@@ -12,8 +15,8 @@ export interface ListFilters {
 }
 
 /**
- * Where the next page begins: after this name and version, with the filters of the page before. Clients drop the filters of later pages
- * (VS Code its search), so the cursor brings them along.
+ * Where the next page begins: after this name and version, with the filters of the page before. Clients drop the
+ * filters of later pages (VS Code its search), so the cursor brings them along.
  */
 export interface ListCursor {
   after: { name: string; version: string };
@@ -34,7 +37,10 @@ export const isSearchText = (text: string) =>
 const isVersionText = (text: string) => text.isWellFormed() && !/[\p{Cc}\s]/u.test(text);
 const version = z.string().min(1).max(MAX_VERSION_LENGTH).refine(isVersionText);
 
-/** Short names, for cursors travel in URLs: format, name, release, search, filter by version, updated since, deleted too. */
+/**
+ * Short names, for cursors travel in URLs: format, name, release, search, filter by version, updated since, deleted
+ * too.
+ */
 const packed = z
   .strictObject({
     v: z.literal(FORMAT),
@@ -63,8 +69,8 @@ export function encodeCursor({ after, filters }: ListCursor): string {
 }
 
 /**
- * The cursor that a client sent back. It is not signed: it says nothing that the query could not, and all of it is checked as fresh input.
- * Undefined for anything that {@link encodeCursor} would not have written in exactly this way.
+ * The cursor that a client sent back. It is not signed: it says nothing that the query could not, and all of it is
+ * checked as fresh input. Undefined for anything that {@link encodeCursor} would not have written in exactly this way.
  */
 export function decodeCursor(text: string): ListCursor | undefined {
   if (text.length > MAX_CURSOR_LENGTH) return undefined;

@@ -16,8 +16,8 @@ export interface ServerDetail {
 const MAX_VERSIONS = 100;
 
 /**
- * One version of a server, the latest unless one is named, with a list of its versions; null when the view does not have it. One statement, and
- * one definition however many versions there are: each may have 64 KB.
+ * One version of a server, the latest unless one is named, with a list of its versions; null when the view does not
+ * have it. One statement, and one definition however many versions there are: each may have 64 KB.
  */
 export async function findServer(
   db: Pick<Db, "execute">,

@@ -8,7 +8,10 @@ import { containing, inView, isFirstOfName, notACursor, type EntryPage } from ".
 export const TRANSPORTS = ["stdio", "streamable-http", "sse"] as const;
 export const PACKAGE_TYPES = ["npm", "pypi", "oci", "nuget", "mcpb", "cargo"] as const;
 
-/** What is looked for. Without text: all, by name. Without a status: all but deleted ones. Text, filters and cursor go together on each page. */
+/**
+ * What is looked for. Without text: all, by name. Without a status: all but deleted ones. Text, filters and cursor go
+ * together on each page.
+ */
 export interface SearchInput {
   text: string;
   transport?: (typeof TRANSPORTS)[number];
@@ -18,7 +21,10 @@ export interface SearchInput {
   cursor?: string;
 }
 
-/** How alike words must be to count as mistyped (pg_trgm, 0 to 1): `githb` and `github` are 0.67. Two letters in the wrong order are looked for by themselves. */
+/**
+ * How alike words must be to count as mistyped (pg_trgm, 0 to 1): `githb` and `github` are 0.67. Two letters in the
+ * wrong order are looked for by themselves.
+ */
 const ALIKE = "0.45";
 /** Shorter words are nearly like too many others, and longer ones have too many spellings. */
 const MISTYPED = { min: 4, max: 20 };
@@ -33,8 +39,8 @@ interface FoundRow extends EntryRow {
 }
 
 /**
- * The latest versions of servers that match, best first: by name, then by what name, title, description, tags and names of tools say; when
- * that is less than a page, also those that are nearly written like it. One request to Postgres.
+ * The latest versions of servers that match, best first: by name, then by what name, title, description, tags and names
+ * of tools say; when that is less than a page, also those that are nearly written like it. One request to Postgres.
  * @throws AppError `invalid_request` for a cursor that is none of ours.
  */
 export async function searchServers(
@@ -59,7 +65,8 @@ export async function searchServers(
   } else {
     const next = after ? nextOf(after) : sql`true`;
     [, { rows }] = await db.batch([
-      // For this transaction only: with no order to keep and a limit, Postgres would rather read the whole table than an index.
+      // For this transaction only: with no order to keep and a limit, Postgres would rather read the whole table than
+      // an index.
       db.execute(
         sql`select set_config('pg_trgm.word_similarity_threshold', ${ALIKE}, true), set_config('enable_seqscan', 'off', true)`,
       ),
@@ -76,8 +83,9 @@ const nextOf = ({ score, name }: Position): SQL =>
   sql`(r.score < ${score} or (r.score = ${score} and r.name > ${name}))`;
 
 /**
- * Candidates by indexes, each kind bounded, then ranked. Scores are whole numbers, so that a cursor can hold them exactly. The bounds are
- * outside of what they bound: Postgres, which guesses that some will soon be met, would rather look at all rows in turn; it stops all the same.
+ * Candidates by indexes, each kind bounded, then ranked. Scores are whole numbers, so that a cursor can hold them
+ * exactly. The bounds are outside of what they bound: Postgres, which guesses that some will soon be met, would rather
+ * look at all rows in turn; it stops all the same.
  */
 function ranked(text: string, wanted: SQL, { limit, isFirst, next }: { limit: number; isFirst: SQL; next: SQL }): SQL {
   const query = sql`(to_tsquery('simple', ${prefixes(text)}) || plainto_tsquery('english', ${text}))`;

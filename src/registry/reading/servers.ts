@@ -4,7 +4,10 @@ import { AppError } from "../../platform/errors.ts";
 import { decodeCursor, encodeCursor, type ListFilters } from "./cursor.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type RegistryView } from "./entry.ts";
 
-/** A view as a statement can find it: also by the hash of a private view's secret, so that one request to Postgres is enough. */
+/**
+ * A view as a statement can find it: also by the hash of a private view's secret, so that one request to Postgres is
+ * enough.
+ */
 export type ViewScope = RegistryView | { kind: "secret"; hash: string };
 
 /** A statement and how its rows are read: whoever asks may send it together with others. */
@@ -42,8 +45,9 @@ export function inView(scope: ViewScope): SQL {
 }
 
 /**
- * Several tenants may show a server of one name to everybody: the one that was published here counts before mirrored ones, then the one
- * that was there first. Counted rather than `not exists`, so that Postgres looks for each version of a page and does not compare all servers.
+ * Several tenants may show a server of one name to everybody: the one that was published here counts before mirrored
+ * ones, then the one that was there first. Counted rather than `not exists`, so that Postgres looks for each version of
+ * a page and does not compare all servers.
  */
 export const isFirstOfName = (scope: ViewScope): SQL =>
   scope.kind === "public"
@@ -89,8 +93,9 @@ export function listQuestion(scope: ViewScope, { limit, cursor: text, ...given }
 }
 
 /**
- * Name or description contain the text, in any case. The index is one of latest versions and of more than these two fields: older versions
- * are found when the latest one says it too. `case` keeps Postgres from taking the second condition for as rare again as the first.
+ * Name or description contain the text, in any case. The index is one of latest versions and of more than these two
+ * fields: older versions are found when the latest one says it too. `case` keeps Postgres from taking the second
+ * condition for as rare again as the first.
  */
 function says(text: string, isLatestOnly: boolean): SQL {
   const pattern = containing(text);

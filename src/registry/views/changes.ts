@@ -72,8 +72,8 @@ export async function createView(
 }
 
 /**
- * Makes a view that takes the place of another, for the same addresses; both answer until the overlap ends. One statement. Of two at once
- * the second finds that the view is ending.
+ * Makes a view that takes the place of another, for the same addresses; both answer until the overlap ends. One
+ * statement. Of two at once the second finds that the view is ending.
  */
 export async function rotateView(
   { db }: ViewDeps,

@@ -10,8 +10,8 @@ export interface PolicyView {
 }
 
 /**
- * A private view of the tenant that has not ended, or with `null` what everybody sees; undefined when there is no such view.
- * One statement. `now` is in epoch milliseconds.
+ * A private view of the tenant that has not ended, or with `null` what everybody sees; undefined when there is no such
+ * view. One statement. `now` is in epoch milliseconds.
  */
 export async function findPolicyView(
   { db }: { db: Pick<Db, "execute"> },

@@ -78,8 +78,8 @@ export const useMemory = (): UseMemory => ({
 });
 
 /**
- * Writes down that a view is used: its last use at most once a minute, and in the audit log once an hour for each address. Undefined when
- * there is nothing to write, which is mostly; else one statement, for after the answer.
+ * Writes down that a view is used: its last use at most once a minute, and in the audit log once an hour for each
+ * address. Undefined when there is nothing to write, which is mostly; else one statement, for after the answer.
  */
 export function noteUse(
   db: Pick<Db, "execute">,
