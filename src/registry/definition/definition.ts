@@ -176,7 +176,11 @@ function optionalRepository(place: Place): Repository | undefined {
   const source = requiredText(at.source, { max: 64, form: SOURCE });
   const form = Object.hasOwn(FORGES, source) ? FORGES[source] : undefined;
   if (place.findings.problems.length === before && form?.test(url) === false)
-    report(at.url, "form", `This is not the URL of a ${source} repository. Correct the URL, or name the right hosting service as source.`);
+    report(
+      at.url,
+      "form",
+      `This is not the URL of a ${source} repository. Correct the URL, or name the right hosting service as source.`,
+    );
   const id = optionalText(at.id, { min: 0, max: 255 });
   const subfolder = at.subfolder.value === "" ? undefined : optionalText(at.subfolder, { max: 255, form: SUBFOLDER });
   return { url, source, ...present({ id, subfolder }) };

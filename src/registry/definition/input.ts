@@ -72,7 +72,11 @@ function readInput(at: Record<InputField, Place>): Input {
   if (given !== undefined && choices !== undefined && choices.length > 0 && !choices.includes(given))
     advise(at.default, "default_not_a_choice", "The default must be one of the choices.");
   if (given !== undefined && given !== "" && input.isSecret === true)
-    advise(at.default, "secret_published", "A secret must not have a default: anyone can read it here. Remove the default.");
+    advise(
+      at.default,
+      "secret_published",
+      "A secret must not have a default: anyone can read it here. Remove the default.",
+    );
   if (given !== undefined) checkFormat(at.default, given, input.format);
   return input;
 }
@@ -127,7 +131,8 @@ export function optionalVariables(place: Place): Record<string, Input> | undefin
   }
   const entries = keys.map((name): [string, Input] => {
     const item: Place = { value: value[name], pointer: pointerTo(place.pointer, name), findings };
-    if (!VARIABLE.test(name)) report(item, "form", "A variable's name has at most 64 characters: letters, digits, _ . and -.");
+    if (!VARIABLE.test(name))
+      report(item, "form", "A variable's name has at most 64 characters: letters, digits, _ . and -.");
     const at = members(item, INPUT_FIELDS);
     return [name, at === undefined ? {} : readInput(at)];
   });

@@ -98,7 +98,10 @@ export function readPackage(item: Place, rules: PackageRules): Package | undefin
   const registryType = isPresent(at.registryType) ? optionalChoice(at.registryType, REGISTRY_TYPES) : undefined;
   const start = {
     registryBaseUrl: optionalText(at.registryBaseUrl, { min: 0, max: 2048 }) || undefined,
-    identifier: requiredText(at.identifier, { max: 2048, form: { is: /^\S+$/, said: "An identifier must not contain spaces." } }),
+    identifier: requiredText(at.identifier, {
+      max: 2048,
+      form: { is: /^\S+$/, said: "An identifier must not contain spaces." },
+    }),
     version: optionalVersion(at.version),
     fileSha256: optionalText(at.fileSha256, { max: 64, form: HASH }),
     runtimeHint: optionalText(at.runtimeHint, { max: 64, form: COMMAND }),

@@ -75,7 +75,8 @@ export function optionalText(place: Place, rule: TextRule): string | undefined {
   }
   const length = Array.from(value).length;
   const min = rule.min ?? 1;
-  if (length < min) report(place, "too_short", `At least ${min} character${min === 1 ? " is" : "s are"} required here.`);
+  if (length < min)
+    report(place, "too_short", `At least ${min} character${min === 1 ? " is" : "s are"} required here.`);
   else if (length > rule.max)
     report(place, "too_long", `At most ${rule.max} characters are allowed here; there are ${length}.`);
   else if (min > 0 && value.trim() === "") report(place, "too_short", "This has only white space. Write a text.");

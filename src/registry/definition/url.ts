@@ -91,7 +91,8 @@ const LOOPBACK = /^(localhost|([^.]+\.)*localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1
  */
 export function checkUrlTemplate(place: Place, text: string, variables: Variables, reach: Reach): void {
   const names = templateNames(text);
-  if (names === undefined) return report(place, "template_form", "Braces must enclose the name of one variable: {name}.");
+  if (names === undefined)
+    return report(place, "template_form", "Braces must enclose the name of one variable: {name}.");
   if (names.length > MAX_VARIABLES)
     return report(place, "too_many", `A URL has at most ${MAX_VARIABLES} variables. Replace some by fixed text.`);
   const unknown = names.filter((name) => !variables.has(name));

@@ -11,7 +11,10 @@ export interface MirrorRow {
   name: string;
   version: string;
   skeleton: string;
-  /** Null for a deleted version with an invalid definition: it can only set the status of a version that is already here. */
+  /**
+   * Null for a deleted version with an invalid definition: it can only set the status of a version that is already
+   * here.
+   */
   definition: ServerDefinition | null;
   status: ServerStatus;
   status_message: string | null;

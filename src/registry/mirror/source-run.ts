@@ -68,7 +68,10 @@ export async function lockSource(db: RunDeps, id: string, now: number): Promise<
   return { ...row, id, holder, since, isFull: since === null };
 }
 
-/** What a turn stores of a page. `at` is the time by the registry's clock; `notice` is a text about the run for managers. */
+/**
+ * What a turn stores of a page. `at` is the time by the registry's clock; `notice` is a text about the run for
+ * managers.
+ */
 export interface KeptPage {
   rows: readonly MirrorRow[];
   /** Whether new servers may be added. */
@@ -108,7 +111,10 @@ export async function keepPage(
   return answer.rows[0] ?? null;
 }
 
-/** Why a turn ended before its run did. `startOver`: the cursor is no longer valid, so the next run begins at the first page. */
+/**
+ * Why a turn ended before its run did. `startOver`: the cursor is no longer valid, so the next run begins at the first
+ * page.
+ */
 export interface Release {
   problem: string | null;
   startOver: boolean;

@@ -52,7 +52,9 @@ interface SourceRow {
   problem: string | null;
 }
 
-/** A row if the caller may manage sources: owners and administrators of an organization, and every person in their own. */
+/**
+ * A row if the caller may manage sources: owners and administrators of an organization, and every person in their own.
+ */
 const manager = ({ tenantId, userId }: Asking): SQL => sql`manager as (
   select ${tenantId}::text as tenant_id where ${managesSql({ tenantId, userId })}
 )`;

@@ -17,7 +17,10 @@ export interface SyncDeps {
   now: () => number;
 }
 
-/** The bounds of one turn, so that other sources get theirs. The next turn continues where it ended. Times are in milliseconds. */
+/**
+ * The bounds of one turn, so that other sources get theirs. The next turn continues where it ended. Times are in
+ * milliseconds.
+ */
 export interface SyncBounds {
   pages: number;
   turnMs: number;
@@ -28,7 +31,9 @@ const BOUNDS: SyncBounds = { pages: 20, turnMs: 20_000, pageMs: 10_000 };
 /** How long after the start of a cron run new turns may begin, in milliseconds. */
 const DUE_MS = 20_000;
 const MAX_DUE = 20;
-/** Most servers mirrored from one source, and most entries read in one run, so that no registry can fill the database. */
+/**
+ * Most servers mirrored from one source, and most entries read in one run, so that no registry can fill the database.
+ */
 const MAX_SERVERS = 100_000;
 const MAX_READ = 1_000_000;
 const FULL = `The limit of ${MAX_SERVERS} servers is reached; further ones are skipped. Mirror fewer names.`;
@@ -47,7 +52,9 @@ export interface SyncOutcome {
   problem: string | null;
 }
 
-/** Runs one turn of mirroring a source. A lease keeps turns of the same source apart. Rejects only when Postgres fails. */
+/**
+ * Runs one turn of mirroring a source. A lease keeps turns of the same source apart. Rejects only when Postgres fails.
+ */
 export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds = BOUNDS): Promise<SyncOutcome> {
   const outcome: SyncOutcome = { state: "busy", pages: 0, read: 0, changed: 0, leftOut: 0, problem: null };
   const source = await lockSource(deps.db, id, deps.now());
@@ -66,7 +73,10 @@ export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds 
   }
 }
 
-/** Reads pages until the run or the turn ends, and counts into `outcome`. Returns a `Release` when the turn ended before the run. */
+/**
+ * Reads pages until the run or the turn ends, and counts into `outcome`. Returns a `Release` when the turn ended before
+ * the run.
+ */
 async function readPages(
   deps: SyncDeps,
   source: LockedSource,
