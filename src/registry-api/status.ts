@@ -58,8 +58,8 @@ export const changeServerStatus = route({
   in: { params: z.object({ serverName }), body },
   out: z
     .object({
-      updatedCount: z.number().int().describe("How many versions were changed."),
-      servers: z.array(serverShape).describe("The versions of the server, newest first."),
+      updatedCount: z.number().int().describe("How many versions now have the status."),
+      servers: z.array(serverShape).describe("All versions of the server, newest first."),
     })
     .meta({ id: "StatusChanged", description: "The result of changing the status of all versions." }),
   refusals,
