@@ -39,10 +39,15 @@ const fields = {
     .object({ keys: z.array(z.record(z.string(), z.unknown())).describe("JSON Web Keys (RFC 7517).") })
     .nullable()
     .describe("The public keys of a client that authenticates with private_key_jwt."),
-  redirectUris: z.array(z.string()).max(20).describe("The redirect URIs to which people may return after they sign in."),
+  redirectUris: z
+    .array(z.string())
+    .max(20)
+    .describe("The redirect URIs to which people may return after they sign in."),
   grantTypes: z.array(z.enum(GRANT_TYPES)).describe("The grant types that the client may use."),
   scopes: z.array(scope).describe("The scopes that people can grant to the client."),
-  clientCredentialsScopes: z.array(scope).describe("The scopes that the client gets for itself, with client_credentials."),
+  clientCredentialsScopes: z
+    .array(scope)
+    .describe("The scopes that the client gets for itself, with client_credentials."),
   tenantId: text(200).nullable().describe("The organization in which the client acts for itself."),
   resources: z.array(text(300)).max(50).describe("Resources of this gateway whose tokens the client may introspect."),
   trusted: z.boolean().describe("True: the consent page is skipped."),
@@ -57,7 +62,11 @@ const creation = z.strictObject({
   authMethod: authMethod.default("client_secret_basic"),
   jwks: jwks.default(null),
   redirectUris: redirectUris.default([]),
-  grantTypes: grantTypes.optional().describe("The grant types that the client may use. By default they follow from redirectUris and clientCredentialsScopes."),
+  grantTypes: grantTypes
+    .optional()
+    .describe(
+      "The grant types that the client may use. By default they follow from redirectUris and clientCredentialsScopes.",
+    ),
   scopes: scopes.default(["openid", "profile", "email", "offline_access", "mcp:tools"]),
   clientCredentialsScopes: clientCredentialsScopes.default([]),
   tenantId: tenantId.default(null),
@@ -74,7 +83,10 @@ const shape = z.object({
 const client = shape.meta({ id: "Client", description: "An OAuth client." });
 const withSecret = shape
   .extend({
-    clientSecret: z.string().nullable().describe("The client secret. It is shown only in this answer; null: the client authenticates without one."),
+    clientSecret: z
+      .string()
+      .nullable()
+      .describe("The client secret. It is shown only in this answer; null: the client authenticates without one."),
   })
   .meta({ id: "CreatedClient", description: "An OAuth client with its secret." });
 

@@ -18,7 +18,9 @@ const rate = z.object({
 });
 const quota = z.object({
   max: z.number().describe("Total calls of tools, prompts and resources that are allowed."),
-  period: z.enum(["month", "total"]).describe("The period of the quota: a calendar month (UTC), or the whole life of the key."),
+  period: z
+    .enum(["month", "total"])
+    .describe("The period of the quota: a calendar month (UTC), or the whole life of the key."),
 });
 
 export const keyFields = {

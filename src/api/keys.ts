@@ -105,13 +105,15 @@ export const rotateApiKey = route({
   path: "/api/v1/keys/{id}/rotate",
   id: "rotateApiKey",
   tag: "API keys",
-  summary:
-    "Replace an API key; the new one is shown only in this answer, and both work until the overlap ends",
+  summary: "Replace an API key; the new one is shown only in this answer, and both work until the overlap ends",
   who: writes,
   in: {
     params,
     body: z.strictObject({
-      overlapSeconds: z.number().default(OVERLAP_SECONDS.usual).describe("How long the old key still works, in seconds."),
+      overlapSeconds: z
+        .number()
+        .default(OVERLAP_SECONDS.usual)
+        .describe("How long the old key still works, in seconds."),
     }),
   },
   refusals: ["not_found", "conflict"],
@@ -175,7 +177,10 @@ export const reportApiKeyLeak = route({
         deps.failedAttempts.failed(from.ip, deps.now());
         throw new AppError("not_found", "This key does not exist here: it was never created, or it was deleted.");
       case "malformed":
-        throw new AppError("invalid_request", '"key" is not a key of this gateway: its format or its checksum is wrong.');
+        throw new AppError(
+          "invalid_request",
+          '"key" is not a key of this gateway: its format or its checksum is wrong.',
+        );
       default:
         return reported satisfies never;
     }

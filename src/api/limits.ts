@@ -10,7 +10,9 @@ const limit = {
   burst: z.number().describe("Burst: calls that may come at the same time."),
   from: z
     .enum(["default", "operator", "tenant", "key"])
-    .describe("Where the limit comes from. `default`: built in. `operator`: the setting LIMITS. `tenant`: the organization's limits. `key`: the API key."),
+    .describe(
+      "Where the limit comes from. `default`: built in. `operator`: the setting LIMITS. `tenant`: the organization's limits. `key`: the API key.",
+    ),
 };
 
 /**

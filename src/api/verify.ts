@@ -15,7 +15,9 @@ const good = z.object({
   scopes: z.array(z.enum(ALL_SCOPES)).describe("The permissions of the key."),
   expiresAt: maybeInstant("When it expires; null: never."),
   servers: texts.describe("Slugs of the servers that the key can use; null: all. You must enforce this."),
-  tools: texts.describe("Names of the tools that the key can use, as `/mcp` lists them; null: all. You must enforce this."),
+  tools: texts.describe(
+    "Names of the tools that the key can use, as `/mcp` lists them; null: all. You must enforce this.",
+  ),
 });
 
 /**
@@ -37,7 +39,9 @@ export const verifyApiKey = route({
         .string()
         .max(64)
         .optional()
-        .describe("The IP address from which the key was used. A key that is limited to some addresses is valid only from those."),
+        .describe(
+          "The IP address from which the key was used. A key that is limited to some addresses is valid only from those.",
+        ),
     }),
   },
   out: z.discriminatedUnion("active", [

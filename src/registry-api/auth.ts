@@ -109,7 +109,12 @@ export const tokenByGithub = route({
   id: "createPublisherTokenByGithub",
   summary: "Get a publisher token with a GitHub access token",
   in: {
-    body: z.object({ github_token: z.string().max(1_000).describe("An access token of this gateway's GitHub app, or a personal access token.") }),
+    body: z.object({
+      github_token: z
+        .string()
+        .max(1_000)
+        .describe("An access token of this gateway's GitHub app, or a personal access token."),
+    }),
   },
   refusals: [...refusals, "not_implemented"],
   before: beforeGithub,
@@ -137,7 +142,8 @@ export const tokenByWorkflow = route({
     tokenFor(deps, from, "github-oidc", async () => {
       const audiences = [deps.config.BASE_URL, `${deps.config.BASE_URL}/`];
       const owner = await ownerOfWorkflow(githubOf(deps), input.body.oidc_token, audiences, deps.now());
-      if (!owner) throw notProved(`This is not a valid GitHub Actions token with the audience ${deps.config.BASE_URL}.`);
+      if (!owner)
+        throw notProved(`This is not a valid GitHub Actions token with the audience ${deps.config.BASE_URL}.`);
       return byAccounts(deps, [owner]);
     }),
 });
@@ -180,7 +186,8 @@ async function byDomain(
   place: ProofPlace,
 ): Promise<Proved> {
   const namespace = domainNamespace(domain);
-  if (namespace === undefined) throw new AppError("invalid_request", '"domain" must be a domain name, such as example.com.');
+  if (namespace === undefined)
+    throw new AppError("invalid_request", '"domain" must be a domain name, such as example.com.');
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(timestamp)
     ? Date.parse(timestamp)
     : NaN;

@@ -21,8 +21,7 @@ interface Place {
 const OWN = {
   who: { optional: ["mcp-registry:read"] },
   secret: {},
-  about:
-    "With a credential, the registry of its organization; without one, the public servers.",
+  about: "With a credential, the registry of its organization; without one, the public servers.",
 } as const;
 const VIEW = {
   who: "view",

@@ -82,7 +82,10 @@ export function readers(deps: PlaneDeps): Readers {
       const refusal = viewRefusal(view, address, now);
       if (refusal === "ended") throw noPage();
       if (refusal === "address")
-        throw new AppError("forbidden", "This view cannot be used from your IP address. Its organization limits the allowed addresses.");
+        throw new AppError(
+          "forbidden",
+          "This view cannot be used from your IP address. Its organization limits the allowed addresses.",
+        );
       const from = originOf(c.get("requestId"), c.req.raw.headers);
       const noted = noteUse(deps.databases.write, uses, { view, from, block: visitorKey(address) }, now);
       if (noted) deps.background(noted);

@@ -18,7 +18,9 @@ const serverName = z
 
 const body = z
   .strictObject({
-    status: z.enum(["active", "deprecated", "deleted"]).describe("The new status. Deleted versions are kept, and can be restored."),
+    status: z
+      .enum(["active", "deprecated", "deleted"])
+      .describe("The new status. Deleted versions are kept, and can be restored."),
     statusMessage: z
       .string()
       .refine(
@@ -78,7 +80,10 @@ async function changed(
   { status, statusMessage = null }: z.infer<typeof body>,
 ): Promise<RegistryEntry[]> {
   if (status === "active" && statusMessage !== null)
-    throw new AppError("invalid_request", '"statusMessage" is not allowed: an active version has no message. Leave it out.');
+    throw new AppError(
+      "invalid_request",
+      '"statusMessage" is not allowed: an active version has no message. Leave it out.',
+    );
   if (parseName(name) === undefined) throw notThere();
   const change: StatusChange = { status, statusMessage };
   return entriesOf(await setStatus(deps.databases.write, author(name), name, version, change, deps.now()), name);
@@ -106,4 +111,7 @@ const notThere = () => new AppError("not_found", "There is no such server or ver
 
 /** A mirrored server can only be changed in its own registry. */
 export const mirrored = () =>
-  new AppError("conflict", "This server is mirrored from another registry and cannot be changed here. To remove it here, deny its name in the source's rules.");
+  new AppError(
+    "conflict",
+    "This server is mirrored from another registry and cannot be changed here. To remove it here, deny its name in the source's rules.",
+  );

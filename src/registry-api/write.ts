@@ -151,11 +151,18 @@ function unfinished(begun: Begun): RegistryEntry | undefined {
     case "answered":
       return begun.entry;
     case "under_way":
-      throw new AppError("conflict", "The first request with this Idempotency-Key is still in progress. Try again shortly.", {
-        headers: { "retry-after": "1" },
-      });
+      throw new AppError(
+        "conflict",
+        "The first request with this Idempotency-Key is still in progress. Try again shortly.",
+        {
+          headers: { "retry-after": "1" },
+        },
+      );
     case "other":
-      throw new AppError("idempotency_mismatch", "This Idempotency-Key was used for a different request. Use a new one.");
+      throw new AppError(
+        "idempotency_mismatch",
+        "This Idempotency-Key was used for a different request. Use a new one.",
+      );
     default:
       return begun satisfies never;
   }

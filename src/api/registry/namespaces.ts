@@ -41,7 +41,9 @@ const shape = z
       .string()
       .meta({ examples: ["com.example"] })
       .describe("The namespace."),
-    method: z.enum(["dns", "http", "github", "administrator"]).describe("How it was proved; `administrator`: it was assigned."),
+    method: z
+      .enum(["dns", "http", "github", "administrator"])
+      .describe("How it was proved; `administrator`: it was assigned."),
     covers: z.array(z.string()).describe("Patterns of server names that may be published."),
     keys: z.array(z.string()).describe("Public keys whose holders may publish with mcp-publisher."),
     githubId: z

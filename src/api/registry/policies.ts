@@ -111,7 +111,8 @@ async function registryFor(deps: ApiDeps, tenantId: string, viewId: string | und
   const notes: string[] = [];
   if (viewId !== undefined)
     notes.push(`Replace ${SECRET} with the view's secret. It was shown when the view was created, and is not stored.`);
-  if (found.endsAt) notes.push(`This view stops working at ${found.endsAt.toISOString()}. Use the view that replaces it.`);
+  if (found.endsAt)
+    notes.push(`This view stops working at ${found.endsAt.toISOString()}. Use the view that replaces it.`);
   if (found.hasAddresses) notes.push("This view can only be used from its allowed IP addresses.");
   if (!found.hasServers) notes.push("This view has no servers: clients that are limited to it cannot run any.");
   return { registryUrl: viewId === undefined ? origin : `${origin}/r/${SECRET}`, notes };

@@ -19,7 +19,10 @@ const query = z.object({
     .describe("Words or beginnings of words; similar spellings match too. Empty: all servers."),
   transport: z.enum(TRANSPORTS).optional().describe("Only servers with this transport."),
   packageType: z.enum(PACKAGE_TYPES).optional().describe("Only servers with a package of this kind."),
-  status: z.enum(["active", "deprecated", "deleted"]).optional().describe("Only servers with this status. Default: all but deleted ones."),
+  status: z
+    .enum(["active", "deprecated", "deleted"])
+    .optional()
+    .describe("Only servers with this status. Default: all but deleted ones."),
   limit: z.coerce
     .number()
     .int()

@@ -23,13 +23,13 @@ const PATH = "/api/v1/registry/sources";
 const REMOVE_MS = 15_000;
 
 const params = z.object({ id: z.uuid("is not a valid source id").describe("The id of the source.") });
-const pattern = z
-  .string()
-  .refine(isNamePattern, "must be a name pattern such as com.example/*, with at most three *");
+const pattern = z.string().refine(isNamePattern, "must be a name pattern such as com.example/*, with at most three *");
 const patterns = z.array(pattern).max(100);
 const everyMinutes = z.number().int().min(5).max(10_080);
 const fields = {
-  allow: patterns.min(1, "must have at least one pattern; * matches all names").describe("Patterns of names to mirror; * matches any text."),
+  allow: patterns
+    .min(1, "must have at least one pattern; * matches all names")
+    .describe("Patterns of names to mirror; * matches any text."),
   deny: patterns.describe("Patterns of names to exclude, even if `allow` matches them."),
   enabled: z.boolean().describe("False: mirroring is paused."),
   everyMinutes: everyMinutes.describe("Minutes between the end of one run and the next."),
@@ -67,7 +67,9 @@ const outcome = z
   .object({
     state: z
       .enum(["finished", "unfinished", "failed", "busy"])
-      .describe("The state of the run. `unfinished`: the gateway continues by itself. `busy`: another run is in progress."),
+      .describe(
+        "The state of the run. `unfinished`: the gateway continues by itself. `busy`: another run is in progress.",
+      ),
     pages: z.number().describe("Number of pages read."),
     read: z.number().describe("Number of entries read."),
     changed: z.number().describe("Number of versions added or changed here."),
@@ -76,7 +78,9 @@ const outcome = z
   })
   .meta({ id: "SourceRun", description: "The result of a run." });
 
-const removal = z.object({ removed: z.boolean().describe("True: the source and its servers are removed. False: some are left.") });
+const removal = z.object({
+  removed: z.boolean().describe("True: the source and its servers are removed. False: some are left."),
+});
 
 /** For owners and administrators of the credential's organization, like all routes of sources. */
 export const listRegistrySources = route({
@@ -194,7 +198,10 @@ function registryUrl({ config }: Pick<ApiDeps, "config">, text: string): string 
   if (url.search !== "" || url.hash !== "")
     throw new AppError("invalid_request", '"url" must have no query and no fragment.');
   if (url.host === new URL(config.BASE_URL).host)
-    throw new AppError("invalid_request", '"url" must be the URL of another registry: this gateway cannot mirror itself.');
+    throw new AppError(
+      "invalid_request",
+      '"url" must be the URL of another registry: this gateway cannot mirror itself.',
+    );
   return `${url.origin}${url.pathname}`.replace(/\/+$/, "").replace(/\/v0(\.1)?(\/servers)?$/, "");
 }
 

@@ -172,7 +172,10 @@ function refused({ state }: ViewRefusal): AppError {
     case "unknown":
       return new AppError("not_found", "Your organization has no view with this id.");
     case "full":
-      return new AppError("conflict", `An organization can have at most ${MAX_VIEWS} views. Delete one that is no longer needed.`);
+      return new AppError(
+        "conflict",
+        `An organization can have at most ${MAX_VIEWS} views. Delete one that is no longer needed.`,
+      );
     case "ending":
       return new AppError("conflict", "This view was already rotated. Rotate the view that replaced it.");
     default:

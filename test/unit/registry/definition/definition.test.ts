@@ -179,7 +179,11 @@ describe("a server.json", () => {
         { pointer: "/name", code: "form", problem: expect.stringContaining("namespace/server") },
         { pointer: "/title", code: "wrong_type", problem: 'This must be a string: write "3" in quotes.' },
         { pointer: "/description", code: "too_short", problem: "At least 1 character is required here." },
-        { pointer: "/version", code: "version_range", problem: "This is a version range. Write one version, such as 1.0.0." },
+        {
+          pointer: "/version",
+          code: "version_range",
+          problem: "This is a version range. Write one version, such as 1.0.0.",
+        },
       ],
     });
   });

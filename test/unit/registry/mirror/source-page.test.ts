@@ -82,7 +82,9 @@ describe("a page of another registry", () => {
         controller.enqueue(new Uint8Array(65_536).fill(32));
       },
     });
-    expect(await faultOf(answering(endless))).toMatchObject({ problem: "A page of the registry is larger than 1024 KiB." });
+    expect(await faultOf(answering(endless))).toMatchObject({
+      problem: "A page of the registry is larger than 1024 KiB.",
+    });
     expect(sent).toBeLessThan(2_000_000);
   });
 
