@@ -159,4 +159,4 @@ export const findVersion = (
 ): Promise<RegistryEntry | null> => ask(db, versionQuestion(view, { name, version, includeDeleted }));
 
 export const notACursor = () =>
-  new AppError("invalid_request", ""cursor" is not a cursor of this registry. Start again without one.");
+  new AppError("invalid_request", '"cursor" is not a cursor of this registry. Start again without one.');
