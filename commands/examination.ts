@@ -29,7 +29,7 @@ const wrongSetting = ({ name, problem }: { name: string; problem: string }): Che
   name: `setting ${name}`,
   ok: false,
   found: problem,
-  todo: `set ${name} as the README says`,
+  todo: `set ${name}; the README describes each setting, and how to generate secrets`,
 });
 
 async function examineWorker(config: Config): Promise<ChecklistItem[]> {
