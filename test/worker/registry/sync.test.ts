@@ -285,7 +285,7 @@ describe("a registry that fails", () => {
   it.each<[string, (other: OtherRegistry) => void, RegExp]>([
     ["answers 503", (other) => other.failNext(status(503)), /status 503/],
     ["never answers", (other) => other.failNext(silence), /did not answer within/],
-    ["answers garbage", (other) => other.failNext(() => new Response("<html>")), /no list of servers/],
+    ["answers garbage", (other) => other.failNext(() => new Response("<html>")), /not a list of servers/],
     ["sends a page of 2 MB", (other) => other.failNext(() => new Response(" ".repeat(2_000_000))), /larger than/],
     [
       "cannot be reached",
