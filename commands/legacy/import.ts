@@ -108,7 +108,7 @@ const refused = ({ source, id }: Pick<OldKey, "source" | "id">): ReportRow => ({
   outcome: "refused",
   targetId: null,
   works: false,
-  notes: ["its hash is neither base64url nor hexadecimal SHA-256: nobody can tell which key it stands for"],
+  notes: ["its hash is neither base64url nor hexadecimal SHA-256, so its key is unknown"],
 });
 
 async function importEnhancedKeys(sql: Sql, names: Names, now: number): Promise<void> {

@@ -79,7 +79,9 @@ describe("policies for a fleet of clients", () => {
     const { id } = await json(await api("POST", VIEWS, { name: "Editors" }));
     const path = `${POLICIES}/copilot?view=${String(id)}`;
     await db.execute(sql`update registry_view set ends_at = '2099-01-01T00:00:00Z' where id = ${String(id)}::uuid`);
-    expect(JSON.stringify((await json(await api("GET", path)))["notes"])).toContain("stops working at 2099-01-01T00:00:00.000Z");
+    expect(JSON.stringify((await json(await api("GET", path)))["notes"])).toContain(
+      "stops working at 2099-01-01T00:00:00.000Z",
+    );
     await db.execute(
       sql`update registry_view set ends_at = now() - interval '1 second' where id = ${String(id)}::uuid`,
     );
