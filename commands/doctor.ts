@@ -1,4 +1,5 @@
-// `npm run doctor`: one line for each thing that has to be right, with what to do when it is not. Reads the environment and .dev.vars; exit 1 if anything is wrong.
+// `npm run doctor`: prints one line for each requirement, with what to do when it is not met. Reads the environment and
+// .dev.vars; exits with 1 if anything is wrong.
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseEnv } from "node:util";
@@ -11,5 +12,5 @@ for (const { name, ok, found, todo } of items) {
   console.log(`${ok ? "ok   " : "wrong"}  ${name}: ${found}${ok || !todo ? "" : `\n         → ${todo}`}`);
 }
 const wrong = items.filter(({ ok }) => !ok).length;
-console.log(wrong === 0 ? "\nEverything is as it should be." : `\n${wrong} of ${items.length} lines are wrong.`);
+console.log(wrong === 0 ? "\nEverything is correct." : `\n${wrong} of ${items.length} lines are wrong.`);
 process.exit(wrong === 0 ? 0 : 1);

@@ -8,12 +8,13 @@ import { SCHEMA_VERSION } from "../src/platform/version.ts";
 
 const CONNECT_MS = 5_000;
 
-/** Settings by name; values are never repeated in an answer. */
+/** Settings by name. Their values are never part of the output. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Everything that the settings lead to: the settings themselves, Redis, Postgres over HTTP as the Worker and over TCP as owner
- * (`MIGRATION_DATABASE_URL`), the schema's version and the key tables' checklist. What is wrong does not keep the rest from being examined.
+ * Checks the settings and everything that they point to: Redis, Postgres over HTTP as the Worker and over TCP as the
+ * owner (`MIGRATION_DATABASE_URL`), the schema version and the checklist of the key tables. A failed check does not
+ * stop the others.
  */
 export async function examine(env: Environment): Promise<ChecklistItem[]> {
   const parsed = parseConfig(env);
@@ -28,7 +29,7 @@ const wrongSetting = ({ name, problem }: { name: string; problem: string }): Che
   name: `setting ${name}`,
   ok: false,
   found: problem,
-  todo: `set ${name} as the README says`,
+  todo: `set ${name}; the README describes each setting, and how to generate secrets`,
 });
 
 async function examineWorker(config: Config): Promise<ChecklistItem[]> {
@@ -100,7 +101,7 @@ async function answers(name: string, ask: () => Promise<unknown>, todo: string):
   }
 }
 
-/** Drivers put what went wrong into the cause of the error, or into the first of several. */
+/** A failed check. Drivers put the reason into the cause of the error, or into the first of several errors. */
 function failed(name: string, error: unknown, todo: string): ChecklistItem {
   const inner = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const cause = inner instanceof Error && inner.cause instanceof Error ? inner.cause : inner;

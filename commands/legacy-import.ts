@@ -1,4 +1,5 @@
-// `npm run legacy:import`: leads the database of MIGRATION_DATABASE_URL (owner role, TCP) out of the conflicted state. `-- --dry-run` shows the plan.
+// `npm run legacy:import`: migrates the database of MIGRATION_DATABASE_URL (owner role, TCP) from the previous system.
+// `-- --dry-run` shows what it would do.
 import pg from "pg";
 import { importLegacy } from "./legacy/import.ts";
 import { showReport } from "./legacy/report.ts";
@@ -19,7 +20,7 @@ try {
   console.log(conclusion(state));
 } catch (error) {
   console.error(
-    `The import did not finish; nothing is half done, run it again. ${error instanceof Error ? error.message : String(error)}`,
+    `The import failed and was rolled back completely; it can be run again. ${error instanceof Error ? error.message : String(error)}`,
   );
   process.exitCode = 1;
 } finally {
@@ -28,10 +29,10 @@ try {
 
 function conclusion(state: "foreign" | "conflicted" | "imported"): string {
   if (state === "foreign")
-    return "There are no old tables: nothing to import. npm run db:migrate makes or completes the schema.";
+    return "There are no tables of the previous system: nothing to import. npm run db:migrate creates or updates the schema.";
   if (state === "imported")
-    return "This database was imported before: nothing was changed. Every row's end is in legacy.import_report.";
+    return "This database was already imported: nothing was changed. The result for each row is in legacy.import_report.";
   return dryRun
-    ? "This is what an import would do. It was tried and taken back: nothing was changed."
-    : "Imported. Every row's end is in legacy.import_report, the old tables are in the schema legacy. Next: npm run doctor";
+    ? "This is what an import would do. It was run and rolled back: nothing was changed."
+    : "Imported. The result for each row is in legacy.import_report, the old tables are in the schema legacy. Next: npm run doctor";
 }

@@ -3,7 +3,7 @@ import { applyMigrations, type MigrationOutcome } from "./migrations.ts";
 
 const PREVIOUS_SYSTEM = "For a database of the previous system: npm run legacy:import -- --dry-run";
 const migrations = (count: number) => `${count} migration${count === 1 ? "" : "s"}`;
-/** The number with which a migration's file name begins. */
+/** The number at the beginning of a migration's file name. */
 const number = (index: number) => String(index).padStart(4, "0");
 
 const url = process.env["MIGRATION_DATABASE_URL"];
@@ -16,7 +16,7 @@ try {
   if (outcome.kind === "unknown") process.exitCode = 1;
   console[outcome.kind === "unknown" ? "error" : "log"](conclusion(outcome));
 } catch (error) {
-  // Tables that were there before the first migration were made by another system.
+  // Tables that exist before the first migration belong to another system.
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const isForeign = cause instanceof Error && /already exists/.test(cause.message);
   if (!isForeign) throw error;

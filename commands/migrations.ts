@@ -6,12 +6,12 @@ import pg from "pg";
 
 /** The folder of the SQL files and of drizzle-kit's journal. */
 export const MIGRATIONS = resolve(import.meta.dirname, "../migrations");
-/** Any fixed number: it makes two migrations of one database take turns. */
+/** An arbitrary fixed number for the lock that serializes migrations of a database. */
 export const MIGRATION_LOCK = 748_159_203;
 
 /**
- * What became of a database. `migrated`: it has all `total` migrations now, and had the first `before` of them. `unknown`: somebody applied
- * migrations whose files are not in {@link MIGRATIONS}, by their hashes; nothing was changed.
+ * The result of migrating. `migrated`: the database has all `total` migrations, and had the first `before` of them.
+ * `unknown`: it has migrations, given by their hashes, whose files are not in {@link MIGRATIONS}; nothing was changed.
  */
 export type MigrationOutcome =
   | { kind: "migrated"; before: number; total: number }
@@ -34,7 +34,7 @@ export async function applyMigrations(ownerUrl: string): Promise<MigrationOutcom
   }
 }
 
-/** SHA-256 of each migration file that was applied, in order, as drizzle-orm's migrator lists them. */
+/** The SHA-256 of each applied migration file, in order, as listed by drizzle-orm's migrator. */
 async function appliedHashes(client: pg.Client): Promise<string[]> {
   const list = await client.query("select 1 where to_regclass('drizzle.__drizzle_migrations') is not null");
   if (list.rowCount === 0) return [];
@@ -42,7 +42,7 @@ async function appliedHashes(client: pg.Client): Promise<string[]> {
   return rows.map(({ hash }) => hash);
 }
 
-/** Lets the Worker's role log in with this password; Neon and the local stack alike. */
+/** Sets the password of the Worker's role, on Neon and in the local stack. */
 export async function setRolePassword(ownerUrl: string, role: "mrg_app" | "mrg_read", password: string): Promise<void> {
   const client = new pg.Client({ connectionString: ownerUrl });
   await client.connect();

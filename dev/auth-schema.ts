@@ -1,4 +1,4 @@
-// `npm run auth:schema`: writes src/identity/schema.ts as Better Auth's own generator makes it for our plugins.
+// `npm run auth:schema`: writes src/identity/schema.ts with Better Auth's generator for our plugins.
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { generateDrizzleSchema } from "auth/api";
@@ -49,7 +49,7 @@ export async function freshAuthSchema(): Promise<string> {
   });
   const adapter = options.database(options);
   const { code } = await generateDrizzleSchema({ options, adapter, file: "schema.ts" });
-  if (code === undefined) throw new Error("Better Auth's generator made no schema");
+  if (code === undefined) throw new Error("Better Auth's generator returned no schema");
   return code;
 }
 

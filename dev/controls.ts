@@ -2,7 +2,10 @@ import { Redis } from "ioredis";
 import { InvalidFault, parseFaults, type Fault, type Target } from "./faults.ts";
 import { readBody, sendJson, startHttpServer, type JsonAnswer, type RunningServer } from "./http-server.ts";
 
-/** One request to an endpoint: when it arrived (epoch milliseconds, with fraction), how many statements or commands it held, which. */
+/**
+ * One request to an endpoint: its time of arrival (epoch milliseconds, with fraction), and the number and labels of its
+ * statements or commands.
+ */
 interface LoggedRequest {
   at: number;
   to: Target;
@@ -10,7 +13,9 @@ interface LoggedRequest {
   what: string[];
 }
 
-/** Counts since the last reset; `log` is the last 10,000 requests, oldest first, in the order in which they were read. */
+/**
+ * Counts since the last reset; `log` is the last 10,000 requests, oldest first, in the order in which they were read.
+ */
 export interface Stats {
   sqlRequests: number;
   sqlStatements: number;
@@ -19,14 +24,14 @@ export interface Stats {
   log: LoggedRequest[];
 }
 
-/** What both endpoints report to and take their faults from. */
+/** Shared by both endpoints: they report requests to it and get faults from it. */
 export interface Controls {
   /** Epoch milliseconds with fraction, in step with `Date.now()`. */
   now(): number;
   record(request: LoggedRequest): void;
   stats(): Stats;
   resetStats(): void;
-  /** The fault that hits the request that has just arrived at `target`; counts towards `nth`. */
+  /** The fault for a request that has just arrived at `target`; counts towards `nth`. */
   takeFault(target: Target): Fault | undefined;
   /** Sets the faults that `faults` names; a target it does not name keeps its own. Returns all faults now set. */
   setFaults(faults: Partial<Record<Target, Fault>>): Partial<Record<Target, Fault>>;
@@ -80,7 +85,10 @@ export function createControls(): Controls {
   };
 }
 
-/** `performance.now()` is finer than `Date.now()` but stands still while a laptop sleeps: anchored anew when the two part. */
+/**
+ * A clock in step with `Date.now()`. `performance.now()` is finer but stops while a laptop sleeps, so it is
+ * synchronized again when the two differ.
+ */
 function createClock(): () => number {
   let offset = Date.now() - performance.now();
   return () => {
@@ -92,7 +100,8 @@ function createClock(): () => number {
 
 /**
  * Serves the controls over HTTP: `GET /stats`, `POST /stats/reset`, `POST /faults`, `DELETE /faults`, `GET /mailbox`,
- * `DELETE /mailbox`. The mailbox is the Redis list `keyPrefix + mailboxKey`; each element is a mail as JSON, newest first.
+ * `DELETE /mailbox`. The mailbox is the Redis list `keyPrefix + mailboxKey`; each element is an email as JSON, newest
+ * first.
  */
 export async function startControls(options: {
   controls: Controls;

@@ -1,4 +1,4 @@
-// `npm run demo`: walks the product with a real MCP client and says what happened. Exits 0 only if all of it worked.
+// `npm run demo`: uses the product with a real MCP client and prints each step. Exits with 0 only if every step worked.
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
@@ -124,7 +124,7 @@ async function walk(system: System): Promise<void> {
   }
 }
 
-/** Rows are written after the answers: ask until the last one is there. */
+/** Entries are written after the answers, so this polls until the last one is there. */
 async function auditTrail(system: System): Promise<AuditEntry[]> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const answer = await fetch(`${system.url}/api/v1/audit?limit=6`, { headers: { "x-api-key": system.apiKey } });
@@ -140,7 +140,7 @@ const { system, started } = await runningSystem();
 let failed = false;
 try {
   await walk(system);
-  console.log("\nAll of it worked.");
+  console.log("\nEvery step worked.");
 } catch (error) {
   failed = true;
   console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);

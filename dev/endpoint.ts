@@ -16,7 +16,7 @@ export interface StreamAnswer {
   open(response: ServerResponse): void;
 }
 
-/** A request that has been read but not executed: one label per statement or command, and what executes it. */
+/** A request that was read but not executed: one label per statement or command, and a function that executes it. */
 export interface Exchange {
   labels: string[];
   execute(): Promise<JsonAnswer | StreamAnswer>;
@@ -27,13 +27,13 @@ interface Endpoint {
   controls: Controls;
   port?: number | undefined;
   maxBodyBytes: number;
-  /** Understands a request without executing anything; must not throw. */
+  /** Parses a request without executing anything; must not throw. */
   read(request: IncomingMessage, body: Buffer): Exchange;
   /** The JSON body of an error that comes from the endpoint itself, in the form the client expects. */
   failure(message: string): unknown;
 }
 
-/** Serves an endpoint whose requests are counted and logged and may be hit by the fault that the controls have set. */
+/** Serves an endpoint. Its requests are counted and logged, and may get a fault that the controls have set. */
 export function startEndpoint(endpoint: Endpoint): Promise<RunningServer> {
   const { controls, target } = endpoint;
   return startHttpServer({

@@ -1,13 +1,16 @@
 const MODES = ["down", "reset-before", "reset-after-commit", "garbage", "500"] as const;
 
 /**
- * How a request goes wrong. `down`: the connection is destroyed at once, unread. `reset-before`: the request is read, the
- * connection destroyed, nothing executed. `reset-after-commit`: executed, then the connection is destroyed instead of an
- * answer. `garbage`: status 200 with a body that is not JSON, nothing executed. `500`: status 500, nothing executed.
+ * How a request goes wrong. `down`: the connection is destroyed at once, unread. `reset-before`: the request is read,
+ * the connection destroyed, nothing executed. `reset-after-commit`: executed, then the connection is destroyed instead
+ * of an answer. `garbage`: status 200 with a body that is not JSON, nothing executed. `500`: status 500, nothing
+ * executed.
  */
 type FaultMode = (typeof MODES)[number];
 
-/** A fault as `POST /faults` sets it. With `nth` it hits only the nth request from then on (1 = the next) and is spent. */
+/**
+ * A fault as `POST /faults` sets it. With `nth` it hits only the nth request from then on (1 = the next) and is spent.
+ */
 export interface Fault {
   latencyMs?: number;
   mode?: FaultMode;
@@ -18,12 +21,15 @@ export interface Fault {
 const TARGETS = ["neon", "upstash"] as const;
 export type Target = (typeof TARGETS)[number];
 
-/** Thrown for a fault description that makes no sense; the message says what is allowed. */
+/** Thrown for an invalid fault description. The message says what is allowed. */
 export class InvalidFault extends Error {}
 
 const MAX_LATENCY_MS = 600_000;
 
-/** Reads the body of `POST /faults`: `{"neon": fault, "upstash": fault}`, either of them optional. Throws `InvalidFault`. */
+/**
+ * Reads the body of `POST /faults`: `{"neon": fault, "upstash": fault}`, either of them optional. Throws
+ * `InvalidFault`.
+ */
 export function parseFaults(input: unknown): Partial<Record<Target, Fault>> {
   const faults: Partial<Record<Target, Fault>> = {};
   for (const [name, value] of Object.entries(requireObject(input, "the body"))) {

@@ -77,7 +77,10 @@ function unescaped(html = ""): string {
   return html.replace(/&(lt|gt|quot|#39|amp);/g, (entity) => characters[entity as keyof typeof characters]);
 }
 
-/** Signs in where an authorization asks for it, allows (or denies) it, and returns the URL at which the client gets its answer. */
+/**
+ * Signs in where an authorization asks for it, allows (or denies) it, and returns the URL at which the client gets its
+ * answer.
+ */
 export async function authorize(
   browser: FormBrowser,
   authorizationUrl: string | URL,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 
 /**
- * A port of this machine that nothing uses at the moment, and that the system gives nobody who asks for any port: those begin at 32768
+ * A free port of this machine that the system does not assign to processes that ask for any port: those begin at 32768
  * on Linux and higher elsewhere.
  */
 export async function freePort(): Promise<number> {

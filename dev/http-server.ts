@@ -37,7 +37,7 @@ export async function startHttpServer(options: {
     running.add(done);
     void done.finally(() => running.delete(done));
   });
-  // Clients reuse connections; closing idle ones early would look like a fault nobody asked for.
+  // Clients reuse connections; closing idle ones early would look like a fault.
   server.keepAliveTimeout = 60_000;
 
   await new Promise<void>((resolve, reject) => {

@@ -14,9 +14,10 @@ const FLUSH =
 const COUNT = "return #redis.call('KEYS', ARGV[1])";
 
 /**
- * Puts `prefix` before every key and channel of a command, so that several stacks share one Redis without seeing each other;
- * KEYS and SCAN see, FLUSHDB and FLUSHALL remove and DBSIZE counts only what carries it. KEYS in a script are the prefixed
- * ones. Throws for a command whose keys are unknown. `prefix` is made of letters, digits and `_ - : . { }`.
+ * Puts `prefix` before every key and channel of a command, so that several stacks share one Redis without seeing each
+ * other; KEYS and SCAN see, FLUSHDB and FLUSHALL remove and DBSIZE counts only what carries it. KEYS in a script are
+ * the prefixed ones. Throws for a command whose keys are unknown. `prefix` is made of letters, digits and `_ - : . {
+ * }`.
  */
 export function createKeyPrefix(prefix: string): (command: (string | Buffer)[]) => PrefixedCommand {
   if (!/^[\w:.{}-]+$/.test(prefix)) throw new Error(`key prefix "${prefix}": use letters, digits and _ - : . { }`);

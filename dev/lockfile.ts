@@ -1,4 +1,4 @@
-/** What this project reads of one entry under `packages` in package-lock.json. */
+/** The fields of an entry under `packages` in package-lock.json that this project reads. */
 export interface LockPackage {
   version?: string;
   optional?: boolean;
@@ -12,7 +12,10 @@ export interface LockPackage {
 const OS = ["android", "darwin", "freebsd", "linux", "openharmony", "sunos", "win32"];
 const CPU = ["arm64", "x64", "ia32", "ppc64", "riscv64", "s390x", "arm", "64"];
 
-/** `os`, `cpu` and `libc` as the name of a platform package states them (`@scope/linux-x64-gnu`), so that npm skips it elsewhere. */
+/**
+ * `os`, `cpu` and `libc` as the name of a platform package states them (`@scope/linux-x64-gnu`), so that npm skips it
+ * elsewhere.
+ */
 export function platformOf(name: string): Pick<LockPackage, "os" | "cpu" | "libc"> {
   const words = name.replace(/.*\//, "").replaceAll("windows", "win32").split("-");
   const os = OS.find((candidate) => words.includes(candidate));
@@ -26,7 +29,9 @@ export function platformOf(name: string): Pick<LockPackage, "os" | "cpu" | "libc
   return { os: [os], cpu: [cpu === "64" ? "x64" : cpu], ...(libc && os === "linux" ? { libc: [libc] } : {}) };
 }
 
-/** Optional dependencies that some package of the lock file names and that no entry satisfies, with the entry to add. */
+/**
+ * Optional dependencies that some package of the lock file names and that no entry satisfies, with the entry to add.
+ */
 export function missingOptionalPackages(
   packages: Record<string, LockPackage>,
 ): { location: string; entry: LockPackage }[] {

@@ -29,7 +29,10 @@ interface BatchOptions {
   deferrable: boolean;
 }
 
-/** Runs statements on Postgres, each call as if in a session of its own. Errors of the database are `DatabaseError` of pg. */
+/**
+ * Runs statements on Postgres, each call as if in a session of its own. Errors of the database are `DatabaseError` of
+ * pg.
+ */
 export interface NeonBackend {
   query(connectionString: string, statement: Statement): Promise<StatementResult>;
   /** All statements in one transaction: rolled back at the first error, which is thrown. */

@@ -16,15 +16,16 @@ const ISOLATION_LEVELS: Record<string, string> = {
   Serializable: "SERIALIZABLE",
 };
 
-/** What an error answer says beside `message`; null where Postgres said nothing. */
+/** The fields of an error answer besides `message`; null where Postgres sent nothing. */
 const ERROR_FIELDS =
   "severity code detail hint position internalPosition internalQuery where schema table column dataType constraint file line routine".split(
     " ",
   );
 
 /**
- * Serves Neon's SQL over HTTP (`POST /sql`, as its serverless driver 1.x speaks it) on 127.0.0.1 in front of any Postgres.
- * User, password and database come from the caller's `Neon-Connection-String`; host and port from `postgresUrl`.
+ * Serves Neon's SQL over HTTP (`POST /sql`, as its serverless driver 1.x speaks it) on 127.0.0.1 in front of any
+ * Postgres. User, password and database come from the caller's `Neon-Connection-String`; host and port from
+ * `postgresUrl`.
  */
 export async function startNeonHttp(options: {
   postgresUrl: string;

@@ -5,9 +5,11 @@ import type {
   StoredOAuthTokens,
 } from "@modelcontextprotocol/client";
 
-/** An MCP client's OAuth state in memory, for the demo and the tests. It registers itself and keeps what it is given. */
+/**
+ * An MCP client's OAuth state in memory, for the demo and the tests. It registers itself and keeps what it is given.
+ */
 export interface MemoryOAuthClient extends OAuthClientProvider {
-  /** Where the SDK wanted the user to go. */
+  /** The authorization URL to which the SDK sends the user. */
   authorizationUrl: () => URL;
   current: () => StoredOAuthTokens | undefined;
 }

@@ -36,9 +36,9 @@ export function postgresUser(): RunAs {
 }
 
 /**
- * The folder with `postgres` and `initdb` for this platform, ready to run: the links that npm packages cannot carry are
- * there, the files are executable, and `user` may enter. For the last, the files are copied below the folder for temporary
- * files when the project lies where only root may enter. Throws when there is no build for this platform.
+ * The folder with `postgres` and `initdb` for this platform, ready to run: with the links that npm packages cannot
+ * contain, executable, and accessible to `user`. For access, the files are copied to the folder for temporary files
+ * when only root can enter the project. Throws when there is no build for this platform.
  */
 export function installedBinaries(user: RunAs, log: (line: string) => void): string {
   const root = packageRoot();
@@ -58,9 +58,9 @@ export function installedBinaries(user: RunAs, log: (line: string) => void): str
 }
 
 /**
- * Where the data directory really lies: `dataDir` itself, created with its parents so that `user` may enter; or, below a
- * folder that only root may enter, a folder for temporary files that `dataDir` then links to. Removing the link and starting
- * anew gives an empty directory, as removing the directory would.
+ * The real location of the data directory: `dataDir` itself, created with its parents so that `user` has access; or,
+ * below a folder that only root can enter, a temporary folder that `dataDir` then links to. Removing the link gives an
+ * empty directory at the next start, as removing the directory would.
  */
 export function reachableDataDir(dataDir: string, user: RunAs, log: (line: string) => void): string {
   const parent = dirname(resolve(dataDir));
@@ -94,7 +94,7 @@ function packageRoot(): string {
   }
 }
 
-/** Does what the package's install script does, which npm may have been told not to run. */
+/** Does the work of the package's install script, which npm may have been told not to run. */
 function completeInstall(root: string): void {
   const links = JSON.parse(readFileSync(join(root, "native", "pg-symlinks.json"), "utf8")) as Link[];
   for (const { source, target } of links) {

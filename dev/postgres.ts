@@ -17,15 +17,17 @@ export interface EmbeddedPostgres {
 
 /** glibc has C.UTF-8 (what Neon uses); macOS lacks it. Both sort by code point. */
 const LOCALE = process.platform === "linux" ? "C.UTF-8" : "C";
-// The data may be lost when the machine crashes, which a development database can afford; tests run several times faster.
+// The data may be lost when the machine crashes, which a development database can afford; tests run several times
+// faster.
 const SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100", "timezone=UTC"];
 /** A file in the data directory that holds the id of the process that started the server. */
 const STARTER = "starter.pid";
 
 /**
- * Starts Postgres from npm's binaries on a free port of 127.0.0.1; makes the data directory on first use. A server that a
- * killed run left behind in this very directory is stopped first; one whose starter still lives is an error. The server has
- * a process group of its own, so that Ctrl-C reaches the caller only, who calls `stop` when everything that uses it has ended.
+ * Starts Postgres from npm's binaries on a free port of 127.0.0.1; makes the data directory on first use. A server that
+ * a killed run left behind in this very directory is stopped first; one whose starter still lives is an error. The
+ * server has a process group of its own, so that Ctrl-C reaches the caller only, who calls `stop` when everything that
+ * uses it has ended.
  */
 export async function startEmbeddedPostgres(options: {
   dataDir: string;
@@ -57,7 +59,7 @@ function serverArguments(dataDir: string, port: number): string[] {
   return ["-D", dataDir, ...listen, ...SETTINGS.flatMap((setting) => ["-c", setting])];
 }
 
-/** Under another name until it is complete: a killed run must not leave half a data directory behind. */
+/** Uses another name until it is complete, so that a killed run does not leave an incomplete data directory. */
 async function initialize(bin: string, dataDir: string, user: RunAs): Promise<void> {
   const unfinished = `${dataDir}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
@@ -82,8 +84,8 @@ function launch(command: string, args: string[], user: RunAs): ChildProcess {
 }
 
 /**
- * Waits until the process says `awaited` on its standard error or, without `awaited`, until it ends well; then undefined.
- * Otherwise what it said before it ended.
+ * Waits until the process writes `awaited` to its standard error or, without `awaited`, until it exits with 0; returns
+ * undefined then. Otherwise returns what it wrote before it ended.
  */
 function firstOutput(child: ChildProcess, awaited: string | undefined): Promise<string | undefined> {
   return new Promise((resolve) => {
@@ -99,7 +101,9 @@ function firstOutput(child: ChildProcess, awaited: string | undefined): Promise<
   });
 }
 
-/** SIGINT is Postgres' fast shutdown: it ends sessions and writes a checkpoint. SIGQUIT if that takes over four seconds. */
+/**
+ * SIGINT is Postgres' fast shutdown: it ends sessions and writes a checkpoint. SIGQUIT if that takes over four seconds.
+ */
 async function stopServer(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()));
@@ -109,13 +113,16 @@ async function stopServer(server: ChildProcess): Promise<void> {
   clearTimeout(impatience);
 }
 
-/** Only the process that the lock file of our own data directory names, and only if it serves that directory. */
+/**
+ * Stops a server that an earlier run left behind: only the process in the lock file of our own data directory, and only
+ * if it serves that directory.
+ */
 async function stopOrphan(dataDir: string, log: (line: string) => void): Promise<void> {
   const lockFile = join(dataDir, "postmaster.pid");
   if (!existsSync(lockFile)) return;
   const pid = Number.parseInt(readFileSync(lockFile, "utf8"), 10);
   if (!commandOf(pid)?.includes(dataDir)) {
-    rmSync(lockFile); // The number now belongs to another process, or to none.
+    rmSync(lockFile); // The process id now belongs to another process, or to none.
     return;
   }
   const starter = existsSync(join(dataDir, STARTER)) ? Number(readFileSync(join(dataDir, STARTER), "utf8")) : undefined;

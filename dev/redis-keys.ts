@@ -12,7 +12,9 @@ export interface KeyRule {
   database?: true;
 }
 
-/** Commands grouped by where their keys are. A command that is in none is unknown: add it to the group it belongs to. */
+/**
+ * Commands grouped by where their keys are. A command that is in none is unknown: add it to the group it belongs to.
+ */
 export const KEY_RULES: readonly { rule: KeyRule; commands: string }[] = [
   {
     rule: { fixed: [1] },

@@ -2,24 +2,25 @@ import { createHash } from "node:crypto";
 import { KEY_RULES } from "./redis-keys.ts";
 
 /**
- * Upstash's flag for scripts that lock only the keys in KEYS instead of the whole database. Redis itself does not know it.
- * Source: upstash.com/docs/redis/features/key-locking.
+ * Upstash's flag for scripts that lock only the keys in KEYS instead of the whole database. Redis itself does not know
+ * it. Source: upstash.com/docs/redis/features/key-locking.
  */
 const FLAG_LINE = /^#![^\n]*\ballow-key-locking\b[^\n]*/;
 const SUPPORTED_LINE = /^#!lua\s+flags=allow-key-locking\s*$/;
 
-/** What `createScripts` makes of a command: what to send to Redis instead, and the reply to give whatever Redis replies. */
+/** The result of `createScripts` for a command: what to send to Redis instead, and the reply to give. */
 interface ScriptCommand {
   command: (string | Buffer)[];
   reply?: string;
 }
 
 /**
- * Lets a Redis without Upstash's `#!lua flags=allow-key-locking` run scripts that start with it, and refuse what Upstash
- * refuses: a key that is not in KEYS, and commands on the whole database. The line is replaced by a prelude that checks each
- * call, on the same line so that line numbers stay. EVALSHA, SCRIPT LOAD and SCRIPT EXISTS know such a script by the SHA-1 of
- * what the client sent. Scripts without the flag go through unchanged. `channelPrefix` is put before the channel of every
- * PUBLISH in a flagged script. The returned function throws for a flag line that it cannot honour.
+ * Lets a Redis without Upstash's `#!lua flags=allow-key-locking` run scripts that start with it, and refuse what
+ * Upstash refuses: a key that is not in KEYS, and commands on the whole database. The line is replaced by a prelude
+ * that checks each call, on the same line so that line numbers stay. EVALSHA, SCRIPT LOAD and SCRIPT EXISTS know such a
+ * script by the SHA-1 of what the client sent. Scripts without the flag go through unchanged. `channelPrefix` is put
+ * before the channel of every PUBLISH in a flagged script. The returned function throws for a flag line that it cannot
+ * honour.
  */
 export function createScripts(channelPrefix = ""): (command: (string | Buffer)[]) => ScriptCommand {
   const prelude = checker(channelPrefix);

@@ -8,8 +8,8 @@ import {
 } from "js-redis-server/core";
 
 /**
- * Starts an in-memory Redis (RESP over TCP) on a free port of 127.0.0.1, in this process. `stop` drops its connections and
- * its data. Assembled from the package's parts because its ready-made server listens on every interface.
+ * Starts an in-memory Redis (RESP over TCP) on a free port of 127.0.0.1, in this process. `stop` drops its connections
+ * and its data. Assembled from the package's parts because its ready-made server listens on every interface.
  */
 export async function startEmbeddedRedis(): Promise<{ url: string; stop(): Promise<void> }> {
   const compatibility = resolveCompatibilityProfile();
@@ -20,7 +20,8 @@ export async function startEmbeddedRedis(): Promise<{ url: string; stop(): Promi
   const sockets = new Set<Socket>();
   redis.server.on("connection", (socket) => {
     sockets.add(socket);
-    // Answers to a pipeline are written one by one: without this each but the first waits for the client's delayed acknowledgement.
+    // Answers to a pipeline are written one by one: without this each but the first waits for the client's delayed
+    // acknowledgement.
     socket.setNoDelay();
     socket.once("close", () => sockets.delete(socket));
   });

@@ -48,7 +48,7 @@ export const newSeedSecrets = (): SeedSecrets => ({
   legacyToken: `legacy_${randomBytes(24).toString("base64url")}`,
 });
 
-/** Brings the demo data into the database: three verified users, two API keys, a legacy token, the demo upstreams. Repeatable. */
+/** Writes the demo data: three verified users, two API keys, a legacy token, the demo upstreams. It can be repeated. */
 export async function seed(
   settings: Record<string, string>,
   secrets: SeedSecrets,

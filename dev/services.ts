@@ -1,4 +1,5 @@
-// `npm run services`: only Postgres and Redis behind their endpoints, migrated and seeded; then `npx wrangler dev` works.
+// `npm run services`: starts only Postgres and Redis behind their endpoints, migrated and seeded; then `npx wrangler
+// dev` works.
 import { rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { startStack } from "./stack.ts";

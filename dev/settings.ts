@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** Where the local stack answers. */
+/** The addresses of the local stack. */
 export interface StackAddresses {
   baseUrl: string;
   databaseUrl: string;

@@ -6,8 +6,8 @@ const TABLE = new RegExp(
 const WRITE = new RegExp(String.raw`\b(insert|update|delete)\s+(?:into\s+|from\s+)?(?:only\s+)?${NAME}`, "gi");
 
 /**
- * A short label of a SQL statement for the request log: its first keyword and the first table, such as "insert audit_log".
- * A statement that starts with WITH is labelled by everything it writes: "with insert a, update b".
+ * A short label of a SQL statement for the request log: its first keyword and the first table, such as "insert
+ * audit_log". A statement that starts with WITH is labelled by everything it writes: "with insert a, update b".
  */
 export function sqlLabel(statement: string): string {
   const sql = statement.replace(/^(?:\s|\(|--[^\n]*\n|\/\*[\s\S]*?\*\/)+/, "");

@@ -25,7 +25,7 @@ export interface StackOptions {
   log: (line: string) => void;
 }
 
-/** Everything that the Worker needs around it, running on this machine. */
+/** Everything that the Worker needs, running on this machine. */
 export interface Stack extends Seeded {
   /** The Worker's variables. */
   settings: Record<string, string>;
@@ -46,7 +46,10 @@ const DATABASE = "gateway";
 const UNKNOWN_HISTORY = `The local database has migrations that this version does not know. Start again with: npm start -- --fresh
 This deletes the data of the local stack. If POSTGRES_URL is set, let it name an empty database instead.`;
 
-/** Starts Postgres and Redis (embedded unless given) behind the two HTTP endpoints, migrates, starts the demo upstreams and seeds. */
+/**
+ * Starts Postgres and Redis (embedded unless given) behind the two HTTP endpoints, migrates, starts the demo upstreams
+ * and seeds.
+ */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const directory = resolve(options.directory);
   mkdirSync(directory, { recursive: true, mode: 0o755 });
@@ -132,7 +135,10 @@ async function createDatabase(serverUrl: string, name: string): Promise<string> 
   return url.href;
 }
 
-/** The Worker never connects as the owner. The password follows from the owner's: two stacks on one server agree on it. */
+/**
+ * Sets the password of the Worker's role; the Worker never connects as the owner. It is derived from the owner's
+ * password, so two stacks on one server have the same.
+ */
 function appConnection(ownerUrl: string): URL {
   const url = new URL(ownerUrl);
   const password = createHash("sha256").update(`mrg_app ${url.host} ${url.password}`).digest("hex");
@@ -143,7 +149,10 @@ function appConnection(ownerUrl: string): URL {
 
 type InstallationSecrets = StackSecrets & { upstashToken: string; seed: SeedSecrets };
 
-/** Made at the first start and kept: sessions, keys and sealed values survive a restart. */
+/**
+ * The secrets of this installation, created at the first start, so that sessions, keys and sealed values survive a
+ * restart.
+ */
 function readSecrets(directory: string): InstallationSecrets {
   const path = join(directory, "secrets.json");
   if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8")) as InstallationSecrets;

@@ -1,4 +1,4 @@
-// `npm start`: the whole system on this machine, until Ctrl-C.
+// `npm start`: runs the whole system on this machine, until Ctrl-C.
 import { rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { startStack, type Stack } from "./stack.ts";
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   console.log(welcome(stack));
 }
 
-/** Ends what was started, the last first, once; a second signal does not start a second ending. */
+/** Stops everything that was started, in reverse order, once; a second signal has no effect. */
 function endOnce(stops: (() => Promise<void>)[]): (code: number) => Promise<void> {
   let ending = false;
   return async (code) => {

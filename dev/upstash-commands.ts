@@ -17,7 +17,8 @@ export interface CommandRunner {
   close(): void;
 }
 
-// What Upstash does not offer over REST: the connection is not the caller's own, and may be to a developer's real server.
+// What Upstash does not offer over REST: the connection is not the caller's own, and may be to a developer's real
+// server.
 const UNAVAILABLE = new Set(
   `subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor blpop brpop brpoplpush blmove blmpop bzpopmin
   bzpopmax bzmpop wait waitaof multi exec discard watch unwatch quit reset hello auth select client asking readonly readwrite
@@ -83,8 +84,8 @@ function call(target: Redis | ChainableCommander, [name = "", ...args]: Command)
 }
 
 /**
- * A reply as Upstash puts it into JSON. With `base64`, every string is encoded except a reply that is just "OK" (the client
- * decodes an "OK" inside an array); without, it is UTF-8 with U+FFFD for what is not.
+ * A reply as Upstash puts it into JSON. With `base64`, every string is encoded except a reply that is just "OK" (the
+ * client decodes an "OK" inside an array); without, it is UTF-8 with U+FFFD for what is not.
  */
 export function encodeReply(reply: Reply, base64: boolean): unknown {
   return isOk(reply) ? "OK" : encode(reply, base64 ? "base64" : "utf8");

@@ -22,9 +22,10 @@ interface Backend {
 }
 
 /**
- * Serves Upstash's REST interface to Redis (upstash.com/docs/redis/features/restapi) on 127.0.0.1 in front of any Redis:
- * commands as JSON (`POST /`), as path (`GET /get/key`), `/pipeline`, `/multi-exec`, and `/subscribe`, `/psubscribe` as
- * server-sent events. With `keyPrefix` all keys and channels get that prefix, see `createKeyPrefix`. Rejects without a Redis.
+ * Serves Upstash's REST interface to Redis (upstash.com/docs/redis/features/restapi) on 127.0.0.1 in front of any
+ * Redis: commands as JSON (`POST /`), as path (`GET /get/key`), `/pipeline`, `/multi-exec`, and `/subscribe`,
+ * `/psubscribe` as server-sent events. With `keyPrefix` all keys and channels get that prefix, see `createKeyPrefix`.
+ * Rejects without a Redis.
  */
 export async function startUpstashRest(options: {
   redisUrl: string;

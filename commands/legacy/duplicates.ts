@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { NewKey } from "./key-mapping.ts";
 
 /**
- * Several old rows of one and the same key become one: it is what the first row says, with the stricter of each setting, and works only if
+ * Merges several old rows of the same key: the first row, with the strictest of each setting. The key works only if
  * every row works. `rows` is not empty.
  */
 export function mergeDuplicates(rows: readonly [NewKey, ...NewKey[]]): NewKey {
@@ -35,10 +35,10 @@ const settings = (key: NewKey) => [
   [key.perMinute, key.burst, key.quotaMax, key.quotaPeriod],
 ];
 
-/** A total is stricter than a month's, whatever the numbers: it ends. */
+/** A total quota is stricter than a monthly one, whatever the numbers: it does not refill. */
 const quotaRank = ({ quotaPeriod }: NewKey) => (quotaPeriod === "total" ? 0 : quotaPeriod === "month" ? 1 : 2);
 
-/** What all rows allow that name any scopes; the default where none does. */
+/** The scopes that all rows with named scopes have in common; the default if no row names any. */
 function sharedScopes(rows: readonly NewKey[]): Pick<NewKey, "scopes" | "named"> {
   const named = rows.filter((row) => row.named);
   const [first] = named;

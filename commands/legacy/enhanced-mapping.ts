@@ -20,7 +20,7 @@ export interface EnhancedKey {
   createdAt: number;
 }
 
-/** The same key as a row of `legacy_key`, where it waits until it is presented, and what its owner should be told. */
+/** The same key as a row of `legacy_key`, where it stays until it is first used, with notes for its owner. */
 export interface KeptKey {
   id: string;
   userId: string;
@@ -39,7 +39,10 @@ export interface KeptKey {
   notes: string[];
 }
 
-/** Carries a salted key over; undefined when its hash cannot be that of any key. An open circuit is imported as disabled. */
+/**
+ * Converts a salted key; undefined when its hash has an invalid format. A key with an open circuit is imported as
+ * disabled.
+ */
 export function mapEnhancedKey(old: EnhancedKey, now: number): KeptKey | undefined {
   if (!/^[0-9a-fA-F]{64}$/.test(old.keyHash)) return undefined;
   const notes: string[] = [];

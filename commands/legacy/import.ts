@@ -8,7 +8,7 @@ import { makeSchema, moveAside } from "./schema.ts";
 import { readState, type DatabaseState, type Sql } from "./state.ts";
 import { verifyImport } from "./verification.ts";
 
-/** `now` in epoch milliseconds decides what has expired. A dry run does everything and takes it back. */
+/** `now`, in epoch milliseconds, decides what has expired. A dry run does everything and rolls it back. */
 export interface ImportOptions {
   migrationsFolder: string;
   migrationLock: number;
@@ -16,15 +16,19 @@ export interface ImportOptions {
   dryRun: boolean;
 }
 
-/** What the database was before, and what was imported, now or earlier; no report where there was nothing to import. */
+/**
+ * The state of the database before, and the report of the import, of this run or an earlier one; no report if there was
+ * nothing to import.
+ */
 export interface ImportResult {
   state: DatabaseState["kind"];
   report: ImportReport | undefined;
 }
 
 /**
- * Leads a database out of the conflicted state (R5) in one transaction: the old tables go into the schema `legacy`, this gateway's schema is
- * made, rows are carried over and compared with the backup. Interrupted anywhere, nothing has happened; repeated, nothing more happens.
+ * Imports a database in the conflicted state (R5) in one transaction: moves the old tables to the schema `legacy`,
+ * creates this gateway's schema, copies the rows and compares them with the backup. An interrupted import changes
+ * nothing; a repeated one changes nothing more.
  */
 export async function importLegacy(sql: Sql, options: ImportOptions): Promise<ImportResult> {
   await sql.query("begin");
@@ -37,7 +41,7 @@ export async function importLegacy(sql: Sql, options: ImportOptions): Promise<Im
     await sql.query(options.dryRun ? "rollback" : "commit");
     return { state: state.kind, report };
   } catch (error) {
-    await sql.query("rollback").catch(() => undefined); // The connection may be what failed: then Postgres has rolled back.
+    await sql.query("rollback").catch(() => undefined); // If the connection failed, Postgres has already rolled back.
     throw error;
   }
 }
@@ -60,7 +64,7 @@ async function carryOver(
   await sql.query("create table legacy.import_run as select to_timestamp($1::float8 / 1000) as imported_at", [now]);
 }
 
-/** Ids that are given away: the old tables may have used one twice, `apikey` and `legacy_key` share theirs. */
+/** Ids in use: the old tables may have used one twice, and `apikey` and `legacy_key` share their ids. */
 class Names {
   readonly #taken = new Set<string>();
 
@@ -104,7 +108,7 @@ const refused = ({ source, id }: Pick<OldKey, "source" | "id">): ReportRow => ({
   outcome: "refused",
   targetId: null,
   works: false,
-  notes: ["its hash is neither base64url nor hexadecimal SHA-256: nobody can tell which key it stands for"],
+  notes: ["its hash is neither base64url nor hexadecimal SHA-256, so its key is unknown"],
 });
 
 async function importEnhancedKeys(sql: Sql, names: Names, now: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { KEY_SCOPES, permissionsToScopes, type Scope } from "../../src/identity/scopes.ts";
 
-/** A Better Auth key as one of the two old tables kept it. Times are epoch milliseconds; `Infinity` is Postgres' `infinity`. */
+/** A Better Auth key in one of the two old tables. Times are epoch milliseconds; `Infinity` is Postgres' `infinity`. */
 export interface OldKey {
   source: "apiKey" | "api_token";
   id: string;
@@ -18,7 +18,7 @@ export interface OldKey {
   refillAmount: number | null;
   /** Milliseconds. */
   refillInterval: number | null;
-  /** When `remaining` was filled last: `last_refill_at`, or the key's creation. */
+  /** When `remaining` was last refilled: `last_refill_at`, or the key's creation. */
   filledAt: number;
   rateLimitEnabled: boolean | null;
   rateLimitMax: number | null;
@@ -31,7 +31,9 @@ export interface OldKey {
   updatedAt: number;
 }
 
-/** The same key as a row of `apikey` with its `api_key_policy`, and what its owner should be told. Times are epoch milliseconds. */
+/**
+ * The same key as a row of `apikey` with its `api_key_policy`, and notes for its owner. Times are epoch milliseconds.
+ */
 export interface NewKey {
   id: string;
   userId: string;
@@ -42,7 +44,7 @@ export interface NewKey {
   enabled: boolean;
   expiresAt: number | null;
   scopes: readonly Scope[];
-  /** Whether the old row named them; otherwise they are the default. */
+  /** Whether the old row named the scopes; otherwise they are the default. */
   named: boolean;
   metadata: string | null;
   lastRequest: number | null;
@@ -57,15 +59,15 @@ export interface NewKey {
   notes: string[];
 }
 
-/** What a key may do whose old row names nothing that this gateway knows: call tools and read the registry. */
+/** The scopes of a key whose old row names no scope that this gateway knows: call tools and read the registry. */
 const DEFAULT_SCOPES = ["mcp:tools", "mcp-registry:read"] as const satisfies readonly Scope[];
 
 const MONTH_MS = 30 * 24 * 3_600_000;
 const INT4_MAX = 2_147_483_647;
 
 /**
- * SHA-256 as unpadded base64url (what Better Auth looks for), from that form or from hexadecimal; undefined for every other text, of which
- * nobody can tell which key it stands for.
+ * Converts a SHA-256 in unpadded base64url or in hexadecimal to unpadded base64url, which Better Auth looks up;
+ * undefined for any other text.
  */
 export function betterAuthHash(text: string): string | undefined {
   if (/^[A-Za-z0-9_-]{43}$/.test(text)) return text;
@@ -73,7 +75,10 @@ export function betterAuthHash(text: string): string | undefined {
   return undefined;
 }
 
-/** Carries one key over. It works at `now` if and only if it did: what was disabled, expired, revoked or used up stays so. */
+/**
+ * Converts one key. It works at `now` if and only if it did before: a key that was disabled, expired, revoked or used
+ * up stays so.
+ */
 export function mapKey(old: OldKey, hash: string, now: number): NewKey {
   const notes: string[] = [];
   const { scopes, named } = readPermissions(old.permissions, notes);
@@ -106,16 +111,16 @@ export function mapKey(old: OldKey, hash: string, now: number): NewKey {
   };
 }
 
-/** What JSON and a calendar can hold. */
+/** `at` if it is finite, as JSON and dates require, else `otherwise`. */
 export const finite = (at: number, otherwise: number) => (Number.isFinite(at) ? at : otherwise);
 
-/** `infinity` is no expiry, `-infinity` is long ago. */
+/** An expiry: `infinity` means none, `-infinity` means long ago. */
 export function readExpiry(at: number | null): number | null {
   if (at === null || at === Infinity) return null;
   return Math.max(at, 0);
 }
 
-/** The scopes among `names` that a key can hold, or the default when there are none. */
+/** The scopes in `names` that a key can have, or the default if there are none. */
 export function knownScopes(names: readonly string[], notes: string[]): { scopes: readonly Scope[]; named: boolean } {
   const scopes = KEY_SCOPES.filter((scope) => names.includes(scope));
   if (scopes.length > 0) return { scopes, named: true };
@@ -143,7 +148,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** `max` calls in a window become a bucket of that size that fills as fast, rounded up; without a maximum or window there was no limit. */
+/**
+ * Converts `max` calls per window to a bucket of that size with the same rate, rounded up. Without a maximum or a
+ * window there was no limit.
+ */
 function readRate({ rateLimitEnabled, rateLimitMax: max, rateLimitTimeWindow: window }: OldKey) {
   if (rateLimitEnabled === false || max === null || window === null || window <= 0)
     return { perMinute: null, burst: null };
@@ -158,8 +166,9 @@ interface Quota {
 }
 
 /**
- * Calls left become a total quota. With a refill they become a monthly one of what a month's refills give, rounded up; a key that waits for
- * its next refill waits for it here as well. Better Auth refills only where amount and interval are both set.
+ * Converts the calls left to a total quota. With a refill it becomes a monthly quota of a month's refills, rounded up;
+ * a key that waits for its next refill waits for it here too. Better Auth refills only if amount and interval are both
+ * set.
  */
 function readQuota(old: OldKey, now: number, notes: string[]): Quota {
   const { remaining, refillAmount: amount, refillInterval: interval } = old;

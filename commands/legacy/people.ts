@@ -1,8 +1,9 @@
 import type { Sql } from "./state.ts";
 
 /**
- * Users with all that they were, and each one's personal tenant as a sign-in would make it. Addresses become lower case, as Better Auth looks
- * them up, unless two people share one but for its case. A ban of the old system's stays; an administrator is whom `ADMIN_EMAILS` names.
+ * Imports users with all their columns, and creates each one's personal tenant as a sign-in would. Email addresses
+ * become lower case, as Better Auth looks them up, unless two people's addresses differ only in case. Bans of the
+ * previous system stay; administrators are the people in `ADMIN_EMAILS`.
  */
 export async function importPeople(sql: Sql): Promise<void> {
   await sql.query(`
@@ -22,10 +23,13 @@ export async function importPeople(sql: Sql): Promise<void> {
     select 'owner-' || id, 'personal-' || id, id, 'owner', now() at time zone 'utc' from legacy."user"`);
 }
 
-/** The rows of the old `api_token` that are registry tokens: those that were never mixed with, and those whose hash is a token's. */
+/**
+ * The condition for rows of the old `api_token` that are registry tokens: rows without API key columns, and rows whose
+ * hash is that of a token.
+ */
 export const IS_TOKEN = `(start is null or token_hash ~ '^[0-9a-f]{64}$')`;
 
-/** Registry tokens with their original columns, and a line of the report for each row. `now` is in epoch milliseconds. */
+/** Imports registry tokens with their original columns, and reports each row. `now` is in epoch milliseconds. */
 export async function importTokens(sql: Sql, now: number): Promise<void> {
   await sql.query(`
     insert into public.api_token (id, user_id, name, token_hash, scopes, last_used_at, expires_at, revoked_at, created_at)

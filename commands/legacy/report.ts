@@ -1,12 +1,12 @@
 import type { Sql } from "./state.ts";
 
-/** How many rows had which end, and what was noted of how many, with some of their ids. */
+/** How many rows had each outcome, and how many have each note, with some of their ids. */
 export interface ImportReport {
   counts: { source: string; usedAs: string; outcome: string; works: boolean; count: number }[];
   notes: { source: string; note: string; count: number; ids: string[] }[];
 }
 
-/** Reads what the import wrote down, of this run or of an earlier one. */
+/** Reads the report of this import or an earlier one. */
 export async function readReport(sql: Sql): Promise<ImportReport> {
   const counts = await sql.query(
     `select source, used_as as "usedAs", outcome, works, count(*)::int as count from legacy.import_report group by 1, 2, 3, 4 order by 1, 2, 3, 4 desc`,
@@ -18,7 +18,7 @@ export async function readReport(sql: Sql): Promise<ImportReport> {
   return { counts: counts.rows as ImportReport["counts"], notes: notes.rows as ImportReport["notes"] };
 }
 
-/** The report in lines for people. */
+/** The report as text for people. */
 export function showReport({ counts, notes }: ImportReport): string {
   const total = counts.map(({ source, usedAs, outcome, works, count }) =>
     [

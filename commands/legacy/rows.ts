@@ -3,10 +3,12 @@ import type { EnhancedKey, KeptKey } from "./enhanced-mapping.ts";
 import type { NewKey, OldKey } from "./key-mapping.ts";
 import type { Sql } from "./state.ts";
 
-/** Rows of one statement: a large table is carried over in pieces of this size. */
+/** Rows per statement: large tables are copied in batches of this size. */
 const PIECE = 5_000;
 
-/** Epoch milliseconds of a timestamp; one without a zone is in UTC. The session's zone must be UTC. */
+/**
+ * SQL for the epoch milliseconds of a timestamp. One without a zone is in UTC, so the session's time zone must be UTC.
+ */
 const ms = (column: string) => `floor(extract(epoch from ${column}) * 1000)::float8`;
 
 const keyColumns = (lastRequest: string) => `
@@ -16,7 +18,10 @@ const keyColumns = (lastRequest: string) => `
   permissions, metadata, ${ms(lastRequest)} as "lastRequest", ${ms("created_at")} as "createdAt",
   ${ms("coalesce(updated_at, created_at)")} as "updatedAt"`;
 
-/** All Better Auth keys of the old tables, Better Auth's own table first. A row of `api_token` is one if and only if it has a `start`. */
+/**
+ * Reads all Better Auth keys of the old tables, Better Auth's own table first. A row of `api_token` is a key if and
+ * only if it has a `start`.
+ */
 export async function readOldKeys(sql: Sql): Promise<OldKey[]> {
   const own = await sql.query(
     `select 'apiKey' as source, key as hash, null as "revokedAt", ${keyColumns("last_request")} from legacy."apiKey" order by id`,
@@ -28,7 +33,7 @@ export async function readOldKeys(sql: Sql): Promise<OldKey[]> {
   return [...own.rows, ...mixed.rows] as OldKey[];
 }
 
-/** All salted keys. */
+/** Reads all salted keys. */
 export async function readEnhancedKeys(sql: Sql): Promise<EnhancedKey[]> {
   const { rows } = await sql.query(
     `select id, user_id as "userId", name, key_prefix as "keyPrefix", key_hash as "keyHash", salt, hash_algo as "hashAlgo", scopes,
@@ -39,10 +44,10 @@ export async function readEnhancedKeys(sql: Sql): Promise<EnhancedKey[]> {
   return rows as EnhancedKey[];
 }
 
-/** A moment as Better Auth's tables keep it: UTC without a zone. `at` is a column of epoch milliseconds. */
+/** SQL for a time in the form of Better Auth's tables: UTC without a zone. `at` is a column of epoch milliseconds. */
 const utc = (at: string) => `(to_timestamp(${at} / 1000) at time zone 'utc')`;
 
-/** Writes keys with their policies. Better Auth's own counters and limits stay off: limits are the policy's. */
+/** Writes keys with their policies. Better Auth's own counters and limits stay off: the limits are in the policy. */
 export async function writeKeys(sql: Sql, keys: readonly NewKey[]): Promise<void> {
   await inPieces(
     sql,
@@ -64,7 +69,7 @@ export async function writeKeys(sql: Sql, keys: readonly NewKey[]): Promise<void
   );
 }
 
-/** Keeps salted keys aside until they are presented. */
+/** Stores salted keys until they are first used. */
 export async function writeKeptKeys(sql: Sql, keys: readonly KeptKey[]): Promise<void> {
   await inPieces(
     sql,
@@ -79,7 +84,7 @@ export async function writeKeptKeys(sql: Sql, keys: readonly KeptKey[]): Promise
   );
 }
 
-/** What became of one old row in one of its uses. `works`: whether it does anything now. */
+/** The result for one old row in one of its uses. `works`: whether it can be used now. */
 export interface ReportRow {
   source: "apiKey" | "api_token" | "enhanced_api_keys";
   rowId: string;
@@ -89,7 +94,7 @@ export interface ReportRow {
   notes: string[];
 }
 
-/** Adds to `legacy.import_report` what became of keys. */
+/** Adds the results for keys to `legacy.import_report`. */
 export async function writeReport(sql: Sql, rows: readonly ReportRow[]): Promise<void> {
   await inPieces(
     sql,

@@ -2,8 +2,9 @@ import { readMigrationFiles } from "drizzle-orm/migrator";
 import type { DatabaseState, Sql } from "./state.ts";
 
 /**
- * Moves the old tables into the schema `legacy`, with their indexes, constraints and rows: there they stay as the backup. Columns and tables
- * that this deployment never had are added there, empty, so that everything after this meets one shape. Nobody but the owner may enter.
+ * Moves the old tables with their indexes, constraints and rows to the schema `legacy`, where they stay as the backup.
+ * Columns and tables that this deployment never had are added there, empty, so that the import reads one schema. Only
+ * the owner has access.
  */
 export async function moveAside(sql: Sql, { tables, otherMigrations }: DatabaseState & { kind: "conflicted" }) {
   await sql.query("create schema legacy");
@@ -31,7 +32,10 @@ const COMPLETE = [
     is_active boolean not null default true, expires_at timestamptz, last_used_at timestamptz, created_at timestamptz not null)`,
 ];
 
-/** Makes this gateway's schema within the caller's transaction, with the bookkeeping of drizzle-orm's migrator, which insists on its own. */
+/**
+ * Creates this gateway's schema in the caller's transaction, and the migration table of drizzle-orm's migrator, which
+ * would otherwise use a transaction of its own.
+ */
 export async function makeSchema(sql: Sql, migrationsFolder: string): Promise<void> {
   await sql.query("create schema if not exists drizzle");
   await sql.query(

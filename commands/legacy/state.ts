@@ -1,13 +1,13 @@
 import { readMigrationFiles, type MigrationMeta } from "drizzle-orm/migrator";
 
-/** One connection of the owner. Everything that the import does passes through it, one statement at a time. */
+/** The owner's connection, on which the import runs all statements, one at a time. */
 export interface Sql {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
 /**
- * Where a database stands. `foreign`: none of the old tables. `conflicted`: what the import takes, with the tables of `public` that it moves
- * aside and whether another product's list of migrations goes with them. `imported`: done before.
+ * The state of a database. `foreign`: it has none of the old tables. `conflicted`: it can be imported; with the tables
+ * of `public` to move, and whether another product's migration table is moved too. `imported`: it was imported before.
  */
 export type DatabaseState =
   | { kind: "foreign" }
@@ -16,7 +16,7 @@ export type DatabaseState =
 
 const OLD_TABLES = ["api_token", "apiKey", "enhanced_api_keys"];
 
-/** Finds out where the database stands; changes nothing. Throws, with what to do, when it is in a state that nobody foresaw. */
+/** Determines the state of a database; changes nothing. Throws, with what to do, for an unexpected state. */
 export async function readState(sql: Sql, migrationsFolder: string): Promise<DatabaseState> {
   const migrations = readMigrationFiles({ migrationsFolder });
   const { rows } = await sql.query(
@@ -37,7 +37,7 @@ export async function readState(sql: Sql, migrationsFolder: string): Promise<Dat
   if (old.length === 0) return { kind: "foreign" };
   if (isOurs)
     throw new Error(
-      `The tables ${old.join(", ")} stand beside an applied schema of this gateway: import into a database of its own, or move them away`,
+      `The tables ${old.join(", ")} are in a database that already has this gateway's schema: import into a separate database, or move them away`,
     );
   if (inLegacy.length > 0) throw new Error("The schema legacy is in use by something else: rename it first");
   if (!inPublic.includes("user"))
@@ -51,6 +51,6 @@ async function appliedHashes(sql: Sql): Promise<string[]> {
   return (rows as { hash: string }[]).map(({ hash }) => hash);
 }
 
-/** The tables that the migrations make: whatever has such a name in `public` is in their way. */
+/** The tables that the migrations create. Tables in `public` with these names are in the way. */
 const createdTables = (migrations: readonly MigrationMeta[]) =>
   migrations.flatMap(({ sql }) => sql).flatMap((statement) => /^\s*CREATE TABLE "(\w+)"/i.exec(statement)?.[1] ?? []);

@@ -1,14 +1,14 @@
 import { IS_TOKEN } from "./people.ts";
 import type { Sql } from "./state.ts";
 
-/** Better Auth's form of an old hash, worked out by Postgres: a second opinion on what the import wrote. */
+/** Better Auth's form of an old hash, computed by Postgres as an independent check of the import. */
 const expectedHash = (column: string) => `case when ${column} ~ '^[0-9a-fA-F]{64}$'
   then translate(rtrim(encode(decode(${column}, 'hex'), 'base64'), '='), '+/', '-_') else ${column} end`;
 const isHash = (column: string) => `${column} ~ '^([0-9a-fA-F]{64}|[A-Za-z0-9_-]{43})$'`;
 
 /**
- * All old Better Auth keys that have a hash, with whether anything keeps them from working for good. $1: now, epoch milliseconds. Statistics,
- * because the planner knows nothing of tables that this transaction made.
+ * Prepares all old Better Auth keys that have a hash, and whether anything prevents them from ever working. $1: now, in
+ * epoch milliseconds. Collects statistics, because the planner has none for tables created in this transaction.
  */
 const PREPARE: readonly string[] = [
   `create temporary table old_key on commit drop as
@@ -23,7 +23,7 @@ const PREPARE: readonly string[] = [
 
 const IS_DEAD = `(not k.enabled or k.expires_at <= to_timestamp($1::float8 / 1000) at time zone 'utc')`;
 
-/** Each counts what contradicts its sentence. */
+/** Each rule counts the rows that contradict its sentence. */
 const RULES: readonly (readonly [sentence: string, sql: string])[] = [
   [
     "every user is there, unchanged",
@@ -46,11 +46,11 @@ const RULES: readonly (readonly [sentence: string, sql: string])[] = [
     `select count(*) from old_key o where not exists (select 1 from public.apikey k where k.key = o.hash and k.config_id = 'default')`,
   ],
   [
-    "apikey holds no other key, and each with one of its owners",
+    "apikey has no other key, and each key belongs to one of its owners",
     `select count(*) from public.apikey k where not exists (select 1 from old_key o where o.hash = k.key and o.user_id = k.reference_id)`,
   ],
   [
-    "what was disabled, revoked or expired is so still",
+    "every key that was disabled, revoked or expired still is",
     `select count(*) from old_key o join public.apikey k on k.key = o.hash where o.dead and not ${IS_DEAD}`,
   ],
   [
@@ -59,7 +59,7 @@ const RULES: readonly (readonly [sentence: string, sql: string])[] = [
      left join public.organization t on t.id = p.tenant_id where t.id is null`,
   ],
   [
-    "every salted key is kept with its hash, or reported",
+    "every salted key is stored with its hash, or reported",
     `select count(*) from legacy.enhanced_api_keys e
      join legacy.import_report r on r.source = 'enhanced_api_keys' and r.row_id = e.id
      left join public.legacy_key n on n.id = r.target_id
@@ -76,20 +76,20 @@ const RULES: readonly (readonly [sentence: string, sql: string])[] = [
      where r.outcome is null or o.source is null`,
   ],
   [
-    "the counts of the report are those of the tables",
+    "the counts of the report match the tables",
     `select abs((select count(*) from legacy.import_report where outcome = 'imported' and used_as = 'key') - (select count(*) from public.apikey))
        + abs((select count(*) from legacy.import_report where outcome = 'kept for its first use') - (select count(*) from public.legacy_key))`,
   ],
 ];
 
-/** Compares what was written with the backup, row by row, before anything is committed. Throws when a rule does not hold. */
+/** Compares what was written with the backup, row by row, before the commit. Throws when a rule does not hold. */
 export async function verifyImport(sql: Sql, now: number): Promise<void> {
   for (const statement of PREPARE) await sql.query(statement, parameters(statement, now));
   for (const [sentence, statement] of RULES) {
     const { rows } = await sql.query(`select (${statement})::text as count`, parameters(statement, now));
     const wrong = Number((rows as { count: string }[])[0]?.count);
     if (wrong !== 0)
-      throw new Error(`The import is wrong and was undone: it is not true that ${sentence} (${wrong} rows)`);
+      throw new Error(`The import was rolled back because it is not true that ${sentence} (${wrong} rows)`);
   }
 }
 

@@ -52,13 +52,13 @@ const openApi = route({
   path: "/api/v1/openapi.json",
   id: "getOpenApi",
   tag: "Health",
-  summary: "This description",
+  summary: "Get this OpenAPI document",
   who: "anyone",
   out: z.record(z.string(), z.unknown()).describe("An OpenAPI 3.1 document."),
   handle: ({ deps }) => deps.openApi(),
 });
 
-/** Every JSON route of this plane; the authorization matrix of the tests is made from this list. */
+/** All JSON routes of this plane. The authorization matrix of the tests is generated from this list. */
 export const managementRoutes: readonly Route<ApiDeps, Principal>[] = [
   healthz,
   readyz,

@@ -10,21 +10,21 @@ const entry = z
     at: instant("When it happened."),
     event: z
       .string()
-      .meta({ examples: ["mcp.tool_called"] })
+      .meta({ examples: ["mcp.tools/call"] })
       .describe("What happened."),
     outcome: z
       .string()
       .meta({ examples: ["ok"] })
-      .describe("How it ended."),
-    code: z.string().nullable().describe("Why it was refused or failed."),
-    target: z.string().nullable().describe("What it happened to: a tool, a key, a server."),
-    userId: z.string().nullable().describe("The person on whose behalf it was done."),
+      .describe("The outcome: `ok`, `error`, `refused` or `unknown`."),
+    code: z.string().nullable().describe("Why it was refused or failed; null when it succeeded."),
+    target: z.string().nullable().describe("What the event is about, such as a tool, a key or a server."),
+    userId: z.string().nullable().describe("The person who did it, or on whose behalf it was done."),
     credentialKind: z.string().nullable().describe("The kind of credential that was used."),
     credentialId: z.string().nullable().describe("The id of the credential."),
     clientId: z.string().nullable().describe("The OAuth client that held the token."),
-    requestId: z.string().describe("The id of the request: `x-request-id` of its answer."),
-    ip: z.string().nullable().describe("The address that the request came from."),
-    userAgent: z.string().nullable().describe("What the program called itself."),
+    requestId: z.string().describe("The id of the request, as in the header `x-request-id` of its answer."),
+    ip: z.string().nullable().describe("The IP address of the request."),
+    userAgent: z.string().nullable().describe("The User-Agent header of the request."),
     durationMs: z.number().nullable().describe("How long it took, in milliseconds."),
   })
   .meta({ id: "AuditEntry", description: "An entry of the audit log." });
@@ -35,7 +35,7 @@ export const listAudit = route({
   path: "/api/v1/audit",
   id: "listAuditEntries",
   tag: "Audit log",
-  summary: "Audit log of your organization, newest first",
+  summary: "List the audit log of your organization, newest first",
   who: { scopes: ["audit:read"] },
   in: {
     query: paged(z.string().max(200)),

@@ -33,20 +33,25 @@ const params = z.object({
 });
 
 const fields = {
-  name: text(100).regex(/\S/, "must not be empty").describe("What people see on the consent page."),
-  authMethod: z.enum(AUTH_METHODS).describe("How the client proves who it is at the token endpoint."),
+  name: text(100).regex(/\S/, "must not be empty").describe("The name that people see on the consent page."),
+  authMethod: z.enum(AUTH_METHODS).describe("How the client authenticates at the token endpoint."),
   jwks: z
     .object({ keys: z.array(z.record(z.string(), z.unknown())).describe("JSON Web Keys (RFC 7517).") })
     .nullable()
     .describe("The public keys of a client that authenticates with private_key_jwt."),
-  redirectUris: z.array(z.string()).max(20).describe("Where people may be sent back to after they have signed in."),
-  grantTypes: z.array(z.enum(GRANT_TYPES)).describe("The grants that the client may use."),
-  scopes: z.array(scope).describe("What people can grant to the client."),
-  clientCredentialsScopes: z.array(scope).describe("What the client may do by itself."),
-  tenantId: text(200).nullable().describe("The organization in which the client acts by itself."),
-  resources: z.array(text(300)).max(50).describe("Addresses of this gateway whose tokens the client may introspect."),
-  trusted: z.boolean().describe("True: people are not asked for their consent."),
-  disabled: z.boolean().describe("True: the client gets no tokens, and its tokens do not work."),
+  redirectUris: z
+    .array(z.string())
+    .max(20)
+    .describe("The redirect URIs to which people may return after they sign in."),
+  grantTypes: z.array(z.enum(GRANT_TYPES)).describe("The grant types that the client may use."),
+  scopes: z.array(scope).describe("The scopes that people can grant to the client."),
+  clientCredentialsScopes: z
+    .array(scope)
+    .describe("The scopes that the client gets for itself, with client_credentials."),
+  tenantId: text(200).nullable().describe("The organization in which the client acts for itself."),
+  resources: z.array(text(300)).max(50).describe("Resources of this gateway whose tokens the client may introspect."),
+  trusted: z.boolean().describe("True: the consent page is skipped."),
+  disabled: z.boolean().describe("True: the client gets no tokens, and its existing tokens do not work."),
 };
 
 const { name, authMethod, jwks, redirectUris, grantTypes, scopes, clientCredentialsScopes, tenantId, resources } =
@@ -57,7 +62,11 @@ const creation = z.strictObject({
   authMethod: authMethod.default("client_secret_basic"),
   jwks: jwks.default(null),
   redirectUris: redirectUris.default([]),
-  grantTypes: grantTypes.optional().describe("Follow from redirectUris and clientCredentialsScopes unless given."),
+  grantTypes: grantTypes
+    .optional()
+    .describe(
+      "The grant types that the client may use. By default they follow from redirectUris and clientCredentialsScopes.",
+    ),
   scopes: scopes.default(["openid", "profile", "email", "offline_access", "mcp:tools"]),
   clientCredentialsScopes: clientCredentialsScopes.default([]),
   tenantId: tenantId.default(null),
@@ -74,17 +83,23 @@ const shape = z.object({
 const client = shape.meta({ id: "Client", description: "An OAuth client." });
 const withSecret = shape
   .extend({
-    clientSecret: z.string().nullable().describe("Its secret, in this answer only; null: it authenticates otherwise."),
+    clientSecret: z
+      .string()
+      .nullable()
+      .describe("The client secret. It is shown only in this answer; null: the client authenticates without one."),
   })
   .meta({ id: "CreatedClient", description: "An OAuth client with its secret." });
 
-/** Makes an OAuth client that strangers cannot register: for machines, for servers behind the gateway, or trusted. */
+/**
+ * Creates an OAuth client of a kind that cannot register itself: for machines, for servers behind the gateway, or
+ * trusted.
+ */
 export const createManagedClient = route({
   method: "post",
   path: "/api/v1/clients",
   id: "createClient",
   tag: "OAuth clients",
-  summary: "Make an OAuth client; its secret is in this answer only",
+  summary: "Create an OAuth client; the secret is shown only in this answer",
   who,
   in: { body: creation },
   out: withSecret,
@@ -98,13 +113,13 @@ export const createManagedClient = route({
   },
 });
 
-/** The clients that administrators have made, newest first. Those that registered themselves are not among them. */
+/** Lists the clients that administrators created, newest first. Clients that registered themselves are not included. */
 export const listManagedClients = route({
   method: "get",
   path: "/api/v1/clients",
   id: "listClients",
   tag: "OAuth clients",
-  summary: "OAuth clients that administrators have made, newest first",
+  summary: "List the OAuth clients that administrators created, newest first",
   who,
   in: {
     query: paged(z.uuid("must be the nextCursor of the previous page")),
@@ -122,7 +137,7 @@ export const getManagedClient = route({
   path: "/api/v1/clients/{clientId}",
   id: "getClient",
   tag: "OAuth clients",
-  summary: "An OAuth client",
+  summary: "Get an OAuth client",
   who,
   in: { params },
   out: client,
@@ -134,7 +149,7 @@ export const getManagedClient = route({
   },
 });
 
-/** Changes what is given. Tokens that would outlive what the client loses end before the answer. */
+/** Changes the given settings. Tokens with permissions that the client loses are revoked before the answer. */
 export const changeManagedClient = route({
   method: "patch",
   path: "/api/v1/clients/{clientId}",
@@ -162,7 +177,7 @@ export const deleteManagedClient = route({
   summary: "Delete an OAuth client and everything that was granted to it",
   who,
   in: { params },
-  out: z.object({ deleted: z.literal(true).describe("It is gone.") }),
+  out: z.object({ deleted: z.literal(true).describe("The client was deleted.") }),
   refusals: ["not_found", "conflict"],
   handle: async ({ deps, caller, input: { params: at }, from }) => {
     settled(await deleteClient(changeDeps(deps), at.clientId, changedBy(deps, caller, from)));
@@ -176,7 +191,7 @@ export const rotateManagedClientSecret = route({
   path: "/api/v1/clients/{clientId}/secret",
   id: "rotateClientSecret",
   tag: "OAuth clients",
-  summary: "Give an OAuth client another secret, shown in this answer only; the old one ends",
+  summary: "Replace the secret of an OAuth client; the new one is shown only in this answer, the old one stops working",
   who,
   in: { params },
   out: withSecret,
@@ -189,12 +204,15 @@ export const rotateManagedClientSecret = route({
   },
 });
 
-/** A client is held to no addresses, tools or quota: a credential that is makes and changes none. */
+/**
+ * Refuses a restricted credential: a client has no limits of addresses, tools or quota, so the credential could get
+ * around its own.
+ */
 function expectWhole({ restricted }: Principal): void {
   if (restricted)
     throw new AppError(
       "forbidden",
-      "This credential is limited to some servers, tools or addresses, or by a quota or rate: it makes and changes no clients.",
+      "This credential is limited to some servers, tools or addresses, or by a quota or rate. It cannot create or change clients.",
     );
 }
 
@@ -233,10 +251,10 @@ function settled<Done extends { state: "done" }>(outcome: Done | ClientRefusal):
     case "refused":
       throw new AppError("invalid_request", `${outcome.problem.replace(/^\w+/, '"$&"')}.`);
     case "contended":
-      throw new AppError("conflict", "Others are changing this client. Read it again and try once more.");
+      throw new AppError("conflict", "The client was changed at the same time. Read it again and retry.");
     default:
       return outcome satisfies never;
   }
 }
 
-const noClient = () => new AppError("not_found", "No administrator has made a client of this id.");
+const noClient = () => new AppError("not_found", "There is no client with this id that an administrator created.");

@@ -10,7 +10,7 @@ import type { Outbound } from "../platform/outbound/outbound.ts";
 import type { Redis } from "../platform/redis/redis.ts";
 import type { RegistryMemory } from "../registry/reading/answer-cache.ts";
 
-/** What the management API runs on. */
+/** The dependencies of the management API. */
 export interface ApiDeps extends CallerDeps {
   config: Pick<
     Config,
@@ -23,25 +23,25 @@ export interface ApiDeps extends CallerDeps {
     | "REQUIRE_PKCE"
     | "SCOPES"
   >;
-  /** Asks public hosts only, and follows no redirect. */
+  /** Requests to public hosts only; follows no redirect. */
   outbound: Outbound;
   /** The TXT records of a name, by DNS over HTTPS. */
   textRecords: (name: string) => Promise<string[]>;
   grants: GrantDeps;
   databases: Databases;
   redis: Pick<Redis, "ping">;
-  /** Brings committed changes of credentials to Redis. */
+  /** Sends committed changes of credentials to Redis. */
   flushOutbox: FlushOutbox;
   sendMail: SendMail;
   background: (work: Promise<unknown>) => void;
   version: string;
-  /** What this isolate keeps of the registry. */
+  /** What this isolate caches of the registry. */
   published: RegistryMemory;
   /** The OpenAPI document of every JSON route of the gateway. */
   openApi: () => Record<string, unknown>;
 }
 
-/** Everybody who calls a route of this plane has a credential, unless the route is for anyone. */
+/** Callers of this plane authenticate with a credential, except on routes for anyone. */
 export interface ApiCallers {
   principal: Principal;
   reader: never;

@@ -10,9 +10,9 @@ export const healthz = route({
   path: "/healthz",
   id: "getHealth",
   tag: "Health",
-  summary: "Liveness, without I/O",
+  summary: "Check liveness, without I/O",
   who: "anyone",
-  out: z.object({ status: z.literal("ok").describe("The gateway runs.") }),
+  out: z.object({ status: z.literal("ok").describe("The gateway is running.") }),
   handle: () => ({ status: "ok" as const }),
 });
 
@@ -24,19 +24,19 @@ const readiness = z
       .object({
         postgres: state("Whether Postgres answers."),
         redis: state("Whether Redis answers."),
-        schema: state("Whether the tables are those that this release was written for."),
+        schema: state("Whether the database schema is the version that this release needs."),
       })
-      .describe("What was looked at."),
+      .describe("The individual checks."),
   })
   .meta({ id: "Readiness", description: "Whether the gateway can serve requests." });
 
-/** Readiness: Postgres and Redis answer and the schema is the one that this code was written for; 503 otherwise. */
+/** Readiness: Postgres and Redis answer, and the database schema is the version that this code needs. Otherwise 503. */
 export const readyz = route({
   method: "get",
   path: "/readyz",
   id: "getReadiness",
   tag: "Health",
-  summary: "Readiness: Postgres, Redis and schema version",
+  summary: "Check readiness: Postgres, Redis and the schema version",
   who: "anyone",
   out: readiness,
   others: { 503: { schema: readiness, description: "A check has failed." } },
@@ -58,18 +58,18 @@ export const readyz = route({
   },
 });
 
-/** Which release answers; for bug reports and for the deployment's smoke test. */
+/** The version of the running release, for bug reports and for the smoke test after a deployment. */
 export const version = route({
   method: "get",
   path: "/version",
   id: "getVersion",
   tag: "Health",
-  summary: "Version of the running release",
+  summary: "Get the version of the running release",
   who: "anyone",
   out: z.object({
     name: z.string().describe("The name of this product."),
-    version: z.string().describe("The release."),
-    schema: z.number().describe("The version of its tables."),
+    version: z.string().describe("The version of the release."),
+    schema: z.number().describe("The version of the database schema."),
   }),
   handle: ({ deps }) => ({ name: "mcp-registry-gateway", version: deps.version, schema: SCHEMA_VERSION }),
 });

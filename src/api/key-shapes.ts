@@ -6,67 +6,69 @@ import { instant, maybeInstant } from "./shapes.ts";
 export const keyParams = z.object({
   id: z
     .string()
-    .regex(/^[\w-]{1,100}$/, "is not the id of a key")
+    .regex(/^[\w-]{1,100}$/, "is not a valid key id")
     .describe("The id of the key."),
 });
 
-const scopes = z.array(z.enum(KEY_SCOPES)).describe("What the key may do.");
+const scopes = z.array(z.enum(KEY_SCOPES)).describe("The permissions of the key.");
 const texts = z.array(z.string()).nullable();
 const rate = z.object({
-  perMinute: z.number().describe("Calls in a minute, in the long run."),
-  burst: z.number().describe("Calls at once."),
+  perMinute: z.number().describe("Calls per minute, on average."),
+  burst: z.number().describe("Burst: calls that may come at the same time."),
 });
 const quota = z.object({
-  max: z.number().describe("How many calls of tools, prompts and resources the key is good for."),
-  period: z.enum(["month", "total"]).describe("For how long: a calendar month (UTC), or for good."),
+  max: z.number().describe("Total calls of tools, prompts and resources that are allowed."),
+  period: z
+    .enum(["month", "total"])
+    .describe("The period of the quota: a calendar month (UTC), or the whole life of the key."),
 });
 
 export const keyFields = {
   name: z
     .string()
     .meta({ examples: ["Nightly build"] })
-    .describe("What people call the key."),
+    .describe("The name of the key, for people."),
   scopes,
-  expiresAt: z.iso.datetime({ offset: true }).nullable().describe("When the key ends (RFC 3339); null: never."),
-  servers: texts.describe("Slugs of the servers that the key may use; null: all of them."),
-  tools: texts.describe("Names of tools as `/mcp` shows them; null: all of them."),
-  addresses: texts.describe("IP addresses and CIDR blocks that calls may come from; null: from anywhere."),
-  rate: rate.nullable().describe("A limit of the key's own; null: the organization's."),
-  quota: quota.nullable().describe("How many calls it is good for; null: unlimited."),
+  expiresAt: z.iso.datetime({ offset: true }).nullable().describe("When the key expires (RFC 3339); null: never."),
+  servers: texts.describe("Slugs of the servers that the key can use; null: all."),
+  tools: texts.describe("Names of the tools that the key can use, as `/mcp` lists them; null: all."),
+  addresses: texts.describe("IP addresses and CIDR blocks from which the key can be used; null: from anywhere."),
+  rate: rate.nullable().describe("The key's own rate limit; null: only the limits of the organization apply."),
+  quota: quota.nullable().describe("The quota of calls; null: unlimited."),
 };
 
 export const keyCreation = z.strictObject({
   ...z.object(keyFields).partial().required({ name: true }).shape,
-  tenantId: z.string().optional().describe("Where the key acts: the organization of your credential."),
+  tenantId: z.string().optional().describe("The organization of the key; it must be the one of your credential."),
   owner: z
     .enum(["user", "organization"])
     .optional()
-    .describe("Whose the key is: yours, or the organization's, whose administrators manage it even after you leave."),
+    .describe("Who owns the key: you, or the organization. Its admins can manage the key even after you leave."),
 });
 
 const key = z.object({
   id: z.string().describe("The id of the key; not a secret."),
-  start: z.string().describe("The beginning of the key, to tell keys apart."),
-  tenantId: z.string().describe("The organization that the key acts in."),
-  owner: z.enum(["user", "organization"]).describe("Whose the key is."),
+  start: z.string().describe("The first characters of the key, to tell keys apart."),
+  tenantId: z.string().describe("The organization of the key."),
+  owner: z.enum(["user", "organization"]).describe("Who owns the key."),
   ...keyFields,
   quota: quota
-    .extend({ used: z.number().describe("Calls made so far in this period.") })
+    .extend({ used: z.number().describe("Calls used so far in this period.") })
     .nullable()
-    .describe("How many calls it is good for; null: unlimited."),
+    .describe("The quota of calls; null: unlimited."),
   status: z.enum(["active", "disabled", "locked", "expired", "revoked"]).describe("Only an active key works."),
   createdAt: instant("When it was created."),
-  expiresAt: maybeInstant("When it ends; null: never."),
+  expiresAt: maybeInstant("When it expires; null: never."),
   lastUsedAt: maybeInstant("When it was last used; null: never."),
-  disabledUntil: maybeInstant("When it works again; null: it is not disabled for a time."),
+  disabledUntil: maybeInstant("Until when it is disabled; null: it is not disabled for a limited time."),
   revokedAt: maybeInstant("When it was revoked; null: it was not."),
   revokedReason: z.string().nullable().describe("Why it was revoked."),
-  rotatedTo: z.string().nullable().describe("The id of the key that took its place."),
+  rotatedTo: z.string().nullable().describe("The id of the key that replaced it."),
 });
-export const shownKey = key.meta({ id: "ApiKey", description: "An API key, without the key itself." });
+export const shownKey = key.meta({ id: "ApiKey", description: "An API key, without its secret value." });
 export const createdKey = key
-  .extend({ key: z.string().describe("The key itself. It is in this answer only.") })
-  .meta({ id: "CreatedApiKey", description: "An API key with the key itself." });
+  .extend({ key: z.string().describe("The secret value of the key. It is shown only in this answer.") })
+  .meta({ id: "CreatedApiKey", description: "An API key with its secret value." });
 
 const iso = (at: Date | null) => at?.toISOString() ?? null;
 

@@ -15,13 +15,16 @@ import { route, type ApiDeps } from "./deps.ts";
 
 const reads = { scopes: ["keys:read"] } as const;
 const writes = { scopes: ["keys:write"] } as const;
-/** The caller's keys in the tenant of their credential, newest first; for owners and administrators of an organization also the organization's. */
+/**
+ * Lists the caller's keys in the tenant of their credential, newest first. Owners and administrators also see the
+ * organization's keys.
+ */
 export const listApiKeys = route({
   method: "get",
   path: "/api/v1/keys",
   id: "listApiKeys",
   tag: "API keys",
-  summary: "Your API keys in the organization of your credential, newest first",
+  summary: "List your API keys in the organization of your credential, newest first",
   who: reads,
   in: {
     query: paged(z.string().regex(/^\d{1,15}\.[\w-]{1,100}$/, "must be the nextCursor of the previous page")),
@@ -36,13 +39,13 @@ export const listApiKeys = route({
   },
 });
 
-/** Makes a key that can do no more than the caller. */
+/** Creates a key that has no more permissions than the caller. */
 export const createApiKey = route({
   method: "post",
   path: "/api/v1/keys",
   id: "createApiKey",
   tag: "API keys",
-  summary: "Make an API key; the key is in this answer only",
+  summary: "Create an API key; its secret value is shown only in this answer",
   who: writes,
   in: { body: keyCreation },
   refusals: ["conflict"],
@@ -60,7 +63,7 @@ export const getApiKey = route({
   path: "/api/v1/keys/{id}",
   id: "getApiKey",
   tag: "API keys",
-  summary: "An API key, without the key itself",
+  summary: "Get an API key, without its secret value",
   who: reads,
   in: { params },
   out: shownKey,
@@ -72,7 +75,7 @@ export const getApiKey = route({
   },
 });
 
-/** Changes what is given; in force before the answer. */
+/** Changes the given settings. They are in force before the answer. */
 export const changeApiKey = route({
   method: "patch",
   path: "/api/v1/keys/{id}",
@@ -85,7 +88,7 @@ export const changeApiKey = route({
     body: z
       .strictObject({
         ...keyFields,
-        enabled: z.boolean().describe("False: the key does not work until it is enabled."),
+        enabled: z.boolean().describe("False: the key is disabled until it is enabled again."),
       })
       .partial(),
   },
@@ -102,18 +105,20 @@ export const rotateApiKey = route({
   path: "/api/v1/keys/{id}/rotate",
   id: "rotateApiKey",
   tag: "API keys",
-  summary:
-    "Make an API key that takes the place of another, shown in this answer only; both work until the overlap ends",
+  summary: "Replace an API key; the new one is shown only in this answer, and both work until the overlap ends",
   who: writes,
   in: {
     params,
     body: z.strictObject({
-      overlapSeconds: z.number().default(OVERLAP_SECONDS.usual).describe("Seconds for which the old key works on."),
+      overlapSeconds: z
+        .number()
+        .default(OVERLAP_SECONDS.usual)
+        .describe("How long the old key still works, in seconds."),
     }),
   },
   refusals: ["not_found", "conflict"],
   out: createdKey.extend({
-    pending: z.boolean().describe("True: the old key may work for up to 30 seconds after the overlap."),
+    pending: z.boolean().describe("True: the old key may still work for up to 30 seconds after the overlap."),
   }),
   status: 201,
   handle: async ({ deps, caller, input: { params: at, body }, from }) => {
@@ -124,7 +129,7 @@ export const rotateApiKey = route({
 
 const revocation = {
   tag: "API keys",
-  summary: "Revoke an API key for good",
+  summary: "Revoke an API key; this cannot be undone",
   who: writes,
   in: { params },
   out: shownKey,
@@ -145,19 +150,19 @@ export const revokeApiKey = route({
   id: "revokeApiKey",
   ...revocation,
 });
-/** The same as {@link revokeApiKey}: what a key did stays in the audit log under its id. */
+/** The same as {@link revokeApiKey}: the key is not deleted, because the audit log refers to its id. */
 export const deleteApiKey = route({ method: "delete", path: "/api/v1/keys/{id}", id: "deleteApiKey", ...revocation });
 
-/** For whoever finds a key where it should not be: to hold all of it is all that it takes. */
+/** For anyone who finds a leaked key. Knowing the whole key is enough to report it. */
 export const reportApiKeyLeak = route({
   method: "post",
   path: "/api/v1/keys/report-leak",
   id: "reportApiKeyLeak",
   tag: "API keys",
-  summary: "Report a leaked API key: it is revoked for good, and its owner is told",
+  summary: "Report a leaked API key: it is revoked permanently, and its owner is notified",
   who: "anyone",
   in: { body: z.strictObject({ key: z.string().max(200).describe("The whole key.") }) },
-  out: z.object({ revoked: z.literal(true).describe("The key has stopped working, and its owner is told.") }),
+  out: z.object({ revoked: z.literal(true).describe("The key has stopped working, and its owner is notified.") }),
   refusals: ["not_found", "rate_limited", "revocation_pending"],
   handle: async ({ deps, input: { body }, from }) => {
     const { databases, flushOutbox, sendMail, background, config } = deps;
@@ -170,9 +175,12 @@ export const reportApiKeyLeak = route({
         return { revoked: true as const };
       case "unknown":
         deps.failedAttempts.failed(from.ip, deps.now());
-        throw new AppError("not_found", "There is no such key here: it was never made, or it has been deleted.");
+        throw new AppError("not_found", "This key does not exist here: it was never created, or it was deleted.");
       case "malformed":
-        throw new AppError("invalid_request", '"key" is not a key of this gateway: its form or its checksum is wrong.');
+        throw new AppError(
+          "invalid_request",
+          '"key" is not a key of this gateway: its format or its checksum is wrong.',
+        );
       default:
         return reported satisfies never;
     }
@@ -215,4 +223,4 @@ function settled<Done extends { state: "done" }>(outcome: Done | KeyRefusal): Do
   }
 }
 
-const noKey = () => new AppError("not_found", "You have no key of this id in the organization of your credential.");
+const noKey = () => new AppError("not_found", "You have no key with this id in the organization of your credential.");

@@ -6,29 +6,34 @@ import { AppError } from "../platform/errors.ts";
 import { route } from "./deps.ts";
 
 const limit = {
-  perMinute: z.number().describe("Calls in a minute, in the long run."),
-  burst: z.number().describe("Calls at once."),
+  perMinute: z.number().describe("Calls per minute, on average."),
+  burst: z.number().describe("Burst: calls that may come at the same time."),
   from: z
     .enum(["default", "operator", "tenant", "key"])
-    .describe("Built in, the setting LIMITS, what the organization was given, or the API key itself."),
+    .describe(
+      "Where the limit comes from. `default`: built in. `operator`: the setting LIMITS. `tenant`: the organization's limits. `key`: the API key.",
+    ),
 };
 
-/** What the caller is held to. Whoever calls tools meets these limits, and may know them: `mcp:tools`, not a scope to manage keys. */
+/**
+ * The limits of the caller. They need `mcp:tools`, not a scope to manage keys: a caller of tools runs into these limits
+ * and may know them.
+ */
 export const getLimits = route({
   method: "get",
   path: "/api/v1/limits",
   id: "getLimits",
   tag: "Limits",
-  summary: "The limits that your credential is held to, and where each comes from",
+  summary: "Get the limits of your credential, and where each comes from",
   who: { scopes: ["mcp:tools"] },
   out: z.object({
-    tenantId: z.string().describe("The organization that the credential acts in."),
+    tenantId: z.string().describe("The organization of the credential."),
     limits: z
-      .array(z.object({ tier: z.enum(TIERS).describe("What the limit is counted by."), ...limit }))
-      .describe("All of them hold for each call."),
+      .array(z.object({ tier: z.enum(TIERS).describe("What the limit counts calls for."), ...limit }))
+      .describe("The limits. All of them apply to each call."),
     tools: z
-      .array(z.object({ tool: z.string().describe("The name of the tool as `/mcp` shows it."), ...limit }))
-      .describe("Tools that have a limit of their own."),
+      .array(z.object({ tool: z.string().describe("The name of the tool, as `/mcp` lists it."), ...limit }))
+      .describe("Tools with a limit of their own."),
   }),
   handle: async ({ deps, caller: { tenantId, credential } }) => {
     const keyId = credential.kind === "api_key" ? credential.id : null;
@@ -42,11 +47,11 @@ const who = "administrator";
 const path = "/api/v1/tenants/{tenantId}/limits";
 const tenantId = z
   .string()
-  .regex(/^[\w-]{1,200}$/, "is not the id of an organization")
+  .regex(/^[\w-]{1,200}$/, "is not a valid organization id")
   .describe("The id of the organization.");
 const params = z.object({ tenantId });
 const out = z
-  .object({ tenantId, limits: tenantLimitSettings.describe("What is absent is as by default.") })
+  .object({ tenantId, limits: tenantLimitSettings.describe("The limits. Absent ones have the default.") })
   .meta({ id: "TenantLimits", description: "The limits of an organization." });
 
 export const getTenantLimits = route({
@@ -54,7 +59,7 @@ export const getTenantLimits = route({
   path,
   id: "getTenantLimits",
   tag: "Limits",
-  summary: "The limits that an organization has been given",
+  summary: "Get the limits that are set for an organization",
   who,
   in: { params },
   out,
@@ -73,7 +78,7 @@ export const putTenantLimits = route({
   path,
   id: "putTenantLimits",
   tag: "Limits",
-  summary: "Give an organization limits of its own, in place of those it had; what is absent is as by default",
+  summary: "Set the limits of an organization, replacing all previous ones; absent limits have the default",
   who,
   in: { params, body: tenantLimitSettings },
   out,
@@ -92,7 +97,7 @@ export const deleteTenantLimits = route({
   path,
   id: "deleteTenantLimits",
   tag: "Limits",
-  summary: "Take back the limits that an organization has been given",
+  summary: "Reset the limits of an organization to the default",
   who,
   in: { params },
   out,
@@ -105,4 +110,4 @@ export const deleteTenantLimits = route({
   },
 });
 
-const noTenant = () => new AppError("not_found", "There is no organization of this id.");
+const noTenant = () => new AppError("not_found", "There is no organization with this id.");

@@ -7,21 +7,21 @@ const server = z
     slug: z
       .string()
       .meta({ examples: ["notes"] })
-      .describe("The short name: the beginning of its tools' names."),
-    name: z.string().describe("The name for people."),
+      .describe("The short name, which is the prefix of its tools' names."),
+    name: z.string().describe("The display name."),
     description: z.string().describe("What the server does."),
-    enabled: z.boolean().describe("Whether it can be used."),
-    mcpUrl: z.string().describe("Where MCP clients reach this server alone."),
+    enabled: z.boolean().describe("Whether the server can be used."),
+    mcpUrl: z.string().describe("The MCP endpoint for this server only."),
   })
   .meta({ id: "Server", description: "An MCP server behind this gateway." });
 
-/** The MCP servers that the caller's tenant has behind this gateway. Their own addresses are not shown. */
+/** Lists the upstreams of the caller's tenant. Their own addresses are not shown. */
 export const listServers = route({
   method: "get",
   path: "/api/v1/servers",
   id: "listServers",
   tag: "Servers",
-  summary: "MCP servers of your organization",
+  summary: "List the MCP servers of your organization",
   who: { scopes: ["mcp-registry:read"] },
   out: z.object({ servers: z.array(server).describe("The servers.") }),
   handle: async ({ deps, caller }) => {

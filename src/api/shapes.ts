@@ -7,10 +7,10 @@ export const instant = (description: string) => z.string().meta({ format: "date-
 export const maybeInstant = (description: string) =>
   z.string().meta({ format: "date-time" }).nullable().describe(description);
 
-/** The query of a list. `cursor` is what the list takes as the position of a page. */
+/** The query of a list. `cursor` is the schema of the list's cursor. */
 export const paged = <Cursor extends z.ZodType>(cursor: Cursor) =>
   z.strictObject({
-    limit: z.coerce.number().int().min(1).max(200).default(50).describe("How many entries a page has at most."),
+    limit: z.coerce.number().int().min(1).max(200).default(50).describe("Maximum number of entries on a page."),
     cursor: cursor.optional().describe("The nextCursor of the previous page."),
   });
 

@@ -10,7 +10,7 @@ export interface DrainDeps {
   runScript: RunScript;
 }
 
-/** After so long nobody will come back with the outcome of what was written ahead. */
+/** An intent of this age has lost its isolate: its outcome will not be written any more. */
 const ORPHAN_MS = 300_000;
 const PAGE = 500;
 const MAX_PAGES = 20;
@@ -18,7 +18,7 @@ const MAX_PAGES = 20;
 const READ = redisScript(`return redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])`);
 const REMOVE = redisScript(`return redis.call('XDEL', KEYS[1], unpack(ARGV))`);
 
-/** An entry of the stream: `i`, what was about to happen, or `o`, what came of it. */
+/** An entry of the stream. Kind `i`: an intent; `o`: an outcome. */
 interface Entry {
   streamId: string;
   kind: string;
@@ -26,9 +26,10 @@ interface Entry {
 }
 
 /**
- * Brings to Postgres what isolates have left in the streams and in `audit_intent`: outcomes that could not be written, and intents whose
- * isolate ended before the outcome, which is then `unknown`. Repeatable: an event's id is its own, and entries go after Postgres has
- * them. Returns how many entries it has settled. `now` is in milliseconds.
+ * Moves entries that isolates left in the streams and in `audit_intent` to Postgres: outcomes that could not be
+ * written, and intents whose isolate ended before the outcome; their outcome is then `unknown`. It can be repeated: an
+ * event has a fixed id, and entries are removed only once Postgres has them. Returns how many entries it has settled.
+ * `now` is in epoch milliseconds.
  */
 export async function drain(deps: DrainDeps, shards: readonly number[], now: number): Promise<number> {
   let settled = 0;
@@ -60,7 +61,7 @@ async function drainStream({ db, runScript }: DrainDeps, shard: number, now: num
   return due.length;
 }
 
-/** The oldest entries; what came of an event may be pages away from what was written ahead. */
+/** Reads the oldest entries, over several pages: the outcome of an event may be pages after its intent. */
 async function readStream(runScript: RunScript, keys: string[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   let from = "-";
@@ -68,7 +69,8 @@ async function readStream(runScript: RunScript, keys: string[]): Promise<Entry[]
     const read = await runScript(READ, keys, [from, String(PAGE)]);
     if (!Array.isArray(read)) break;
     entries.push(...parseEntries(read));
-    // By what was read, not by what could be understood: what cannot must hide nothing.
+    // The next page begins after the last entry read, even if it could not be parsed, so that unreadable entries do not
+    // hide those behind them.
     const [lastId] = (read.at(-1) ?? []) as unknown[];
     if (typeof lastId !== "string" || read.length < PAGE) break;
     from = `(${lastId}`;
@@ -76,7 +78,7 @@ async function readStream(runScript: RunScript, keys: string[]): Promise<Entry[]
   return entries;
 }
 
-/** What cannot be read as an event is left where it is for people to look at. */
+/** The entries that are events. Others stay in the stream, so that an operator can look at them. */
 function parseEntries(read: unknown): Entry[] {
   if (!Array.isArray(read)) return [];
   return read.flatMap((entry: unknown) => {

@@ -1,8 +1,8 @@
 import { uuidv7 } from "../platform/crypto.ts";
 
 /**
- * What the audit log records (R11), with a sentence for people. A new kind of event is a new line here and nothing else. Names are
- * `{noun}.{what happened}`; they are kept for years, so a name never changes its meaning.
+ * The events of the audit log (R11), each with a text for people. A new kind of event is one new line here. Names are
+ * `{noun}.{what happened}`. They are stored for years, so the meaning of a name never changes.
  */
 export const AUDIT_EVENTS = {
   "mcp.tools/call": "A tool was called.",
@@ -42,7 +42,7 @@ export const AUDIT_EVENTS = {
   // consent, app, grant, token
   "consent.given": "A person allowed an app or a device to act for them.",
   "consent.denied": "A person did not allow an app or a device to act for them.",
-  "app.disconnected": "What a person had allowed an app was withdrawn.",
+  "app.disconnected": "A person disconnected an app, which withdrew its access.",
   "grant.ended": "A grant was ended because its code or refresh token was used again.",
   "token.revoked": "An app revoked its refresh token, which ended the grant.",
   // organization, invitation, member
@@ -72,8 +72,8 @@ export const AUDIT_EVENTS = {
   "session.ended": "A session was ended from elsewhere.",
   "account.password_changed": "A person changed their password.",
   "account.password_reset_requested":
-    "A link to reset a password was asked for, recorded at most once a minute for each account or address block.",
-  "account.password_reset": "A password was replaced through a link in a mail.",
+    "A link to reset a password was requested, recorded at most once a minute for each account or address block.",
+  "account.password_reset": "A password was replaced through a link in an email.",
   "account.email_change_requested": "A person asked to change their email address.",
   "account.email_changed": "The email address of an account was changed.",
   "account.provider_linked": "A sign-in provider was linked to an account.",
@@ -83,17 +83,20 @@ export const AUDIT_EVENTS = {
 
 export type AuditEventName = keyof typeof AUDIT_EVENTS;
 
-/** With what somebody acts. `session`: a person in a browser. */
+/** The kind of credential that somebody acts with. `session`: a person in a browser. */
 export type CredentialKind = "access_token" | "api_key" | "session" | "publisher_token" | "legacy_token";
 
 /**
- * Who does something, with what, and from where: the one form in which every verb and every event knows it. Ids only: names change and
- * are looked up when the log is read. All is null of an unauthenticated caller but what the request says; see {@link unauthenticated}.
+ * Who does something, with which credential, and from where: the same form in all commands and events. It has ids only;
+ * names change and are looked up when the log is read. For an unauthenticated caller only the fields of the request are
+ * set; see {@link unauthenticated}.
  */
 export interface Actor {
   /** For a client that acts by itself, `client:{id}`. */
   userId: string | null;
-  /** The organization in which they act; null where none is chosen: a session may act in all of a person's. */
+  /**
+   * The organization in which they act; null if none is chosen, as a session can act in all organizations of a person.
+   */
   tenantId: string | null;
   credential: { kind: CredentialKind; id: string } | null;
   /** The OAuth client that holds the token. */
@@ -103,20 +106,20 @@ export interface Actor {
   userAgent: string | null;
 }
 
-/** Somebody, a person or a client, whose credential says who they are. */
+/** A person or a client that is authenticated. */
 export interface KnownActor extends Actor {
   userId: string;
 }
 
-/** Somebody who acts in an organization. */
+/** An authenticated actor in an organization. */
 export interface TenantActor extends KnownActor {
   tenantId: string;
 }
 
-/** Where a request comes from: what is known of somebody who has shown no credential. */
+/** Where a request comes from: all that is known of an unauthenticated caller. */
 export type ActorOrigin = Pick<Actor, "requestId" | "ip" | "userAgent">;
 
-/** Somebody who has shown no credential, or none that works. */
+/** The actor for a caller who has shown no credential, or none that works. */
 export const unauthenticated = ({ requestId, ip, userAgent }: ActorOrigin): Actor => ({
   userId: null,
   tenantId: null,
@@ -133,10 +136,10 @@ export interface ChangedBy<Who extends Actor = Actor> {
   now: number;
 }
 
-/** What an entry says beside its columns. It carries no arguments, results or secrets. */
+/** Further facts of an entry. Never arguments, results or secrets. */
 export type AuditDetail = Readonly<Record<string, string | number | boolean>>;
 
-/** `unknown`: it was about to happen, and its outcome was never written down. */
+/** `unknown`: an intent was written, but its outcome never was. */
 export type AuditOutcome = "ok" | "error" | "refused" | "unknown";
 
 /** One thing that happened. Times are epoch milliseconds, durations milliseconds. */
@@ -145,10 +148,10 @@ export interface AuditEvent {
   at: number;
   event: AuditEventName;
   outcome: AuditOutcome;
-  /** A stable code for outcomes other than `ok`. */
+  /** A stable code; null for the outcome `ok`. */
   code: string | null;
   actor: Actor;
-  /** The organization that it concerns, whose log shows it; null: nobody's but the operator's. */
+  /** The organization whose log shows the entry; null: only the operator can see it. */
   tenantId: string | null;
   /** The id or name of what the event is about. */
   target: string | null;
@@ -156,11 +159,11 @@ export interface AuditEvent {
   detail: AuditDetail;
 }
 
-/** What is to be said of an event that no answer waits for; the rest has a default. */
+/** The fields of an event that is recorded after it happened; the others have defaults. */
 export type Happened = Pick<AuditEvent, "event" | "actor" | "tenantId" | "target"> &
   Partial<Pick<AuditEvent, "outcome" | "code" | "detail">>;
 
-/** An event that is recorded once it has happened. `now` is in epoch milliseconds. */
+/** Creates an event that is recorded after it happened. `now` is in epoch milliseconds. */
 export const happened = ({ outcome = "ok", code = null, detail = {}, ...what }: Happened, now: number): AuditEvent => ({
   id: uuidv7(now),
   at: now,
@@ -172,12 +175,13 @@ export const happened = ({ outcome = "ok", code = null, detail = {}, ...what }: 
 });
 
 const MAX_TEXT = 256;
-// Control characters, bidirectional overrides and line separators: they forge lines and hide text where a log is displayed.
+// Control characters, bidirectional overrides and line separators: they forge lines and hide text where a log is
+// displayed.
 const UNSAFE =
   // eslint-disable-next-line no-control-regex
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\u{e0000}-\u{e007f}]/gu;
 
-/** Text from outside in a form that is safe to keep and show: control characters replaced, cut to 256 characters. */
+/** Untrusted text made safe to store and display: unsafe characters are replaced, and it is cut to 256 characters. */
 export function auditText(text: string | null | undefined): string | null {
   if (text === null || text === undefined) return null;
   return text.slice(0, MAX_TEXT).toWellFormed().replace(UNSAFE, "\ufffd");

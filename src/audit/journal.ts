@@ -7,27 +7,27 @@ import { insertRows, rowOf, settleIntents, type AuditRow } from "./entry.ts";
 import type { AuditEvent } from "./event.ts";
 import { tally, type TallyLimits } from "./tally.ts";
 
-/** Where the write-ahead entry of an event is, to be trimmed once Postgres has the event. */
+/** The place of an event's intent in a stream, to be removed once Postgres has the event. */
 export interface StreamEntry {
   shard: number;
   id: string;
 }
 
 /**
- * Writes that the owner of another table collects in this isolate. The journal sends them in the statement that writes the entries: they cost
- * no SQL request of their own.
+ * Pending writes of another table in this isolate. The journal adds them to the statement that writes its entries, so
+ * they cost no SQL request of their own.
  */
 export interface Companion {
-  /** What is to be written, which is no longer held; undefined when there is nothing. */
+  /** Takes the pending write; undefined when there is none. */
   take: () =>
-    | { write: SQL; /** After a failure: what was taken is still to be written. */ giveBack: () => void }
+    | { write: SQL; /** Call it after a failure: the write is pending again. */ giveBack: () => void }
     | undefined;
 }
 
 export interface JournalDeps {
   db: Pick<Db, "execute">;
   runScript: RunScript;
-  /** Work that goes on after the answer. */
+  /** Runs work that continues after the answer. */
   background: (work: Promise<unknown>) => void;
   wait: (ms: number) => Promise<unknown>;
   now: () => number;
@@ -35,33 +35,36 @@ export interface JournalDeps {
   companions: readonly Companion[];
 }
 
-/** Writes down what happened: at once in this isolate, in Postgres a moment later and many at a time. */
+/** Records events: at once in the memory of this isolate, and a moment later in Postgres, many at a time. */
 export interface Journal {
   record: (event: AuditEvent, entry?: StreamEntry) => void;
   /**
-   * Records what callers can cause without end: once in a while, with how often; see {@link Tally}. `who` tells callers apart where their
-   * credential or address does not.
+   * Records events that a caller can cause in any number: rarely, with a count; see {@link Tally}. `who` identifies the
+   * caller when the credential or address is not enough.
    */
   tried: (event: AuditEvent, who?: string) => void;
-  /** Plans a write, half a second from now unless one is planned: for what a companion holds. */
+  /** Schedules a write in half a second unless one is scheduled, for pending writes of a companion. */
   plan: () => void;
-  /** Writes now what is waiting. */
+  /** Writes everything pending now. */
   flush: () => Promise<void>;
 }
 
 const FLUSH_MS = 500;
 const BATCH = 200;
-/** While neither store takes anything; beyond this the oldest are given up, which the log says. */
+/** Bound for events that wait while neither store accepts writes. Beyond it the oldest are dropped, which is logged. */
 const MAX_WAITING = 10_000;
-/** Each isolate keeps one tally of callers with a credential and one of those without, who must not take their place. */
+/**
+ * Each isolate has one tally for callers with a credential and one for those without, so that the latter cannot fill
+ * it.
+ */
 const TRIES: TallyLimits = { windowMs: 60_000, maxKeys: 2_000, rowsPerMinute: 120 };
 
-/** Everything in one request: the stream's entries of events that Postgres has now. */
+/** Removes the stream entries of events that Postgres now has, in one request. */
 const TRIM = redisScript(`
 for i = 1, #ARGV, 2 do redis.call('XDEL', KEYS[tonumber(ARGV[i])], ARGV[i + 1]) end
 return #ARGV / 2`);
 
-/** What Postgres does not take now waits in the stream, beside what was written ahead. */
+/** Appends outcomes that Postgres did not accept to the stream, next to the intents. */
 const APPEND = redisScript(`
 for i = 1, #ARGV, 2 do redis.call('XADD', KEYS[tonumber(ARGV[i])], '*', 'o', ARGV[i + 1]) end
 return #ARGV / 2`);
@@ -71,7 +74,7 @@ interface Waiting {
   entry: StreamEntry | undefined;
 }
 
-/** The journal of one isolate. What it holds is plain data, which the background work of whichever request may write down. */
+/** Creates the journal of one isolate. It holds plain data, so the background work of any request can write it. */
 export function createJournal(deps: JournalDeps): Journal {
   const { db, runScript, background, wait, now, log, companions } = deps;
   let waiting: Waiting[] = [];
@@ -91,7 +94,7 @@ export function createJournal(deps: JournalDeps): Journal {
   }
 
   async function flush(): Promise<void> {
-    // From here on, who has something to write asks for a time of its own: what comes in meanwhile goes with the next batch.
+    // From here on, a new event schedules the next write: it is not part of this batch.
     flushAt = 0;
     for (const { due } of [byCredential, byNobody])
       waiting.push(...due(now()).map((event) => ({ row: rowOf(event), entry: undefined })));
@@ -117,7 +120,7 @@ export function createJournal(deps: JournalDeps): Journal {
     } while (at < all.length);
   }
 
-  /** What is not trimmed now is found by the drain, which sees that Postgres has it. */
+  /** Removes intents from the streams. If this fails, the drain does it, once it sees that Postgres has the event. */
   async function trim(entries: StreamEntry[]): Promise<void> {
     if (entries.length === 0) return;
     try {
@@ -136,7 +139,7 @@ export function createJournal(deps: JournalDeps): Journal {
       select 1`);
   }
 
-  /** Postgres does not answer: the stream keeps the outcomes, and if Redis does not either, this isolate. */
+  /** Keeps outcomes while Postgres does not answer: in the stream, and if Redis fails too, in this isolate. */
   async function keep(events: Waiting[]): Promise<void> {
     for (let at = 0; at < events.length; at += BATCH) {
       const entries = events
@@ -169,7 +172,7 @@ export function createJournal(deps: JournalDeps): Journal {
   };
 }
 
-/** Streams once each, and for each text the number of its stream. */
+/** The arguments of a script: each stream once as a key, and before each text the number of its stream. */
 function byShard(texts: readonly (readonly [shard: number, text: string])[]): [keys: string[], args: string[]] {
   const shards = [...new Set(texts.map(([shard]) => shard))];
   return [

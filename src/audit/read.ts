@@ -10,7 +10,7 @@ export interface AuditPosition {
 
 export type AuditEntry = typeof auditLog.$inferSelect;
 
-/** The tenant's entries, newest first, at most `limit`, older than `before`. One statement, along the index. */
+/** The tenant's entries older than `before`, newest first, at most `limit`. One statement, along the index. */
 export async function readEvents(
   db: Pick<Db, "select">,
   query: { tenantId: string; limit: number; before?: AuditPosition | undefined },

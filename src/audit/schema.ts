@@ -1,6 +1,9 @@
 import { index, integer, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 
-/** Who called what, with which credential, and what came of it (R11). Rows outlive what they name: no foreign keys. */
+/**
+ * Who called what, with which credential, and the outcome (R11). Rows outlive the things they name, so there are no
+ * foreign keys.
+ */
 export const auditLog = pgTable(
   "audit_log",
   {
@@ -24,7 +27,7 @@ export const auditLog = pgTable(
   (table) => [index("audit_log_tenant_time").on(table.tenantId, table.at, table.id)],
 );
 
-/** What was about to happen while Redis could not keep it: the place of the stream's entries, with the same event ids. Short-lived. */
+/** Intents that Redis could not store. They have the same event ids as the stream's entries, and are short-lived. */
 export const auditIntent = pgTable("audit_intent", {
   id: uuid("id").primaryKey(),
   at: timestamp("at", { withTimezone: true }).notNull(),

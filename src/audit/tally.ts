@@ -3,28 +3,32 @@ import { visitorKey } from "../platform/ip.ts";
 import type { Actor, AuditEvent } from "./event.ts";
 
 export interface TallyLimits {
-  /** How long further occurrences are counted after one that is recorded. */
+  /** How long further occurrences are counted after a recorded one, in milliseconds. */
   windowMs: number;
-  /** Occurrences of different kinds or callers that are told apart at a time. */
+  /** How many combinations of event and caller are counted separately. */
   maxKeys: number;
-  /** Entries of a minute, all together. */
+  /** Most entries per minute in total. */
   rowsPerMinute: number;
 }
 
 /**
- * Counts what callers can cause without end, such as requests over a limit and wrong passwords. The first occurrence of an event with a
- * code from one caller is recorded at once; what follows within the window is one entry after it, with `count` in its detail.
+ * Counts events that a caller can cause in any number, such as requests over a limit and wrong passwords. The first
+ * occurrence of an event with a code from one caller is recorded at once. All that follow within the window become one
+ * entry at its end, with `count` in its detail.
  */
 export interface Tally {
-  /** The entries to record now: this event, if it is the first of its window, and those of windows that are over. */
+  /**
+   * Counts an event. Returns the entries to record now: this event, if it is the first of its window, and those of
+   * windows that have ended.
+   */
   count: (event: AuditEvent, who?: string) => AuditEvent[];
-  /** The entries of windows that are over at `now`, in epoch milliseconds. */
+  /** The entries of windows that have ended at `now`, in epoch milliseconds. */
   due: (now: number) => AuditEvent[];
-  /** How many occurrences were given up since this was asked last, because there was no room for their entry. */
+  /** How many occurrences were dropped since the last call, because the limit of entries was reached. */
   givenUp: () => number;
 }
 
-/** Occurrences that have no entry yet, and the last of them. */
+/** The number of occurrences without an entry, and the last of them. */
 interface Window {
   endsAt: number;
   waiting: number;
@@ -33,9 +37,9 @@ interface Window {
 
 const MINUTE_MS = 60_000;
 
-/** A tally of one isolate. Holds at most `maxKeys` events. */
+/** Creates the tally of one isolate. It holds at most `maxKeys` events. */
 export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally {
-  // All windows are equally long: the first one in the map ends first.
+  // All windows have the same length, so the first one in the map ends first.
   const windows = boundedMap<Window>(maxKeys);
   let minute = { startsAt: -Infinity, rows: 0 };
   let lost = 0;
@@ -47,7 +51,7 @@ export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally 
     return true;
   }
 
-  /** Forgets a window. Its entry; none when nothing waits in it, or there is no room for one. */
+  /** Removes a window and returns its entry: none when nothing waits in it or the limit of entries is reached. */
   function end(key: string, { waiting, last }: Window, now: number): AuditEvent[] {
     windows.delete(key);
     if (waiting === 0) return [];
@@ -95,5 +99,5 @@ export function tally({ windowMs, maxKeys, rowsPerMinute }: TallyLimits): Tally 
   };
 }
 
-/** The credential, the user, or the address block: an IPv6 customer has a whole one. */
+/** Identifies a caller by credential, user, or address block (an IPv6 customer has a whole block). */
 const callerOf = ({ credential, userId, ip }: Actor): string => credential?.id ?? userId ?? visitorKey(ip);

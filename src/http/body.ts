@@ -1,6 +1,6 @@
 import { ANY_JSON_TYPE, bodyError, readJson, type JsonRules } from "../platform/body.ts";
 
-/** What a route takes as a body unless it says otherwise. */
+/** The body rules of a route that declares none. */
 export const BODY_RULES: JsonRules = { limitBytes: 262_144, mediaType: ANY_JSON_TYPE };
 
 /** A JSON body and its text; `value` is undefined when the text is not JSON. */
@@ -9,7 +9,7 @@ export interface JsonText {
   text: string;
 }
 
-/** Reads a JSON body. Throws 415 for another media type and 413 for a body that is too large. */
+/** Reads a JSON body. Throws 415 for a wrong media type and 413 for a body that is too large. */
 export async function readJsonText(request: Request, rules: JsonRules): Promise<JsonText> {
   const body = await readJson(request, rules);
   if (!("refusal" in body)) return body;
@@ -17,7 +17,7 @@ export async function readJsonText(request: Request, rules: JsonRules): Promise<
   throw bodyError(body.refusal);
 }
 
-/** The value of a JSON body. Throws 400 when it is not JSON, and as {@link readJsonText} does. */
+/** Reads the value of a JSON body. Throws 400 when it is not JSON, otherwise like {@link readJsonText}. */
 export async function readJsonValue(request: Request, rules: JsonRules): Promise<unknown> {
   const body = await readJson(request, rules);
   if ("refusal" in body) throw bodyError(body.refusal);

@@ -17,26 +17,32 @@ import { uuidv7 } from "../platform/crypto.ts";
 import type { Log } from "../platform/log.ts";
 import { toError } from "./refusal.ts";
 
-/** What finding out who calls runs on. */
+/** The dependencies of authenticating a caller. */
 export interface CallerDeps extends AuthenticateDeps {
   config: Pick<Config, "BASE_URL">;
   admit: (credential: CheckedCredential, request: AdmissionRequest, now: number) => Promise<Admission>;
   journal: Pick<Journal, "record" | "tried">;
-  /** Notes what a call has used, for a write after the answer. */
+  /** Records the use of a credential, to be written after the answer. */
   used: (usage: Usage) => void;
   databases: Pick<Databases, "write">;
   log: Log;
   now: () => number;
 }
 
-/** Who calls: the same credentials as at `/mcp`, with the same limits (R8). Throws for anybody who may not use what needs these scopes. */
+/**
+ * Authenticates the caller with the same credentials and limits as at `/mcp` (R8). Throws for callers without these
+ * scopes.
+ */
 export async function principalOf(c: Context<HttpEnv>, deps: CallerDeps, scopes: readonly Scope[]): Promise<Principal> {
   const admitted = await callerOf(c, deps, scopes);
   if (admitted === null) throw toError({ kind: "no_credential" });
   return admitted.principal;
 }
 
-/** The same for what strangers may use too: null when the request has no credential. A credential that is no good is refused all the same. */
+/**
+ * The same for routes that unauthenticated callers may use: null when the request has no credential. An invalid
+ * credential is still refused.
+ */
 export async function callerOf(
   c: Context<HttpEnv>,
   deps: CallerDeps,
@@ -47,7 +53,7 @@ export async function callerOf(
   const address = clientAddress(c.req.raw.headers);
   const refuse = (refusal: AccessRefusal, principal?: Principal) => {
     deps.log("info", "api.refused", { requestId: c.get("requestId"), kind: refusal.kind });
-    // Only a known caller costs a row, as at `/mcp`.
+    // Only refusals of known callers are recorded, as at `/mcp`.
     if (principal) {
       const actor = actorOf(principal, originOf(c.get("requestId"), c.req.raw.headers));
       const what = { event: "api.refused", outcome: "refused", code: refusal.kind } as const;
@@ -86,7 +92,7 @@ export async function callerOf(
   }
   const { principal, tenantEpoch, used } = admission.admitted;
   if (used) deps.used(used);
-  // Asked again where it is kept: a role that was changed past this gateway counts at once here.
+  // Postgres is asked again, so that a role changed outside of this gateway has effect at once.
   if (scopes.includes("admin") && !(await isAdministrator(deps.databases.write, principal.userId)))
     throw refuse({ kind: "not_administrator" }, principal);
   return { principal, tenantEpoch };

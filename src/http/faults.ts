@@ -2,15 +2,16 @@ import * as z from "zod";
 
 type Issue = Parameters<z.core.$ZodErrorMap>[0];
 
-/** What a schema was checked against; a fault of the whole value names it. */
+/** The part of a request that is checked. A fault of the whole part names it. */
 export type Place = "query" | "path" | "header" | "body";
 
-/** What a value was parsed to, or a sentence for each fault. */
+/** The parsed value, or one sentence for each fault. */
 export type Checked<T> = { data: T } | { faults: string[] };
 
 /**
- * Checks input. Each fault is one sentence with its place: `"limit" must be a whole number between 1 and 100.` The message of a schema's own
- * rule goes on after the name: `z.string().refine(isSlug, "must be a slug")` becomes `"name" must be a slug.`
+ * Checks input. Each fault is a sentence that names the place: `"limit" must be a whole number between 1 and 100.` A
+ * message of the schema's own rule continues the sentence after the name: `z.string().refine(isSlug, "must be a slug")`
+ * gives `"name" must be a slug.`
  */
 export function check<Schema extends z.ZodType>(
   schema: Schema,
@@ -55,7 +56,7 @@ const nameOf = (path: readonly PropertyKey[]) =>
 
 const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
-/** What is wrong, to go on after the name of a field. Rules of a schema that have a message of their own do not come here. */
+/** The predicate of a fault's sentence. Rules with a message of their own do not get here. */
 function predicateOf(issue: Issue): string {
   if (issue.code === "invalid_type" && issue.input === undefined) return "is required";
   switch (issue.code) {
@@ -65,7 +66,7 @@ function predicateOf(issue: Issue): string {
     case "too_big":
       return boundsOf(issue);
     case "invalid_format":
-      return `must be ${FORMATS[issue.format] ?? "in another form"}`;
+      return `must be ${FORMATS[issue.format] ?? "in another format"}`;
     case "not_multiple_of":
       return `must be a multiple of ${issue.divisor}`;
     case "unrecognized_keys":
@@ -75,9 +76,9 @@ function predicateOf(issue: Issue): string {
     case "invalid_union":
       return unionFault(issue);
     case "invalid_key":
-      return `has a name that is not allowed: it ${issue.issues[0]?.message ?? "is wrong"}`;
+      return `has a name that is not allowed: it ${issue.issues[0]?.message ?? "is not valid"}`;
     case "invalid_element":
-      return `has an item that is not allowed: it ${issue.issues[0]?.message ?? "is wrong"}`;
+      return `has an item that is not allowed: it ${issue.issues[0]?.message ?? "is not valid"}`;
     case "custom":
       return "is not valid";
     default:
@@ -106,7 +107,7 @@ const FORMATS: Readonly<Record<string, string>> = {
   base64url: "base64url",
 };
 
-/** What a schema takes, with its bounds; undefined where {@link KINDS} says it. */
+/** The kind of value that a schema accepts, with its bounds; undefined where {@link KINDS} has it. */
 function kindOf(schema: z.core.$ZodType | undefined): string | undefined {
   if (schema instanceof z.ZodNumber) return numberOf(schema);
   return schema instanceof z.ZodStringFormat && schema.format !== null ? FORMATS[schema.format] : undefined;

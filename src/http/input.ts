@@ -14,7 +14,10 @@ interface Schemas {
   json?: z.ZodType;
 }
 
-/** Reads what the schemas ask for. Throws 400 with every fault, 413 and 415 for bodies that are too large or of another type. */
+/**
+ * Reads and checks the parts of a request that have a schema. Throws 400 with every fault, 413 for a body that is too
+ * large and 415 for one of a wrong type.
+ */
 export async function readInput(
   c: Context<HttpEnv>,
   { query, params, headers, body, json }: Schemas,
@@ -40,12 +43,13 @@ const headersNamed = (c: Context<HttpEnv>, names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, c.req.header(name)]));
 
 /**
- * A parameter given twice reads differently to different parsers: it is refused. Where the schema lets unknown parameters pass, they may be
- * repeated.
+ * Refuses repeated parameters, because parsers treat them differently. Unknown parameters may repeat where the schema
+ * allows them.
  */
 function uniqueParameters(parameters: URLSearchParams, schema: z.ZodObject): Record<string, string> {
   const isStrict = schema.def.catchall instanceof z.ZodNever;
   const names = [...parameters.keys()].filter((name) => isStrict || Object.hasOwn(schema.shape, name));
-  if (new Set(names).size !== names.length) throw new AppError("invalid_request", "Give each query parameter once.");
+  if (new Set(names).size !== names.length)
+    throw new AppError("invalid_request", "Send each query parameter only once.");
   return Object.fromEntries(parameters);
 }

@@ -4,14 +4,14 @@ import { AppError } from "../platform/errors.ts";
 import type { HttpEnv } from "../platform/http.ts";
 import type { Route, Who } from "./route.ts";
 
-/** Finds out who calls, and refuses who may not; called only for routes that are not for anyone. */
+/** Authenticates the caller, and refuses callers who may not use the route. Not called for routes for anyone. */
 export type Authenticate<Caller> = (
   c: Context<HttpEnv>,
   who: Exclude<Who, "anyone">,
   scopes: readonly Scope[],
 ) => Promise<Caller>;
 
-/** The scopes that a credential must hold for a route. */
+/** The scopes that a credential needs for a route. */
 export function scopesOf(who: Who): readonly Scope[] {
   switch (who) {
     case "anyone":
@@ -28,8 +28,8 @@ export function scopesOf(who: Who): readonly Scope[] {
 }
 
 /**
- * Serves declared routes; an unknown method on a known path is a 405 that lists the known ones, and with them the methods in `besideGet`,
- * which the plane answers wherever there is a GET.
+ * Serves declared routes. An unknown method on a known path is a 405 that lists the allowed ones, including the methods
+ * in `besideGet`, which the plane answers on each path that has a GET.
  */
 export function mountRoutes<Deps, Caller>(
   app: Hono<HttpEnv>,

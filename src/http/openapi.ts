@@ -7,24 +7,26 @@ import type { Declaration, DeclaredAnswer, Tag } from "./route.ts";
 type Json = Record<string, unknown>;
 
 const TAGS: Readonly<Record<Tag, string>> = {
-  Health: "Whether the gateway runs, and this description.",
-  "API keys": "Keys with which scripts and services call the gateway.",
-  "OAuth clients": "Clients that administrators have made.",
+  Health: "Health of the gateway, and this document.",
+  "API keys": "Keys that scripts and services use to call the gateway.",
+  "OAuth clients": "OAuth clients that administrators created.",
   Servers: "MCP servers behind this gateway.",
-  Limits: "How many calls may be made.",
-  "Audit log": "Who did what.",
+  Limits: "Limits on the number of calls.",
+  "Audit log": "The record of who did what.",
   Registry:
-    "Reading the registry: the MCP Registry API v0.1. An address with a slash at its end redirects (308) to the one without; OPTIONS answers 204 for browsers.",
+    "Reading the registry: the MCP Registry API v0.1. A URL that ends with a slash redirects (308) to the one without; OPTIONS answers 204 for browsers.",
   "Registry publishing":
-    "Publishing to the registry: the MCP Registry API v0.1 and the exchanges of `mcp-publisher login`.",
+    "Publishing to the registry: the MCP Registry API v0.1 and the token exchanges of `mcp-publisher login`.",
   "Registry management": "Namespaces, private views, mirrored registries, search and policies.",
 };
 const REGISTRY: readonly Tag[] = ["Registry", "Registry publishing"];
 
-const ABOUT = `JSON API of the MCP Registry Gateway. Send an API key in \`x-api-key\`, or an OAuth access token or API key as \`Authorization: Bearer\`: one
-of them. Errors are problem details (RFC 9457) with a stable \`code\`; each answer has the header \`x-request-id\`.`;
+const ABOUT = `JSON API of the MCP Registry Gateway. Send one credential: an API key in \`x-api-key\`, or an OAuth access token or API key as \`Authorization: Bearer\`.
+Errors are problem details (RFC 9457) with a stable \`code\`; each answer has the header \`x-request-id\`.`;
 
-/** The OpenAPI 3.1 document of declared routes. Worked out at the first question, then kept. */
+/**
+ * Returns a function for the OpenAPI 3.1 document of declared routes. It is generated on the first call, then cached.
+ */
 export function openApiOf(declarations: readonly Declaration[], info: { version: string; server: string }): () => Json {
   let document: Json | undefined;
   return () => (document ??= openApiDocument(declarations, info));
@@ -60,12 +62,12 @@ const SECURITY = {
   bearer: {
     type: "http",
     scheme: "bearer",
-    description: "An OAuth access token of this gateway, or an API key. Scopes are named beside it.",
+    description: "An OAuth access token of this gateway, or an API key, with the scopes that are listed.",
   },
   publisherToken: {
     type: "http",
     scheme: "bearer",
-    description: "A publisher token, good for five minutes: the answer of `/v0.1/auth/…`.",
+    description: "A publisher token from `/v0.1/auth/…`, valid for five minutes.",
   },
 };
 
@@ -133,7 +135,7 @@ function success({ schema, description, headers = {} }: DeclaredAnswer, componen
   };
 }
 
-/** One response for each status, which names its codes. */
+/** One response for each status. It lists the error codes with that status. */
 function refusals(declared: Declaration, components: Components): Json {
   const problem = REGISTRY.includes(declared.tag) ? registryProblemShape : problemShape;
   const byStatus = Map.groupBy(refusalCodes(declared), (code) => ERROR_STATUS[code]);
@@ -145,7 +147,10 @@ function refusals(declared: Declaration, components: Components): Json {
   );
 }
 
-/** The codes with which a route can refuse: those of its input, of those who may call it, its own, and those of every route. */
+/**
+ * The error codes of a route: those that follow from its input and from who may call it, its own, and those of every
+ * route.
+ */
 export function refusalCodes({ who, in: input, bodyRules, refusals: own }: Declaration): ErrorCode[] {
   const body = input.body ?? input.json;
   const isChecked = input.query ?? input.params ?? input.body ?? input.headers;
@@ -180,7 +185,7 @@ class Components {
   readonly schemas: Record<string, unknown> = {};
   readonly responses: Record<string, unknown> = {};
 
-  /** A schema as JSON Schema 2020-12. What has an `id` becomes a component that is referred to. */
+  /** A schema as JSON Schema 2020-12. A schema with an `id` becomes a component, which is referenced. */
   schemaOf(schema: z.ZodType, io: "input" | "output"): Json {
     const converted = z.toJSONSchema(schema, {
       io,
@@ -222,12 +227,12 @@ function headersOf([code]: readonly ErrorCode[]): Json {
   return headers ? { headers } : {};
 }
 
-/** Answers may have more members in a later release: clients must not refuse those. */
+/** Removes `additionalProperties: false` from answers: later releases may add members, which clients must accept. */
 function openEnded({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
 }
 
-/** zod keeps definitions beside a schema; OpenAPI in one place. */
+/** Rewrites references: zod puts definitions next to each schema, OpenAPI in one place. */
 function withComponents(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withComponents);
   if (typeof value !== "object" || value === null) return value;

@@ -2,9 +2,9 @@ import { dpopChallenge, WRONG_SCHEME } from "../access/dpop-challenge.ts";
 import type { AccessRefusal } from "../access/refusal.ts";
 import { AppError } from "../platform/errors.ts";
 
-const notAdministrator = () => new AppError("forbidden", "This is for administrators of this gateway.");
+const notAdministrator = () => new AppError("forbidden", "Only administrators of this gateway can do this.");
 
-/** The answer of this plane to a refusal: problem details, with the challenge of RFC 6750 where one is due. */
+/** A refusal as an error of this plane: problem details, with the challenge of RFC 6750 where one is required. */
 export function toError(refusal: AccessRefusal): AppError {
   switch (refusal.kind) {
     case "no_credential":
@@ -17,11 +17,11 @@ export function toError(refusal: AccessRefusal): AppError {
         "Send exactly one credential: an Authorization header or an x-api-key header.",
       );
     case "credential_in_url":
-      return new AppError("invalid_request", "Credentials in the URL are not accepted: send them in a header.");
+      return new AppError("invalid_request", "Credentials in the URL are not accepted. Send them in a header.");
     case "invalid_credential":
       return new AppError(
         "invalid_credential",
-        "This credential is not valid: mistyped, expired, disabled or revoked.",
+        "This credential is not valid: it is mistyped, expired, disabled or revoked.",
         {
           headers: {
             "www-authenticate":
@@ -44,16 +44,19 @@ export function toError(refusal: AccessRefusal): AppError {
     case "not_administrator":
       return notAdministrator();
     case "address_not_allowed":
-      return new AppError("forbidden", "This API key may not be used from your address. Its owner decides from where.");
+      return new AppError(
+        "forbidden",
+        "This API key cannot be used from your IP address. Its owner limits the allowed addresses.",
+      );
     case "not_on_list":
-      return new AppError("not_found", "There is nothing of this name for this API key.");
+      return new AppError("not_found", "There is nothing with this name that this API key can use.");
     case "rate_limited": {
       const seconds = Math.max(1, Math.ceil(refusal.retryMs / 1000));
-      const text = `The limit on calls (${refusal.tier}) is reached. Try again in ${seconds} s.`;
+      const text = `The rate limit (${refusal.tier}) is reached. Try again in ${seconds} s.`;
       return new AppError("rate_limited", text, { headers: { "retry-after": String(seconds) } });
     }
     case "quota_exceeded":
-      return new AppError("quota_exceeded", `The quota of this API key is used up: ${refusal.quota.max} calls.`);
+      return new AppError("quota_exceeded", `The quota of this API key is used up (${refusal.quota.max} calls).`);
     default:
       return refusal satisfies never;
   }

@@ -9,9 +9,11 @@ import { readInput } from "./input.ts";
 
 /**
  * Who may use a route. There is no default.
- * `administrator`: a credential with the scope `admin` of an administrator of this gateway. `view`: whoever has the secret in the address.
- * `scopes`: a credential that holds all of them. `optional`: anyone; a credential that is sent must be good and hold all of them.
- * `publisher`: a publisher token, a token of the retired registry, or a credential that holds all of them.
+ * - `administrator`: an administrator of this gateway, with a credential that has the scope `admin`.
+ * - `view`: anyone with the secret in the URL.
+ * - `scopes`: a credential with all of these scopes.
+ * - `optional`: anyone; a credential, if sent, must be valid and have all of these scopes.
+ * - `publisher`: a publisher token, a token of the retired registry, or a credential with all of these scopes.
  */
 export type Who =
   | "anyone"
@@ -21,7 +23,7 @@ export type Who =
   | { optional: readonly Scope[] }
   | { publisher: readonly Scope[] };
 
-/** What a plane calls those who call it. */
+/** The types by which a plane represents its callers. */
 export interface Callers {
   principal: unknown;
   reader: unknown;
@@ -36,7 +38,10 @@ export type CallerOf<Known extends Callers, W extends Who> = W extends "anyone"
       ? Known["publisher"]
       : Known["principal"];
 
-/** Schemas of what a request brings. `json` is a body that the handler checks itself: its schema is for the documentation. */
+/**
+ * Schemas of the parts of a request. `json` is a body that the handler checks itself; its schema is only for the
+ * documentation.
+ */
 export interface Input {
   query?: z.ZodObject;
   params?: z.ZodObject;
@@ -49,7 +54,7 @@ type Parsed<I extends Input> = {
   [K in keyof I]: K extends "json" ? JsonText : I[K] extends z.ZodType ? z.infer<I[K]> : never;
 };
 
-/** Headings of the documentation. */
+/** The sections of the documentation. */
 export type Tag =
   | "Health"
   | "API keys"
@@ -61,10 +66,10 @@ export type Tag =
   | "Registry publishing"
   | "Registry management";
 
-/** What the documentation says of a header of an answer. */
+/** Descriptions of an answer's headers, for the documentation. */
 export type AnswerHeaders = Readonly<Record<string, string>>;
 
-/** An answer as it is sent when all goes well; a null schema means that it has no body. */
+/** A successful answer. A null schema means that it has no body. */
 export interface DeclaredAnswer {
   schema: z.ZodType | null;
   description: string;
@@ -73,10 +78,10 @@ export interface DeclaredAnswer {
 
 type Statuses = Readonly<Partial<Record<200 | 201 | 202 | 304 | 503, DeclaredAnswer>>>;
 
-/** No answer but the usual one. */
+/** No other answers. */
 type NoOthers = { readonly [status in 200]?: never };
 
-/** An answer with another status than the usual one, with headers, or whose JSON is text already. */
+/** An answer with a status other than the usual one, with headers, or with JSON that is already text. */
 export class RouteAnswer<Status extends number = number> {
   readonly status: Status;
   readonly body: object | string | null;
@@ -89,7 +94,7 @@ export class RouteAnswer<Status extends number = number> {
   }
 }
 
-/** `body`: an object, its JSON as text, or null for none. */
+/** `body`: an object, its JSON as text, or null for no body. */
 export const answerWith = <const Status extends number>(
   status: Status,
   body: object | string | null,
@@ -108,7 +113,7 @@ interface RouteSpec<
   method: "get" | "post" | "put" | "patch" | "delete";
   /** OpenAPI form: `/things/{id}`. */
   path: `/${string}`;
-  /** `operationId` of the OpenAPI document: names of generated clients, so it never changes. */
+  /** The `operationId` in the OpenAPI document. Generated clients use it as a name, so it never changes. */
   id: string;
   tag: Tag;
   summary: string;
@@ -116,17 +121,17 @@ interface RouteSpec<
   who: W;
   in?: I;
   bodyRules?: JsonRules;
-  /** The body of the usual answer. */
+  /** The schema of the body of the usual answer. */
   out: Out;
-  /** Of the usual answer; 200 unless said otherwise. */
+  /** The status of the usual answer. Default: 200. */
   status?: Usual;
   /** Headers of the usual answer, for the documentation. */
   headers?: AnswerHeaders;
-  /** Other answers when all goes well. */
+  /** Other successful answers. */
   others?: Others;
-  /** Codes of refusals beside those that follow from `who` and `in`. */
+  /** Error codes in addition to those that follow from `who` and `in`. */
   refusals?: readonly ErrorCode[];
-  /** Refuses before anything of the request is read: limits on callers whom nobody knows. */
+  /** Refuses before the request is read, for limits on unauthenticated callers. */
   before?: (work: { deps: Deps; from: RequestOrigin }) => void;
   handle: (work: {
     deps: Deps;
@@ -142,7 +147,7 @@ type Handled<Out extends z.ZodType, Status extends number> =
   | RouteAnswer<Status>
   | Promise<z.infer<Out> | RouteAnswer<Status>>;
 
-/** What the documentation and the tests know of a route. */
+/** The parts of a route that the documentation and the tests use. */
 export interface Declaration {
   method: "get" | "post" | "put" | "patch" | "delete";
   path: string;
@@ -157,15 +162,15 @@ export interface Declaration {
   refusals: readonly ErrorCode[];
 }
 
-/** A declared route: what it validates, documents and allows follows from the declaration. */
+/** A declared route. Its validation, documentation and access rules follow from the declaration. */
 export interface Route<Deps, Caller> extends Declaration {
   before: (c: Context<HttpEnv>, deps: Deps) => void;
   answer: (c: Context<HttpEnv>, deps: Deps, caller: Caller | undefined) => Promise<Response>;
 }
 
 /**
- * `route` for one plane's dependencies and callers. It declares a JSON route: input that does not fit its schemas is a 400 that
- * names every fault; output is typed by its schema.
+ * Creates the function `route` for one plane's dependencies and callers. It declares a JSON route: input that does not
+ * match its schemas is a 400 that names every fault, and the output is typed by its schema.
  */
 export function routesFor<Deps, Known extends Callers>() {
   return function route<

@@ -3,7 +3,7 @@ import { parseJson } from "./json.ts";
 
 type TooLarge = { kind: "too_large"; limitBytes: number };
 
-/** Why a body is not accepted. `malformed_json` includes text that is not UTF-8 (RFC 8259 §8.1). */
+/** Why a body was refused. `malformed_json` includes text that is not UTF-8 (RFC 8259 §8.1). */
 export type BodyRefusal = TooLarge | { kind: "unsupported_media_type" } | { kind: "malformed_json" };
 
 /** `application/json`, with or without parameters. */
@@ -13,13 +13,15 @@ export const ANY_JSON_TYPE = /^application\/(\w+\+)?json\s*(;|$)/i;
 
 export interface JsonRules {
   limitBytes: number;
-  /** What `Content-Type` must match; absent: it does not matter. */
+  /** What `Content-Type` must match; absent: it is not checked. */
   mediaType?: RegExp;
-  /** A byte order mark is skipped unless it is refused: a reader may do either (RFC 8259 §8.1). */
+  /** By default a byte order mark is skipped; a reader may do either (RFC 8259 §8.1). */
   byteOrderMark?: "refused";
 }
 
-/** The JSON in a request or response, with its text. The refusals are checked in the order of their cost: type, size, text. */
+/**
+ * Reads the JSON of a request or response, and its text. The checks run in the order of their cost: type, size, text.
+ */
 export async function readJson(
   message: Request | Response,
   { limitBytes, mediaType, byteOrderMark }: JsonRules,
@@ -34,7 +36,10 @@ export async function readJson(
   return { value, text };
 }
 
-/** The text in a request or response. Bytes that are not UTF-8 become U+FFFD, as in the parser of forms (URL Standard §5.1). */
+/**
+ * Reads the text of a request or response. Bytes that are not UTF-8 become U+FFFD, as in the parser of forms (URL
+ * Standard §5.1).
+ */
 export async function readText(
   message: Request | Response,
   limitBytes: number,
@@ -45,11 +50,11 @@ export async function readText(
     : { text: new TextDecoder().decode(bytes) };
 }
 
-/** A refused body as the error of a JSON API. */
+/** A body refusal as an error of a JSON API. */
 export function bodyError(refusal: BodyRefusal): AppError {
   switch (refusal.kind) {
     case "too_large":
-      return new AppError("too_large", `The body is larger than ${refusal.limitBytes} bytes.`);
+      return new AppError("too_large", `The body has more than ${refusal.limitBytes} bytes.`);
     case "unsupported_media_type":
       return new AppError("unsupported_media_type", "Send Content-Type: application/json.");
     case "malformed_json":
@@ -59,7 +64,7 @@ export function bodyError(refusal: BodyRefusal): AppError {
   }
 }
 
-/** Undefined as soon as the body exceeds the limit: a false Content-Length does not matter. */
+/** Reads the bytes; undefined as soon as they exceed the limit, even if Content-Length is wrong. */
 async function readBytes(message: Request | Response, limitBytes: number): Promise<Uint8Array | undefined> {
   if (Number(message.headers.get("content-length") ?? 0) > limitBytes) return undefined;
   const chunks: Uint8Array[] = [];
@@ -78,7 +83,7 @@ async function readBytes(message: Request | Response, limitBytes: number): Promi
   return bytes;
 }
 
-/** `ignoreBOM` means that a byte order mark stays in the text, where JSON does not allow it. */
+/** Decodes UTF-8 strictly. With `ignoreBOM` a byte order mark stays in the text, where JSON does not allow it. */
 function strictText(bytes: Uint8Array, ignoreBOM: boolean): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM }).decode(bytes);

@@ -1,6 +1,6 @@
 /**
- * A map of an isolate that cannot grow without end. When it is full, the entries that were set least recently go first; reading an entry
- * does not keep it.
+ * A map with a maximum size. When it is full, the least recently set entries are removed first; reading an entry does
+ * not keep it.
  */
 export interface BoundedMap<T> {
   readonly size: number;
@@ -9,11 +9,14 @@ export interface BoundedMap<T> {
   set: (key: string, value: T) => void;
   delete: (key: string) => void;
   clear: () => void;
-  /** Least recently set first. */
+  /** The entries, least recently set first. */
   entries: () => IterableIterator<[key: string, value: T]>;
 }
 
-/** Holds values that together weigh at most `max`; each weighs 1 unless `weigh` says otherwise. A value that alone weighs more is not kept. */
+/**
+ * Creates a map whose values together weigh at most `max`; each weighs 1 unless `weigh` says otherwise. A single value
+ * that weighs more is not kept.
+ */
 export function boundedMap<T>(max: number, weigh: (value: T) => number = () => 1): BoundedMap<T> {
   const kept = new Map<string, T>();
   let weight = 0;
@@ -48,14 +51,14 @@ export function boundedMap<T>(max: number, weigh: (value: T) => number = () => 1
   };
 }
 
-/** A bounded map whose entries end by themselves. Times are epoch milliseconds. */
+/** A bounded map whose entries expire. Times are epoch milliseconds. */
 export interface ExpiringMap<T> {
   get: (key: string, now: number) => T | undefined;
   set: (key: string, value: T, now: number) => void;
   delete: (key: string) => void;
 }
 
-/** Holds at most `max` entries, each for `ttlMs` milliseconds after it was set. */
+/** Creates a map of at most `max` entries. Each expires `ttlMs` milliseconds after it was set. */
 export function expiringMap<T>(max: number, ttlMs: number): ExpiringMap<T> {
   const kept = boundedMap<{ value: T; at: number }>(max);
   return {
@@ -68,15 +71,15 @@ export function expiringMap<T>(max: number, ttlMs: number): ExpiringMap<T> {
   };
 }
 
-/** Lets something happen once in a while for each key. */
+/** Limits how often something happens for each key. */
 export interface Throttle {
-  /** Whether it may happen at `now` (epoch milliseconds); if so, it may not again until the time is over. */
+  /** Whether it may happen at `now` (epoch milliseconds). If so, it may not happen again until the interval is over. */
   passes: (key: string, now: number) => boolean;
-  /** Lets it happen again at once. */
+  /** Allows it again immediately. */
   forget: (key: string) => void;
 }
 
-/** Once in `everyMs` milliseconds, for the `max` keys that passed last. */
+/** Creates a throttle: once every `everyMs` milliseconds per key, for the `max` keys that passed last. */
 export function throttle(max: number, everyMs: number): Throttle {
   const passed = expiringMap<true>(max, everyMs);
   return {

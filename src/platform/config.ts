@@ -26,7 +26,7 @@ const schema = z.object({
   REDIS_TIMEOUT_MS: integer(10, 10_000).default(250),
   BETTER_AUTH_SECRETS: secrets,
   SEALING_KEYS: sealingKeys,
-  ADMIN_EMAILS: list.pipe(z.array(z.email("must be e-mail addresses"))).default([]),
+  ADMIN_EMAILS: list.pipe(z.array(z.email("must be email addresses"))).default([]),
   SIGN_UP: signUpPolicy.optional(),
   CLIENT_REGISTRATION: registrationPolicy.default({ kind: "open" }),
   ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
@@ -60,7 +60,10 @@ const schema = z.object({
 
 type Settings = z.infer<typeof schema>;
 
-/** The settings of one deployment after validation; every name is described in the README. Times are seconds unless the name says otherwise. */
+/**
+ * The validated settings of a deployment. The README describes each of them. Times are in seconds unless the name says
+ * otherwise.
+ */
 export interface Config extends Omit<
   Settings,
   "SIGN_UP" | "DATABASE_READ_URL" | "DATABASE_ANALYTICS_URL" | "OUTBOUND_ALLOW"
@@ -71,7 +74,7 @@ export interface Config extends Omit<
   OUTBOUND_ALLOW: readonly string[];
 }
 
-/** A setting that keeps the Worker from serving. The text never repeats the value: it may be a secret. */
+/** A setting that prevents the Worker from serving. The text never repeats the value, which may be a secret. */
 export interface ConfigProblem {
   name: string;
   problem: string;
@@ -103,7 +106,7 @@ export function parseConfig(env: object): { config: Config } | { problems: Confi
   };
 }
 
-/** Rules between settings, for those that are well-formed by themselves. */
+/** Checks rules between settings, for settings that are valid by themselves. */
 function crossChecks(settings: Partial<Settings>): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const require = (ok: boolean, name: string, problem: string) => {
@@ -115,14 +118,14 @@ function crossChecks(settings: Partial<Settings>): ConfigProblem[] {
     require(secure(settings.UPSTASH_REDIS_REST_URL), "UPSTASH_REDIS_REST_URL", "must be https in production");
     require(settings.NEON_HTTP_ENDPOINT === undefined, "NEON_HTTP_ENDPOINT", "is for development only");
     require(settings.OUTBOUND_ALLOW === undefined, "OUTBOUND_ALLOW", "is for development only");
-    require(settings.RESEND_API_KEY !== undefined, "RESEND_API_KEY", "is required in production, to send mail");
+    require(settings.RESEND_API_KEY !== undefined, "RESEND_API_KEY", "is required in production, to send email");
   } else {
     const { BASE_URL } = settings;
     const safe = BASE_URL === undefined || secure(BASE_URL) || isLoopback(BASE_URL);
     require(safe, "BASE_URL", "must be https, or http on loopback");
   }
   const sendsMail = settings.RESEND_API_KEY !== undefined || settings.ENVIRONMENT === "production";
-  require(!sendsMail || !!settings.MAIL_FROM, "MAIL_FROM", "is required to send mail");
+  require(!sendsMail || !!settings.MAIL_FROM, "MAIL_FROM", "is required to send email");
   for (const provider of ["GITHUB", "GOOGLE"] as const) {
     const id = settings[`${provider}_CLIENT_ID`];
     const secret = settings[`${provider}_CLIENT_SECRET`];
@@ -139,7 +142,7 @@ function crossChecks(settings: Partial<Settings>): ConfigProblem[] {
   return problems;
 }
 
-/** An empty variable counts as absent: that is what an unset variable in a shell or a dashboard becomes. */
+/** The variables without empty ones. An unset variable in a shell or a dashboard often arrives as an empty one. */
 function textVariables(env: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
 }

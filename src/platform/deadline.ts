@@ -1,11 +1,11 @@
-/** The work took too long. */
+/** The work exceeded its deadline. */
 export class DeadlineExceeded extends Error {
   override readonly name = "DeadlineExceeded";
 }
 
 /**
- * Runs work that heeds an abort signal for at most `ms` milliseconds; throws {@link DeadlineExceeded} after that. Unlike `AbortSignal.timeout`
- * it leaves no timer behind when the work is done: the platform bounds how many there may be.
+ * Runs work that obeys an abort signal for at most `ms` milliseconds, then throws {@link DeadlineExceeded}. Unlike
+ * `AbortSignal.timeout` it leaves no timer behind when the work is done: the platform limits the number of timers.
  */
 export async function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();

@@ -1,7 +1,8 @@
--- Epochs in Postgres. Triggers in other folders raise them: src/identity/epochs.sql, src/limits/tenants.sql, src/upstreams/servers.sql.
+-- Epochs in Postgres. Triggers in other folders raise them: src/identity/epochs.sql, src/limits/tenants.sql,
+-- src/upstreams/servers.sql.
 
--- Raises the epochs of tenants (t:<id>) and users (u:<id>) and queues the new values for Redis in the same statement. Subjects are
--- raised in alphabetical order, so that two statements that change the same rows do not deadlock.
+-- Raises the epochs of tenants (t:<id>) and users (u:<id>) and queues the new values for Redis in the same statement.
+-- Subjects are raised in alphabetical order, so that two statements that change the same rows do not deadlock.
 CREATE OR REPLACE FUNCTION raise_epochs(p_subjects text[]) RETURNS void LANGUAGE sql AS $$
   WITH raised AS (
     INSERT INTO epoch (subject, value)

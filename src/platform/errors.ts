@@ -1,6 +1,6 @@
 import { NeonDbError } from "@neondatabase/serverless";
 
-/** The codes a caller can meet in an `application/problem+json` answer, with the status each is sent with. */
+/** The codes of `application/problem+json` answers, with the HTTP status of each. */
 export const ERROR_STATUS = {
   invalid_request: 400,
   version_exists: 400,
@@ -27,8 +27,8 @@ export const ERROR_STATUS = {
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
 /**
- * An expected failure on its way to the caller. `message` is public: it says what was wrong and what to do.
- * `internal` is for the log only.
+ * An expected failure, to be reported to the caller. `message` is public: it says what was wrong and what to do.
+ * `internal` is only for the log.
  */
 export class AppError extends Error {
   override readonly name = "AppError";
@@ -52,18 +52,19 @@ export class AppError extends Error {
 }
 
 /**
- * Postgres, Redis or a service that a request cannot do without did not answer, or not in its language: the caller may try again. Whoever
- * talks to such a store throws this or a class below it; nothing is told apart by the names or texts of libraries.
+ * Postgres, Redis or a service that a request needs did not answer, or gave an invalid answer: the caller may retry.
+ * Code that calls such a store throws this class or a subclass; no code distinguishes errors by the names or texts of
+ * libraries.
  */
 export class Unavailable extends Error {
   override readonly name: string = "Unavailable";
 }
 
-/** True when the error is an {@link Unavailable}, or was caused by one, as opposed to a mistake of ours. */
+/** Whether the error is an {@link Unavailable}, or was caused by one, as opposed to a bug. */
 export function isUnavailable(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = causeOf(cause)) if (cause instanceof Unavailable) return true;
   return false;
 }
 
-/** The driver of Postgres keeps what went wrong with its request in a member of its own. */
+/** The cause of an error. The Postgres driver keeps the error of its request in a member of its own. */
 const causeOf = (error: Error): unknown => (error instanceof NeonDbError ? error.sourceError : error.cause);

@@ -1,12 +1,12 @@
-/** What every plane finds on Hono's context: set once by the first middleware. */
+/** Variables of Hono's context for all planes, set by the first middleware. */
 export interface HttpEnv {
   Variables: { requestId: string };
 }
 
-/** The address of the caller as Cloudflare saw it; the one header that a caller cannot choose. */
+/** The IP address of the caller as seen by Cloudflare: the only one of these headers that a caller cannot set. */
 export const clientAddress = (headers: Headers): string | null => headers.get("cf-connecting-ip");
 
-/** Where a request comes from, as the caller says it but for `ip`: see {@link clientAddress}. */
+/** Where a request comes from. Only `ip` is not set by the caller; see {@link clientAddress}. */
 export interface RequestOrigin {
   requestId: string;
   ip: string | null;

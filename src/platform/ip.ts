@@ -1,4 +1,7 @@
-/** A range of addresses: both ends in the form of {@link canonicalAddress}, so that comparing text compares addresses. */
+/**
+ * A range of addresses. Both ends are in the form of {@link canonicalAddress}, so that comparing texts compares
+ * addresses.
+ */
 export type AddressRange = readonly [first: string, last: string];
 
 const BITS = 128;
@@ -6,15 +9,19 @@ const BITS = 128;
 const MAPPED_PREFIX = "0".repeat(20) + "ffff";
 const MAPPED_BITS = 96;
 
-/** An IPv4 or IPv6 address as 32 lower-case hexadecimal digits, IPv4 in its IPv6-mapped form; undefined for any other text. */
+/**
+ * An IPv4 or IPv6 address as 32 lowercase hexadecimal digits, IPv4 in its IPv6-mapped form; undefined for any other
+ * text.
+ */
 export function canonicalAddress(text: string): string | undefined {
   const v4 = ipv4Hex(text);
   return v4 === undefined ? ipv6Hex(text) : MAPPED_PREFIX + v4;
 }
 
 /**
- * The range that an address or a CIDR block (RFC 4632, RFC 4291 §2.3) stands for. Undefined when it is none, when its prefix length is
- * too large, or when bits outside the prefix are set: such an entry is a mistake, and guessing would open or shut the wrong door.
+ * The range of an address or a CIDR block (RFC 4632, RFC 4291 §2.3). Undefined when the text is neither, when the
+ * prefix length is too large, or when bits outside of the prefix are set: such an entry is a mistake, and a guess could
+ * allow or block the wrong addresses.
  */
 export function addressRange(text: string): AddressRange | undefined {
   const [address = "", length, ...more] = text.trim().split("/");
@@ -34,8 +41,8 @@ export function addressRange(text: string): AddressRange | undefined {
 }
 
 /**
- * What requests without a known caller are counted by: an IPv4 address as 8 hexadecimal digits, or the /64 that one IPv6 customer has
- * (RFC 6177) as 16. All requests whose address is absent or malformed share one key.
+ * The key by which requests of unauthenticated callers are counted: an IPv4 address as 8 hexadecimal digits, or the /64
+ * of an IPv6 customer (RFC 6177) as 16. All requests with an absent or malformed address share one key.
  */
 export function visitorKey(address: string | null): string {
   const canonical = canonicalAddress(address ?? "");
@@ -71,7 +78,10 @@ function ipv6Hex(text: string): string | undefined {
   return all.map((group) => group.toLowerCase().padStart(4, "0")).join("");
 }
 
-/** Blocks that are no public hosts (IANA special-purpose registries for IPv4, RFC 6890), and in IPv6 what lies outside global unicast or leads elsewhere. */
+/**
+ * Blocks without public hosts (IANA special-purpose registries for IPv4, RFC 6890), and IPv6 blocks outside of global
+ * unicast or for tunnels.
+ */
 const NOT_PUBLIC = [
   "0.0.0.0/8",
   "10.0.0.0/8",
@@ -99,10 +109,10 @@ const MAPPED = addressRange("0.0.0.0/0") ?? fail("0.0.0.0/0");
 const isIn = ([first, last]: AddressRange, address: string) => first <= address && address <= last;
 
 function fail(block: string): never {
-  throw new Error(`no block: ${block}`);
+  throw new Error(`not a CIDR block: ${block}`);
 }
 
-/** Whether an address can be a host on the public Internet: no private, local, documentation or tunnel address, in no spelling. */
+/** Whether an address can be a public host: not private, local, for documentation or for a tunnel, in any spelling. */
 export function isPublicAddress(text: string): boolean {
   const address = canonicalAddress(text);
   if (address === undefined) return false;

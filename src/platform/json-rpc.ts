@@ -1,4 +1,4 @@
-/** Error codes of JSON-RPC that this gateway sends, or knows when an upstream server sends them. */
+/** JSON-RPC error codes that this gateway sends, or handles when an upstream sends them. */
 export const JSON_RPC = {
   // JSON-RPC 2.0 §5.1
   parseError: -32700,

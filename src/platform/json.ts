@@ -1,10 +1,10 @@
 import { base64url } from "jose";
 
-/** Whether a value is a JSON object: no list, not null. */
+/** Whether a value is a JSON object: not an array, not null. */
 export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** The value of a JSON text; undefined when it is not JSON, which no JSON text stands for. */
+/** The value of a JSON text; undefined when it is not JSON. No JSON text has the value undefined. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -19,12 +19,12 @@ export function parseObject(text: string): Readonly<Record<string, unknown>> | u
   return isObject(value) ? value : undefined;
 }
 
-/** A value as JSON in unpadded base64url: it can stand in a URL, a header or a field of a form as it is. */
+/** A value as JSON in unpadded base64url, safe in a URL, a header or a form field. */
 export const packJson = (value: unknown): string => base64url.encode(JSON.stringify(value));
 
-/** The value that {@link packJson} made a text of; undefined for text that is not base64url of JSON in UTF-8. */
+/** The value in a text of {@link packJson}; undefined for text that is not base64url of JSON in UTF-8. */
 export function unpackJson(text: string): unknown {
-  // jose also takes padding and white space.
+  // jose also accepts padding and white space.
   if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
   try {
     const bytes = base64url.decode(text);

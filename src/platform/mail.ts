@@ -2,7 +2,7 @@ import type { Config } from "./config.ts";
 import { Unavailable } from "./errors.ts";
 import { redisKeys, type Redis } from "./redis/redis.ts";
 
-/** One message to one person. `links` repeats the URLs of the body, so that a test or a developer can follow them. */
+/** An email to one person. `links` repeats the URLs of the body, for tests and developers. */
 export interface Mail {
   to: string;
   subject: string;
@@ -16,7 +16,10 @@ export type SendMail = (mail: Mail) => Promise<void>;
 const RESEND = "https://api.resend.com/emails";
 const MAILBOX_SIZE = 200;
 
-/** Mail through Resend's API when a key is set (https://resend.com/docs/api-reference/emails/send-email), else the development mailbox. */
+/**
+ * Sends email through Resend's API when a key is set (https://resend.com/docs/api-reference/emails/send-email),
+ * otherwise to the development mailbox.
+ */
 export function mailer(
   config: Pick<Config, "RESEND_API_KEY" | "MAIL_FROM">,
   redis: Pick<Redis, "lpush" | "ltrim">,
@@ -35,14 +38,14 @@ export function mailer(
       headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
       body: JSON.stringify({ from, to: [to], subject, text, html }),
     }).catch((cause: unknown) => {
-      throw new Unavailable("The mail service did not answer.", { cause });
+      throw new Unavailable("The email service did not answer.", { cause });
     });
     await answer.body?.cancel();
     if (!answer.ok) throw new Error(`Resend answered ${answer.status}`);
   };
 }
 
-/** A mail whose point is one link. The name of the recipient is left out: whoever signs up chooses it. */
+/** An email with one link. It does not contain the recipient's name, because whoever signs up chooses it. */
 export function linkMail(input: {
   to: string;
   subject: string;

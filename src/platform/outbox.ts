@@ -11,19 +11,24 @@ export interface ChangeDeps {
   background: (work: Promise<unknown>) => void;
 }
 
-/** Tells Redis of every committed change that it has not heard of; throws when it may not have heard. See {@link flushOutbox}. */
+/**
+ * Sends every pending committed change to Redis; throws when Redis may not have received it. See {@link flushOutbox}.
+ */
 export type FlushOutbox = () => Promise<void>;
 
-/** The stated bound: a change that Redis never heard of is in force after so many seconds, when the cached records end. */
+/**
+ * The guaranteed bound: a change that Redis never received is in force after this many seconds, when cached records
+ * expire.
+ */
 export const RECORD_SECONDS = 30;
 const BATCH = 200;
-/** Longer than any record that was filled before the change can live. */
+/** Longer than the life of any record that was cached before the change. */
 const KEY_MARK_SECONDS = 600;
 export const EPOCH_SECONDS = 86_400;
 
 /**
- * Marks go up only: a late one never hides a newer one. A key's mark takes the place of its record, `version|` and nothing else, or
- * `version|dead` for good; an epoch is a number.
+ * Versions only increase: a late message never overwrites a newer one. For a key, `version|` or, if it is dead,
+ * `version|dead` replaces its record; an epoch is a number.
  */
 const MARK = redisScript(`
 for i, key in ipairs(KEYS) do
@@ -48,8 +53,9 @@ interface Change extends Record<string, unknown> {
 }
 
 /**
- * Brings the outbox to Redis: when this resolves, every change that was committed before it began is in force for the next call (R9). When
- * Redis does not take it, the changes stand, are tried again later, and are in force when the cached records end: a 503 says so.
+ * Flushes the outbox to Redis. When this resolves, every change committed before the call is in force for the next
+ * request (R9). When Redis does not accept it, the changes stay committed, are retried later, and are in force when
+ * cached records expire: a 503 says so.
  */
 export async function flushOutbox({ db, runScript, background }: ChangeDeps): Promise<void> {
   for (;;) {
@@ -67,7 +73,7 @@ export async function flushOutbox({ db, runScript, background }: ChangeDeps): Pr
     } catch (error) {
       throw new AppError(
         "revocation_pending",
-        `The change is made, and may take up to ${RECORD_SECONDS} seconds to be in force everywhere.`,
+        `The change is saved. It may take up to ${RECORD_SECONDS} seconds to be in force everywhere.`,
         { internal: String(error), headers: { "retry-after": "5" } },
       );
     }

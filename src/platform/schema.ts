@@ -2,8 +2,8 @@ import { sql } from "drizzle-orm";
 import { bigint, boolean, check, pgTable, text, timestamp } from "drizzle-orm/pg-core";
 
 /**
- * How often what a credential's record holds of a tenant (`t:{id}`) or a user (`u:{id}`) has changed: members, roles, bans, limits, servers.
- * Triggers count; a cached record of another epoch is a miss.
+ * A counter of the changes of a tenant (`t:{id}`) or a user (`u:{id}`) that matter to records of credentials: members,
+ * roles, bans, limits, servers. Triggers increase it; a cached record with another epoch is a miss.
  */
 export const epoch = pgTable("epoch", {
   subject: text("subject").primaryKey(),
@@ -11,8 +11,8 @@ export const epoch = pgTable("epoch", {
 });
 
 /**
- * Changes that Redis has yet to hear of, written by triggers in the statement that makes the change. `target` is `key:{hash}` with the
- * key's version, or `epoch:{subject}` with its value.
+ * Changes that Redis has not received yet, written by triggers in the statement that makes the change. `target` is
+ * `key:{hash}` with the key's version, or `epoch:{subject}` with its value.
  */
 export const outbox = pgTable(
   "outbox",
@@ -20,7 +20,7 @@ export const outbox = pgTable(
     id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
     target: text("target").notNull(),
     version: bigint("version", { mode: "number" }).notNull(),
-    /** The key is gone for good. */
+    /** Whether the key is permanently invalid. */
     dead: boolean("dead").notNull().default(false),
     at: timestamp("at", { withTimezone: true }).notNull().defaultNow(),
   },

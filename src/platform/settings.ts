@@ -1,9 +1,12 @@
-// The value types of the settings in `config.ts`: each parses one string and says in words what is wrong with it.
+// The value types of the settings in `config.ts`. Each parses one string, or says what is wrong with it.
 import { z } from "zod";
 
 const PLACEHOLDERS = /change.?me|placeholder|example|default|better-auth-secret|your.?secret|password|secret.?key/i;
 
-/** Shannon estimate of the information in a string, in bits: enough to tell random text from a pattern or a phrase. */
+/**
+ * Shannon estimate of the information in a string, in bits: enough to distinguish random text from a pattern or a
+ * phrase.
+ */
 export function estimatedBits(text: string): number {
   const counts = new Map<string, number>();
   for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
@@ -15,7 +18,7 @@ export function estimatedBits(text: string): number {
 const HEX = /^[0-9a-f]{64,}$/i;
 const BASE64 = /^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/_-]{43,}={0,2}$/;
 
-/** True for text that repeats its own beginning from some point to the end. */
+/** Whether a text, from some point to the end, repeats its own beginning. */
 function repeatsItself(text: string): boolean {
   for (let period = 1; period <= text.length / 2; period++) {
     if (text.startsWith(text.slice(period))) return true;
@@ -23,14 +26,14 @@ function repeatsItself(text: string): boolean {
   return false;
 }
 
-/** True when most characters follow the one before them, as in an alphabet. */
+/** Whether most characters follow the one before them, as in an alphabet. */
 function isSequence(text: string): boolean {
   let steps = 0;
   for (let i = 1; i < text.length; i++) steps += Math.abs(text.charCodeAt(i) - text.charCodeAt(i - 1)) === 1 ? 1 : 0;
   return steps > text.length / 2;
 }
 
-/** At least 32 bytes in hex or base64 that look random: no phrase, placeholder or pattern. */
+/** Whether a text is at least 32 bytes in hex or base64 that look random: not a phrase, placeholder or pattern. */
 const isSecret = (text: string) =>
   (HEX.test(text) || BASE64.test(text)) &&
   !PLACEHOLDERS.test(text) &&
@@ -38,7 +41,7 @@ const isSecret = (text: string) =>
   !isSequence(text) &&
   estimatedBits(text) >= 160;
 
-/** Comma-separated values, trimmed, empty ones dropped. */
+/** Comma-separated values, trimmed, without empty ones. */
 export const list = z.string().transform((text) =>
   text
     .split(",")
@@ -46,7 +49,7 @@ export const list = z.string().transform((text) =>
     .filter((item) => item !== ""),
 );
 
-/** A whole number given as text, within bounds. */
+/** A whole number as text, within bounds. */
 export const integer = (min: number, max: number) =>
   z
     .string()
@@ -88,7 +91,9 @@ export const httpUrl = z.string().refine((text) => {
   return url !== null && (url.protocol === "https:" || url.protocol === "http:");
 }, "must be an http(s) URL");
 
-/** An origin: scheme and host, no path. Returned without a trailing slash, as issuer and resource identifiers need it. */
+/**
+ * An origin: scheme and host, no path. The result has no trailing slash, as issuer and resource identifiers require.
+ */
 export const origin = httpUrl
   .refine((text) => !text.includes("*"), "must be one origin, without wildcards")
   .refine(

@@ -4,7 +4,7 @@ import { equalsInConstantTime, hmac } from "./crypto.ts";
 import { packJson, unpackJson } from "./json.ts";
 
 /**
- * What a signed value or a mark is for. The purpose is part of what is signed: a value that was made for one purpose is worth nothing
+ * The purpose of a signed value or a mark. It is part of what is signed: a value for one purpose is not valid
  * for another.
  *
  * | purpose | what | bound to |
@@ -30,11 +30,20 @@ export type Purpose =
 /** BETTER_AUTH_SECRETS, newest first: the newest signs, all verify. */
 type Secrets = readonly string[];
 
-/** A kind of value that we hand out and believe when it comes back. It is readable by whoever holds it: nothing secret goes in. */
+/**
+ * A kind of value that we hand out and trust when it comes back. Its holder can read it, so it must not contain
+ * secrets.
+ */
 export interface Signed<T> {
-  /** The value as text of the form `payload.signature` in base64url. `expiresAt` is epoch milliseconds; `bound` must be given again to read it. */
+  /**
+   * Returns the value as text `payload.signature` in base64url. `expiresAt` is epoch milliseconds; reading it needs the
+   * same `bound`.
+   */
   sign: (secrets: Secrets, value: T, expiresAt: number, bound?: readonly string[]) => Promise<string>;
-  /** The value, if the text is ours, of this kind, bound to the same and not expired; else undefined. `now` is epoch milliseconds. */
+  /**
+   * Returns the value if the text is ours, of this kind, with the same `bound` and not expired; otherwise undefined.
+   * `now` is epoch milliseconds.
+   */
   read: (secrets: Secrets, text: string, now: number, bound?: readonly string[]) => Promise<T | undefined>;
 }
 
@@ -60,7 +69,10 @@ export function signed<T>(purpose: Purpose, schema: z.ZodType<T>): Signed<T> {
   };
 }
 
-/** A keyed hash of some texts for one purpose: HMAC-SHA-256 in base64url, 43 characters, under the newest secret. It never expires. */
+/**
+ * A keyed hash of texts for one purpose: HMAC-SHA-256 under the newest secret, in base64url, 43 characters. It never
+ * expires.
+ */
 export async function mark(secrets: Secrets, purpose: Purpose, parts: readonly string[]): Promise<string> {
   const [newest] = secrets;
   if (newest === undefined) throw new Error("there is no secret to sign with");
@@ -82,8 +94,8 @@ export async function hasMark(
 }
 
 /**
- * JSON keeps the texts apart, whatever they contain. It begins with a bracket: nothing that Better Auth signs with the same secret does
- * (session tokens, URL-encoded queries, JWTs).
+ * JSON separates the texts whatever they contain. It begins with a bracket, unlike everything that Better Auth signs
+ * with the same secret (session tokens, URL-encoded queries, JWTs).
  */
 const markUnder = async (secret: string, purpose: Purpose, parts: readonly string[]): Promise<string> =>
   base64url.encode(await hmac(secret, JSON.stringify([purpose, ...parts])));

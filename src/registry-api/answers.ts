@@ -6,36 +6,36 @@ import { FRESH_MS, type KeptAnswer } from "../registry/reading/answer-cache.ts";
 import type { Question, ViewScope } from "../registry/reading/servers.ts";
 import type { RegistryApiDeps } from "./deps.ts";
 
-/** What a reader asks for: the key under which the answer is kept, and the question, whose answer is the body; null: there is none. */
+/** What a reader asks for: the cache key of the answer, and the question whose answer is the body; null: not found. */
 export interface Asked {
   key: string;
   question: (scope: ViewScope) => Question<object | null>;
 }
 
-/** Whose registry is read: a tenant's, or with null what everybody sees. `epoch` is the tenant's, where it is known. */
+/** The registry that is read: a tenant's, or the public one for null. `epoch` is the tenant's epoch, if known. */
 export interface Whose {
   tenantId: string | null;
   epoch: number | undefined;
 }
 
-/** Somebody who may read, or of whom Postgres has yet to say so. */
+/** A caller who may read, or for whom Postgres has yet to decide. */
 export interface Reader {
-  /** Undefined: not known before Postgres is asked. */
+  /** Undefined: not known until Postgres is asked. */
   whose: Whose | undefined;
-  /** Asks, in one request. Throws where it turns out that the reader may not read. */
+  /** Asks Postgres in one request. Throws when the caller may not read. */
   ask: <Answer>(question: (scope: ViewScope) => Question<Answer>) => Promise<{ answer: Answer; whose: Whose }>;
-  /** What was known of the reader before, for when Postgres does not answer. */
+  /** What was cached about the reader, for use while Postgres does not answer. */
   before: () => Whose | undefined;
 }
 
-/** After Postgres has failed, how long older answers are given without asking it again. */
+/** How long stale answers are used without asking Postgres again after it failed, in milliseconds. */
 const DOWN_MS = 5_000;
 
 const CACHING = "max-age=60, stale-while-revalidate=300, stale-if-error=86400";
 
 /**
- * Answers a reader: with what is fresh here, else from Postgres by one statement. While Postgres does not answer, with what it last
- * said, up to a day old: clients take an error of their registry for "nothing is allowed".
+ * Answers a reader with a fresh cached answer, or from Postgres with one statement. While Postgres does not answer,
+ * with a cached answer of up to a day: clients take an error of their registry for "nothing is allowed".
  */
 export async function answerFrom(
   { published, log, now: clock }: Pick<RegistryApiDeps, "published" | "log" | "now">,
@@ -74,7 +74,10 @@ export async function answerFrom(
 const keyFor = ({ tenantId }: Whose, key: string) => `${tenantId === null ? "public" : `tenant ${tenantId}`} ${key}`;
 const seconds = (ms: number) => Math.floor(ms / 1000);
 
-/** `Warning` is obsolete as a header (RFC 9111 §5.5) and still the one that says this; `Age` is how old the answer is (§5.1). */
+/**
+ * `Warning` is obsolete (RFC 9111 §5.5), but no other header says that an answer is stale; `Age` is how old it is
+ * (§5.1).
+ */
 function respond(
   request: Request,
   { body, etag, at }: KeptAnswer,
@@ -91,9 +94,9 @@ function respond(
   return answerWith(200, body, headers);
 }
 
-/** RFC 9110 §13.1.2: weak comparison, for a cache on the way may have weakened the tag. */
+/** Compares ETags weakly (RFC 9110 §13.1.2), because a cache on the way may have weakened the tag. */
 const matches = (header: string | null, etag: string) =>
   header !== null && header.split(",").some((tag) => ["*", etag].includes(tag.trim().replace(/^W\//, "")));
 
-/** The same answer for what does not exist, is deleted, or belongs to somebody else. */
+/** One answer for a server that does not exist, is deleted, or belongs to another tenant. */
 export const notThere = () => new AppError("not_found", "There is no such server or version in this registry.");

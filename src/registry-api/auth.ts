@@ -13,11 +13,14 @@ import type { PlaneDeps } from "./deps.ts";
 import { takeLocal } from "./publisher.ts";
 import { route } from "./route.ts";
 
-/** Each costs signatures, statements and requests to other hosts. */
+/** The limit of exchanges per address: each needs signatures, statements and requests to other hosts. */
 const EXCHANGES = { perMinute: 30, burst: 30 };
-/** How far a signed time may be off (as in the official registry): the signature is good elsewhere too, so not for long. */
+/**
+ * How far a signed time may differ from now (as in the official registry). The same signature is valid at other
+ * registries, so the time is short.
+ */
 const CLOCK_MS = 15_000;
-/** For development: nobody can prove it, an administrator assigns it. */
+/** A namespace for development. It cannot be proved; an administrator assigns it. */
 const ANONYMOUS = "io.modelcontextprotocol.anonymous";
 
 interface Proved {
@@ -26,8 +29,8 @@ interface Proved {
 }
 
 /**
- * The exchanges of `mcp-publisher login`: a proof of who somebody is, elsewhere, for a token that publishes in the namespaces which that
- * name has, for five minutes. A namespace that no tenant has claimed is nobody's to publish in.
+ * The exchanges of `mcp-publisher login`: the proof of an identity elsewhere, for a token that publishes for five
+ * minutes in the namespaces of that identity. Nobody can publish in a namespace that no tenant owns.
  */
 const exchange = {
   method: "post",
@@ -36,8 +39,8 @@ const exchange = {
   bodyRules: { limitBytes: 32_768 },
   out: z
     .object({
-      registry_token: z.string().describe("Send it as `Authorization: Bearer …` to publish."),
-      expires_at: z.number().int().describe("When the token ends, in seconds since 1970."),
+      registry_token: z.string().describe("The token. Send it as `Authorization: Bearer …` to publish."),
+      expires_at: z.number().int().describe("When the token expires, in seconds since 1970."),
     })
     .meta({ id: "PublisherToken", description: "A token that publishes for five minutes." }),
   before: ({ deps, from }: { deps: PlaneDeps; from: RequestOrigin }) => {
@@ -59,7 +62,7 @@ export const tokenForNothing = route({
       if (deps.config.ENVIRONMENT !== "development")
         throw new AppError(
           "not_implemented",
-          "Publishing without a proof is for development only. Use dns, http or github.",
+          "Publishing without a proof is possible in development only. Use dns, http or github.",
         );
       const owned = await findNamespaces(deps.databases.write, [ANONYMOUS]);
       return { grants: expectOwned(owned, ANONYMOUS), subject: "anonymous" };
@@ -68,17 +71,17 @@ export const tokenForNothing = route({
 
 const signedTime = z
   .object({
-    domain: z.string().max(253).describe("The domain whose key has signed."),
-    timestamp: z.string().max(64).describe("The time of now (RFC 3339)."),
-    signed_timestamp: z.string().max(1_024).describe("The signature of that text, in hexadecimal."),
+    domain: z.string().max(253).describe("The domain whose key signed the time."),
+    timestamp: z.string().max(64).describe("The current time (RFC 3339)."),
+    signed_timestamp: z.string().max(1_024).describe("The signature of `timestamp`, in hexadecimal."),
   })
-  .meta({ id: "SignedTime", description: "A time that was signed by the key of a domain." });
+  .meta({ id: "SignedTime", description: "A time, signed with the key of a domain." });
 
 export const tokenByDns = route({
   ...exchange,
   path: "/auth/dns",
   id: "createPublisherTokenByDns",
-  summary: "Get a publisher token by a key in the TXT records of a domain",
+  summary: "Get a publisher token with a key in the TXT records of a domain",
   in: { body: signedTime },
   refusals,
   handle: ({ deps, from, input }) => tokenFor(deps, from, "dns", () => byDomain(input.body, deps, "dns")),
@@ -88,13 +91,13 @@ export const tokenByHttp = route({
   ...exchange,
   path: "/auth/http",
   id: "createPublisherTokenByHttp",
-  summary: "Get a publisher token by a key in the file /.well-known/mcp-registry-auth of a domain",
+  summary: "Get a publisher token with a key in the file /.well-known/mcp-registry-auth of a domain",
   in: { body: signedTime },
   refusals,
   handle: ({ deps, from, input }) => tokenFor(deps, from, "http", () => byDomain(input.body, deps, "http")),
 });
 
-/** Refuses before the body is read: there is nothing to ask GitHub with. */
+/** Refuses before the body is read when GitHub is not configured. */
 const beforeGithub: typeof exchange.before = (work) => {
   exchange.before(work);
   githubOf(work.deps);
@@ -104,16 +107,21 @@ export const tokenByGithub = route({
   ...exchange,
   path: "/auth/github-at",
   id: "createPublisherTokenByGithub",
-  summary: "Get a publisher token by an access token of GitHub",
+  summary: "Get a publisher token with a GitHub access token",
   in: {
-    body: z.object({ github_token: z.string().max(1_000).describe("An access token of this gateway's GitHub app.") }),
+    body: z.object({
+      github_token: z
+        .string()
+        .max(1_000)
+        .describe("An access token of this gateway's GitHub app, or a personal access token."),
+    }),
   },
   refusals: [...refusals, "not_implemented"],
   before: beforeGithub,
   handle: ({ deps, from, input }) =>
     tokenFor(deps, from, "github-at", async () => {
       const accounts = await accountsOfToken(githubOf(deps), input.body.github_token);
-      if (!accounts) throw notProved("GitHub does not know this token, or it was made for another application.");
+      if (!accounts) throw notProved("GitHub does not accept this token, or it was issued to another application.");
       return byAccounts(deps, accounts);
     }),
 });
@@ -122,7 +130,7 @@ export const tokenByWorkflow = route({
   ...exchange,
   path: "/auth/github-oidc",
   id: "createPublisherTokenByWorkflow",
-  summary: "Get a publisher token by an identity token of GitHub Actions",
+  summary: "Get a publisher token with an identity token of GitHub Actions",
   in: {
     body: z.object({
       oidc_token: z.string().max(20_000).describe("An identity token with this gateway as its audience."),
@@ -134,7 +142,8 @@ export const tokenByWorkflow = route({
     tokenFor(deps, from, "github-oidc", async () => {
       const audiences = [deps.config.BASE_URL, `${deps.config.BASE_URL}/`];
       const owner = await ownerOfWorkflow(githubOf(deps), input.body.oidc_token, audiences, deps.now());
-      if (!owner) throw notProved(`This is no good token of GitHub Actions with the audience ${deps.config.BASE_URL}.`);
+      if (!owner)
+        throw notProved(`This is not a valid GitHub Actions token with the audience ${deps.config.BASE_URL}.`);
       return byAccounts(deps, [owner]);
     }),
 });
@@ -155,7 +164,7 @@ async function tokenFor(deps: PlaneDeps, from: RequestOrigin, method: string, pr
   };
 }
 
-/** A proof that fails counts against the address; one that cannot be checked does not. */
+/** A failed proof counts against the address; one that could not be checked does not. */
 async function counted(deps: PlaneDeps, address: string | null, prove: () => Promise<Proved>): Promise<Proved> {
   try {
     return await prove();
@@ -167,8 +176,9 @@ async function counted(deps: PlaneDeps, address: string | null, prove: () => Pro
 }
 
 /**
- * The signature must be by a key that the namespace was claimed with: whoever has the domain later is not the tenant. It must also still be
- * published: to take the record away ends it. Other hosts are asked only after a good signature.
+ * The signature must be by a key that was there when the namespace was proved: a later owner of the domain is not the
+ * tenant. The key must also still be published, so that removing the record ends its use. Other hosts are asked only
+ * after a valid signature.
  */
 async function byDomain(
   { domain, timestamp, signed_timestamp: signature }: z.infer<typeof signedTime>,
@@ -176,25 +186,26 @@ async function byDomain(
   place: ProofPlace,
 ): Promise<Proved> {
   const namespace = domainNamespace(domain);
-  if (namespace === undefined) throw new AppError("invalid_request", '"domain" is not a domain.');
+  if (namespace === undefined)
+    throw new AppError("invalid_request", '"domain" must be a domain name, such as example.com.');
   const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(timestamp)
     ? Date.parse(timestamp)
     : NaN;
   if (!(Math.abs(time - deps.now()) <= CLOCK_MS))
-    throw notProved(`"timestamp" must be the time of now (RFC 3339), within ${CLOCK_MS / 1000} s.`);
+    throw notProved(`"timestamp" must be the current time (RFC 3339), within ${CLOCK_MS / 1000} s.`);
   const [owned] = expectOwned(await findNamespaces(deps.databases.write, [namespace]), namespace);
   const keys = keysOfProof(owned?.proof ?? null);
   if (owned === undefined || keys.length === 0) throw noKey(namespace);
   const signer = await signerOf(keys, timestamp, signature);
-  if (!signer) throw notProved(`None of the keys with which ${namespace} was claimed has signed this.`);
+  if (!signer) throw notProved(`The signature is not by any of the keys with which ${namespace} was proved.`);
   const published = await readProof(deps, place, namespace.split(".").toReversed().join("."));
   if ("problem" in published) throw new AppError("forbidden", published.problem);
   const isThere = domainKeys(published.lines).some(({ publicKey }) => publicKey === signer.publicKey);
-  if (!isThere) throw new AppError("forbidden", `This key is not published any more (${place}).`);
+  if (!isThere) throw new AppError("forbidden", `This key is no longer published (${place}).`);
   return { grants: [owned], subject: domain.toLowerCase() };
 }
 
-/** Names of accounts change hands, ids do not: an account counts when it is the one that the namespace is kept with. */
+/** Account names can change hands, ids cannot: the account's id must be the one stored with the namespace. */
 async function byAccounts(deps: PlaneDeps, accounts: readonly GithubAccount[]): Promise<Proved> {
   const byNamespace = new Map(accounts.map((account) => [githubNamespace(account.login) ?? "", account]));
   const owned = await findNamespaces(deps.databases.write, [...byNamespace.keys()]);
@@ -209,14 +220,14 @@ function expectOwned(owned: readonly OwnedNamespace[], namespace: string): reado
   if (owned.length > 0) return owned;
   throw new AppError(
     "forbidden",
-    `No organization of this gateway has claimed ${namespace}. Sign in, make an API key with mcp-registry:write, and POST /api/v1/registry/namespaces {"namespace": "…"}: the answer says how to prove it.`,
+    `No organization of this gateway owns ${namespace}. Sign in, create an API key with mcp-registry:write, and POST /api/v1/registry/namespaces {"namespace": "…"}: the answer says how to prove it.`,
   );
 }
 
 const noKey = (namespace: string) =>
   new AppError(
     "forbidden",
-    `${namespace} was claimed without a key. Publish v=MCPv1; k=ed25519; p=… beside the claim, then POST /api/v1/registry/namespaces/${namespace}/verify.`,
+    `${namespace} was proved without a key. Publish v=MCPv1; k=ed25519; p=… next to the challenge, then POST /api/v1/registry/namespaces/${namespace}/verify.`,
   );
 
 const notProved = (text: string) =>

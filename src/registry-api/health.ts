@@ -6,7 +6,7 @@ export const registryHealth = route({
   path: "/health",
   id: "getRegistryHealth",
   tag: "Registry",
-  summary: "Whether the registry answers, and the GitHub app to sign in with",
+  summary: "Check that the registry answers, and get the GitHub app to sign in with",
   who: "anyone",
   out: z.object({
     status: z.literal("ok").describe("The registry answers."),
@@ -23,9 +23,9 @@ export const registryPing = route({
   path: "/ping",
   id: "pingRegistry",
   tag: "Registry",
-  summary: "Whether the registry answers",
+  summary: "Check that the registry answers",
   who: "anyone",
-  out: z.object({ pong: z.literal(true).describe("It does.") }),
+  out: z.object({ pong: z.literal(true).describe("The registry answers.") }),
   handle: () => ({ pong: true as const }),
 });
 
@@ -34,8 +34,8 @@ export const registryVersion = route({
   path: "/version",
   id: "getRegistryVersion",
   tag: "Registry",
-  summary: "Version of the running release",
+  summary: "Get the version of the running release",
   who: "anyone",
-  out: z.object({ version: z.string().describe("The release.") }),
+  out: z.object({ version: z.string().describe("The version of the release.") }),
   handle: ({ deps }) => ({ version: deps.version }),
 });

@@ -29,10 +29,10 @@ const otherRoutes: readonly RegistryRoute[] = [
   tokenByWorkflow,
 ].flatMap(inEachVersion);
 
-/** Every route of the MCP Registry API; the authorization matrix of the tests is made from this list. */
+/** All routes of the MCP Registry API. The authorization matrix of the tests is generated from this list. */
 export const registryRoutes: readonly RegistryRoute[] = [...readRoutes, ...otherRoutes];
 
-/** Where the MCP Registry API is, and the addresses below which private views are. */
+/** The paths of the MCP Registry API, and of private views. */
 const AREAS = ["/v0.1/*", "/v0/*", "/r/*"];
 
 const READS = new Set(["GET", "HEAD"]);
@@ -41,8 +41,8 @@ const DAY_SECONDS = "86400";
 const MAX_BUCKETS = 20_000;
 
 /**
- * The MCP Registry API (v0.1, OpenAPI document 2025-12-01). A name with its slash is one segment of a path (`com.example%2Fweather`);
- * Hono matches before it decodes.
+ * The MCP Registry API (v0.1, OpenAPI document 2025-12-01). A server's name with its slash is one path segment
+ * (`com.example%2Fweather`): Hono matches routes before it decodes.
  */
 export function registryApi(services: RegistryApiDeps): Hono<HttpEnv> {
   const deps: PlaneDeps = { ...services, publishing: localBuckets(MAX_BUCKETS) };
@@ -58,7 +58,7 @@ export function registryApi(services: RegistryApiDeps): Hono<HttpEnv> {
       if (c.req.method === "OPTIONS") return preflight();
       if (pathname.endsWith("/")) return c.redirect(`${pathname.replace(/\/+$/, "")}${search}`, 308);
       if (`${pathname}${search}`.includes("%00"))
-        throw new AppError("invalid_request", "A NUL character has no place in a URL.");
+        throw new AppError("invalid_request", "The URL must not contain a NUL character.");
       await next();
       if (!READS.has(c.req.method) && c.res.ok) deps.published.answers.expire(deps.now());
       return undefined;
@@ -99,7 +99,7 @@ const preflight = () =>
     },
   });
 
-/** `mcp-publisher` and others read `error`; the rest is as everywhere in this gateway. */
+/** Adds `error`, which `mcp-publisher` and other tools read, to problem details. */
 async function withError(response: Response): Promise<Response> {
   const problem = await response.json<{ detail: string }>();
   return new Response(JSON.stringify({ ...problem, error: problem.detail }), response);

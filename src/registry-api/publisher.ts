@@ -23,10 +23,13 @@ import {
 } from "../registry/publishing/publisher-token.ts";
 import type { PlaneDeps } from "./deps.ts";
 
-/** Publishing with a credential that has no record in Redis: one of the retired registry, or a publisher token. */
+/**
+ * The limit of publishing with a credential that has no record in Redis: a token of the retired registry, or a
+ * publisher token.
+ */
 const PUBLISHING: Limit = { perMinute: 60, burst: 60 };
 
-/** Takes one from a bucket of this isolate; 429 when it is empty. */
+/** Takes one request from a bucket of this isolate. Throws 429 when it is empty. */
 export function takeLocal({ publishing }: PlaneDeps, key: string, limit: Limit, now: number): void {
   const taken = publishing.take(key, limit, now);
   if (taken.taken) return;
@@ -36,12 +39,12 @@ export function takeLocal({ publishing }: PlaneDeps, key: string, limit: Limit, 
   });
 }
 
-/** Somebody who may publish. Under which tenant, a publisher token says only together with a name. */
+/** A caller who may publish. The server's name is needed because a publisher token decides the tenant by it. */
 export type Author = (name: string) => Publisher;
 
 /**
- * Who publishes: a publisher token, a token of the retired registry (R19: for this only), or a credential as everywhere with
- * `mcp-registry:write`. Throws for anybody else.
+ * Authenticates a publisher: a publisher token, a token of the retired registry (R19: for publishing only), or any
+ * other credential with `mcp-registry:write`. Throws for all others.
  */
 export async function authorOf(c: Context<HttpEnv>, deps: PlaneDeps, scopes: readonly Scope[]): Promise<Author> {
   const now = deps.now();
@@ -62,8 +65,8 @@ export async function authorOf(c: Context<HttpEnv>, deps: PlaneDeps, scopes: rea
 }
 
 /**
- * What the holder of a publisher token sees, for publishing tools look at a server before they change it: the tenant's servers in the
- * token's namespaces, and else what everybody sees. Null: the request has no such token.
+ * What the holder of a publisher token can read, because publishing tools read a server before they change it: the
+ * tenant's servers in the token's namespaces, otherwise the public ones. Null: the request has no publisher token.
  */
 export async function tokenView(c: Context<HttpEnv>, deps: PlaneDeps): Promise<RegistryView | null> {
   const text = presentedText(c, deps);
@@ -72,7 +75,7 @@ export async function tokenView(c: Context<HttpEnv>, deps: PlaneDeps): Promise<R
   return grant ? { kind: "tenant", tenantId: grant.tenantId } : { kind: "public" };
 }
 
-/** The one credential of a request, when it is neither an API key of ours nor bound to a key. */
+/** The credential of a request; undefined when it is one of our API keys or a DPoP-bound token. */
 function presentedText(c: Context<HttpEnv>, { config }: PlaneDeps): string | undefined {
   const url = new URL(c.req.url);
   const presented = readCredential(
@@ -98,7 +101,7 @@ async function publisherTokenOf(c: Context<HttpEnv>, deps: PlaneDeps, text: stri
   deps.failedAttempts.failed(address, now);
   throw new AppError(
     "invalid_credential",
-    "This publisher token is not valid: they live for 5 minutes. Run mcp-publisher login again.",
+    "This publisher token is not valid. Publisher tokens expire after 5 minutes: run mcp-publisher login again.",
     { headers: { "www-authenticate": 'Bearer error="invalid_token"' } },
   );
 }
@@ -114,7 +117,10 @@ function withToken(token: PublisherToken, name: string, c: Context<HttpEnv>): Pu
   };
 }
 
-/** JWTs are never looked up: they have two dots, and tokens of the retired registry none that counts. */
+/**
+ * The publisher of a token of the retired registry; null for any other text. JWTs, which have two dots, are not looked
+ * up.
+ */
 async function legacyAuthor(c: Context<HttpEnv>, deps: PlaneDeps, text: string): Promise<Publisher | null> {
   if (!deps.acceptsLegacyKeys || /^[^.]+\.[^.]+\.[^.]+$/.test(text)) return null;
   const now = deps.now();
@@ -131,11 +137,11 @@ async function legacyAuthor(c: Context<HttpEnv>, deps: PlaneDeps, text: string):
   };
 }
 
-/** The refusal of a name in a namespace that is somebody else's or nobody's, without saying which. */
+/** The refusal for a namespace that the publisher does not own, without saying whether somebody else does. */
 export function notYours(name: string): AppError {
   const namespace = (parseName(name)?.namespace ?? name).toLowerCase();
   return new AppError(
     "forbidden",
-    `The namespace ${namespace} is not your organization's. POST /api/v1/registry/namespaces {"namespace": "${namespace}"} says how to claim it.`,
+    `Your organization does not own the namespace ${namespace}. POST /api/v1/registry/namespaces {"namespace": "${namespace}"} says how to prove it.`,
   );
 }

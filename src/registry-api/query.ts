@@ -6,7 +6,7 @@ import { MAX_VERSION_LENGTH } from "../registry/version.ts";
 
 const LIMIT = { usual: 30, most: 100 };
 
-/** Publishing tools and editors write parameters without a value for none. */
+/** An optional parameter. Publishing tools and editors send absent parameters with an empty value. */
 const optional = <Shape extends z.ZodType>(shape: Shape, description: string) =>
   z.preprocess((value) => (value === "" ? undefined : value), shape.optional()).describe(description);
 
@@ -16,10 +16,13 @@ const flag = (description: string) =>
     description,
   );
 
-/** Parameters of one server: whether deleted versions count. Others are ignored, as by the official registry: clients send some of their own. */
-export const serverQuery = z.object({ include_deleted: flag("Whether deleted versions are answered too.") });
+/**
+ * The query of one server. Unknown parameters are ignored, as by the official registry: clients send parameters of
+ * their own.
+ */
+export const serverQuery = z.object({ include_deleted: flag("Whether to include deleted versions.") });
 
-/** Parameters of a list. */
+/** The query of a list. */
 export const listQuery = z.object({
   limit: optional(
     z
@@ -27,11 +30,11 @@ export const listQuery = z.object({
       .regex(/^\d{1,3}$/, `must be a whole number between 1 and ${LIMIT.most}`)
       .transform(Number)
       .pipe(z.number().int().min(1).max(LIMIT.most)),
-    `Entries of a page, at most ${LIMIT.most}; ${LIMIT.usual} unless given.`,
+    `Entries per page, at most ${LIMIT.most}. Default: ${LIMIT.usual}.`,
   ),
   cursor: optional(
     z.string(),
-    "`metadata.nextCursor` of the previous page. The filters of the first page go on to count.",
+    "`metadata.nextCursor` of the previous page. The filters of the first page still apply.",
   ),
   search: optional(
     z.string().refine(isSearchText, `must have at most ${MAX_SEARCH_LENGTH} characters, and no control characters`),
@@ -46,13 +49,14 @@ export const listQuery = z.object({
   ),
   updated_since: optional(
     z.iso.datetime({ offset: true }),
-    "Only what has changed since this time (RFC 3339), deleted servers included.",
+    "Only versions that changed since this time (RFC 3339), including deleted ones.",
   ),
-  include_deleted: flag("Whether deleted servers are answered too. Leave it out when `updated_since` is given."),
+  include_deleted: flag("Whether to include deleted servers. Leave it out when `updated_since` is given."),
 });
 
 /**
- * What a list is asked for. `updated_since` asks for deleted servers too, because whoever follows changes must hear of those.
+ * The input of a list. `updated_since` implies deleted servers, because a client that follows changes must see
+ * deletions.
  * @throws AppError `invalid_request`
  */
 export function listInputOf(query: z.infer<typeof listQuery>): ListInput {
@@ -60,10 +64,10 @@ export function listInputOf(query: z.infer<typeof listQuery>): ListInput {
   if (since !== undefined && deleted === false)
     throw new AppError(
       "invalid_request",
-      '"include_deleted" must not be false: "updated_since" answers deleted servers too. Leave it out.',
+      '"include_deleted" must not be false with "updated_since", which includes deleted servers. Leave it out.',
     );
   if (cursor !== undefined) {
-    // Only what the cursor brings along counts, so only that is part of what is asked.
+    // Only the filters in the cursor apply, so only the cursor is part of the cache key.
     if (decodeCursor(cursor) === undefined) throw notACursor();
     return { limit, cursor, includeDeleted: false };
   }

@@ -9,7 +9,7 @@ import { answerFrom, notThere } from "./answers.ts";
 import { listInputOf, listQuery, serverQuery } from "./query.ts";
 import { route, VERSIONS, type RegistryRoute } from "./route.ts";
 
-/** Where the registry is read: the same three answers everywhere, each one statement, for whoever the reader is. */
+/** A place where the registry is read. Each has the same three routes, and each answer is one statement. */
 interface Place {
   root: `/${string}`;
   suffix: string;
@@ -21,14 +21,13 @@ interface Place {
 const OWN = {
   who: { optional: ["mcp-registry:read"] },
   secret: {},
-  about:
-    "With a credential, the registry of the organization that it acts in; without one, the servers that are public.",
+  about: "With a credential, the registry of its organization; without one, the public servers.",
 } as const;
 const VIEW = {
   who: "view",
   secret: { secret: z.string().describe("The secret of the private view.") },
   about:
-    "The registry of the organization whose private view this is. The address is the secret: it needs no credential.",
+    "The registry of the organization that owns this private view. The address contains the secret; no credential is needed.",
 } as const;
 
 const PLACES: readonly Place[] = [
@@ -38,18 +37,18 @@ const PLACES: readonly Place[] = [
 
 const serverName = z
   .string()
-  .describe("The whole name as one segment, with `%2F` for its slash: `com.example%2Fweather`.");
+  .describe("The full name as one path segment, with `%2F` for its slash: `com.example%2Fweather`.");
 
 const cached = {
   headers: {
-    etag: "Of this answer; send it as If-None-Match.",
-    "cache-control": "How long the answer may be kept.",
-    age: "Seconds since the answer was read, when it stands in for one that cannot be had right now.",
+    etag: "The ETag of this answer. Send it as If-None-Match.",
+    "cache-control": "How long the answer may be cached.",
+    age: "Age of the answer in seconds, when it is stale because the registry cannot read a current one.",
   },
-  others: { 304: { schema: null, description: "Nothing has changed since the answer with this ETag." } },
+  others: { 304: { schema: null, description: "Not changed since the answer with this ETag." } },
 } as const;
 const headers = z.object({
-  "if-none-match": z.string().optional().describe("ETag of the answer that the caller has."),
+  "if-none-match": z.string().optional().describe("The ETag of a previous answer."),
 });
 const conditional = { headers } as const;
 
@@ -147,12 +146,12 @@ const reads = ({ root, suffix, who, secret, about }: Place): RegistryRoute[] => 
   }),
 ];
 
-/** The read half of the MCP Registry API, in each of its places. */
+/** The read routes of the MCP Registry API, in each of its places. */
 export const readRoutes: readonly RegistryRoute[] = PLACES.flatMap(reads);
 
 const flagsOf = (query: z.infer<typeof serverQuery>) => ({ includeDeleted: query.include_deleted ?? false });
 
-/** Whatever cannot be a name is no server's, and nobody needs to be asked. */
+/** Checks a name. A text that cannot be a name is not found, without asking Postgres. */
 function nameOf(name: string): string {
   if (name.length > MAX_NAME_LENGTH || !name.includes("/")) throw notThere();
   return name;

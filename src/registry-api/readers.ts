@@ -22,21 +22,26 @@ import type { PlaneDeps } from "./deps.ts";
 import type { Reader, Whose } from "./answers.ts";
 import { tokenView } from "./publisher.ts";
 
-/** Requests without a credential from one address, in each isolate: a company's editors may be behind it. */
+/**
+ * Requests without a credential from one address, per isolate. An address may be shared by all editors of a company.
+ */
 const VISITORS = { perMinute: 1_200, burst: 600 };
-/** Secrets of private views that do not exist, from one address. */
+/** Guesses of secrets of private views from one address. */
 const GUESSES = { perMinute: 10, burst: 30 };
 const MAX_BUCKETS = 20_000;
-/** How long an isolate acts on a private view without asking whether it is still there. */
+/** How long an isolate uses a cached private view without checking that it still exists. */
 const VIEW_FRESH_MS = 5_000;
 
-/** Finds out who reads. Throws for who may not. */
+/** Authenticates a reader. Throws for callers who may not read. */
 interface Readers {
   byCredential: (c: Context<HttpEnv>, scopes: readonly Scope[]) => Promise<Reader>;
   bySecret: (c: Context<HttpEnv>) => Promise<Reader>;
 }
 
-/** Who reads: the owner of a credential its tenant's registry, the holder of a private view's secret that tenant's, all others what is public. */
+/**
+ * Creates the readers. A credential reads its tenant's registry, the secret of a private view that of the view's
+ * tenant; all other callers read the public one.
+ */
 export function readers(deps: PlaneDeps): Readers {
   const buckets = localBuckets(MAX_BUCKETS);
   const uses = useMemory();
@@ -77,7 +82,10 @@ export function readers(deps: PlaneDeps): Readers {
       const refusal = viewRefusal(view, address, now);
       if (refusal === "ended") throw noPage();
       if (refusal === "address")
-        throw new AppError("forbidden", "This view may not be used from your address. Its owner decides from where.");
+        throw new AppError(
+          "forbidden",
+          "This view cannot be used from your IP address. Its organization limits the allowed addresses.",
+        );
       const from = originOf(c.get("requestId"), c.req.raw.headers);
       const noted = noteUse(deps.databases.write, uses, { view, from, block: visitorKey(address) }, now);
       if (noted) deps.background(noted);
@@ -118,5 +126,5 @@ export function readers(deps: PlaneDeps): Readers {
 const limited = (retryMs: number, limit: typeof VISITORS) =>
   toError({ kind: "rate_limited", tier: "address", retryMs, limits: [{ tier: "address", limit, remaining: 0 }] });
 
-/** As for any address of this gateway where there is nothing. */
+/** The same answer as for any other unknown address of this gateway. */
 const noPage = () => new AppError("not_found", "There is nothing at this address.");

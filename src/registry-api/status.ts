@@ -14,11 +14,13 @@ const refusals = ["forbidden", "not_found", "conflict"] as const;
 
 const serverName = z
   .string()
-  .describe("The whole name as one segment, with `%2F` for its slash: `com.example%2Fweather`.");
+  .describe("The full name as one path segment, with `%2F` for its slash: `com.example%2Fweather`.");
 
 const body = z
   .strictObject({
-    status: z.enum(["active", "deprecated", "deleted"]).describe("Deleted versions are kept, and can be undone."),
+    status: z
+      .enum(["active", "deprecated", "deleted"])
+      .describe("The new status. Deleted versions are kept, and can be restored."),
     statusMessage: z
       .string()
       .refine(
@@ -27,7 +29,7 @@ const body = z
       )
       .regex(/^\P{Cc}*$/u, "must have no control characters")
       .nullish()
-      .describe("What people should do instead; not for active versions."),
+      .describe("What users should do instead; not for active versions."),
   })
   .meta({ id: "StatusChange", description: "A status and its message." });
 
@@ -58,10 +60,10 @@ export const changeServerStatus = route({
   in: { params: z.object({ serverName }), body },
   out: z
     .object({
-      updatedCount: z.number().int().describe("How many versions have changed."),
-      servers: z.array(serverShape).describe("The versions that have changed."),
+      updatedCount: z.number().int().describe("How many versions now have the status."),
+      servers: z.array(serverShape).describe("All versions of the server, newest first."),
     })
-    .meta({ id: "StatusChanged", description: "What a change of the status of all versions has changed." }),
+    .meta({ id: "StatusChanged", description: "The result of changing the status of all versions." }),
   refusals,
   handle: async ({ deps, caller: author, input: { params, body: change } }) => {
     const entries = await changed(deps, author, { ...params, version: null }, change);
@@ -70,7 +72,7 @@ export const changeServerStatus = route({
   },
 });
 
-/** Changes the status of one version, or with null as the version of all. */
+/** Changes the status of one version, or of all versions when `version` is null. */
 async function changed(
   deps: PlaneDeps,
   author: Author,
@@ -78,7 +80,10 @@ async function changed(
   { status, statusMessage = null }: z.infer<typeof body>,
 ): Promise<RegistryEntry[]> {
   if (status === "active" && statusMessage !== null)
-    throw new AppError("invalid_request", '"statusMessage" must be left out: an active version has no message.');
+    throw new AppError(
+      "invalid_request",
+      '"statusMessage" is not allowed: an active version has no message. Leave it out.',
+    );
   if (parseName(name) === undefined) throw notThere();
   const change: StatusChange = { status, statusMessage };
   return entriesOf(await setStatus(deps.databases.write, author(name), name, version, change, deps.now()), name);
@@ -95,15 +100,18 @@ function entriesOf(outcome: StatusChanged, name: string): RegistryEntry[] {
     case "mirrored":
       throw mirrored();
     case "unchanged":
-      throw new AppError("invalid_request", "No changes to apply: status and message are so already.");
+      throw new AppError("invalid_request", "No changes to apply: status and message already have these values.");
     default:
       return outcome satisfies never;
   }
 }
 
-/** The same for what does not exist and what is another tenant's. */
+/** One answer for a server that does not exist and one that belongs to another tenant. */
 const notThere = () => new AppError("not_found", "There is no such server or version in your registry.");
 
-/** What comes from elsewhere is changed there. */
+/** A mirrored server can only be changed in its own registry. */
 export const mirrored = () =>
-  new AppError("conflict", "This server is mirrored from another registry. Deny it in the source's rules first.");
+  new AppError(
+    "conflict",
+    "This server is mirrored from another registry and cannot be changed here. To remove it here, deny its name in the source's rules.",
+  );

@@ -24,16 +24,16 @@ const VALIDATING = { perMinute: 60, burst: 60 };
 
 const problemEntry = z
   .object({
-    pointer: z.string().describe("Where: a JSON Pointer (RFC 6901)."),
-    code: z.string().describe("Which problem it is; stable, for programs."),
+    pointer: z.string().describe("The place of the problem, as a JSON Pointer (RFC 6901)."),
+    code: z.string().describe("The code of the problem; stable, for programs."),
     problem: z.string().describe("What is wrong and what to do."),
   })
   .meta({ id: "DefinitionProblem", description: "One problem of a server.json." });
 
 const issue = z
   .object({
-    type: z.enum(["json", "schema"]).describe("Whether it is not JSON, or does not fit the rules."),
-    path: z.string().describe("Where, as the official registry says it: `packages[0].transport.url`."),
+    type: z.enum(["json", "schema"]).describe("`json`: it is not JSON. `schema`: it breaks a rule."),
+    path: z.string().describe("The place, in the form of the official registry: `packages[0].transport.url`."),
     message: z.string().describe("What is wrong and what to do."),
     severity: z.literal("error").describe("Always `error`."),
     reference: z.string().describe("The code of the problem."),
@@ -71,7 +71,7 @@ export const publishServer = route({
   tag: "Registry publishing",
   summary: "Publish a version of a server",
   description:
-    "A version is never changed. A definition with problems is refused with 422, whose `errors` has each of them with its place.",
+    "A published version never changes. A definition with problems is refused with 422; `errors` lists each problem with its place.",
   who: { publisher: ["mcp-registry:write"] },
   in: {
     json: definitionShape,
@@ -80,7 +80,7 @@ export const publishServer = route({
         .string()
         .optional()
         .describe(
-          "Text of 1 to 255 visible ASCII characters, new for each publish. With it a request can be sent again for a day.",
+          "A text of 1 to 255 visible ASCII characters, new for each publish. With it, a request can be repeated safely for a day.",
         ),
     }),
   },
@@ -112,14 +112,14 @@ const checkedBy = ({ config }: PlaneDeps, value: unknown): DefinitionCheck =>
     ? { problems: [{ pointer: "", code: "not_json", problem: "This is not JSON." }] }
     : checkDefinition(value, { allow: config.OUTBOUND_ALLOW });
 
-/** 422 with everything that is to be mended; `mcp-publisher` then asks `/validate`. */
+/** The 422 answer with all problems. On 422, `mcp-publisher` calls `/validate`. */
 function invalid(errors: readonly DefinitionProblem[]): AppError {
   const [first] = errors;
   const detail = `The definition has ${errors.length === 1 ? "a problem" : `${errors.length} problems`}; the first is at "${first?.pointer ?? ""}": ${first?.problem ?? ""}`;
   return new AppError("invalid_definition", detail, { members: { errors } });
 }
 
-/** A problem as the official registry's `/validate` says it: `packages[0].transport.url`. */
+/** A problem in the form of the official registry's `/validate`: `packages[0].transport.url`. */
 const issueOf = ({ pointer, code, problem }: DefinitionProblem) => ({
   type: code === "not_json" ? ("json" as const) : ("schema" as const),
   path: pointer
@@ -143,7 +143,7 @@ function keptRequest(
   return { owner: `${tenantId} ${userId ?? credential?.id ?? ""}`, key };
 }
 
-/** The entry that the first request of this key has published; undefined when this is the first. */
+/** The entry that an earlier request with this key published; undefined when this is the first. */
 function unfinished(begun: Begun): RegistryEntry | undefined {
   switch (begun.state) {
     case "begun":
@@ -151,11 +151,18 @@ function unfinished(begun: Begun): RegistryEntry | undefined {
     case "answered":
       return begun.entry;
     case "under_way":
-      throw new AppError("conflict", "The first request with this Idempotency-Key is still under way.", {
-        headers: { "retry-after": "1" },
-      });
+      throw new AppError(
+        "conflict",
+        "The first request with this Idempotency-Key is still in progress. Try again shortly.",
+        {
+          headers: { "retry-after": "1" },
+        },
+      );
     case "other":
-      throw new AppError("idempotency_mismatch", "This Idempotency-Key was used for another request. Use a new one.");
+      throw new AppError(
+        "idempotency_mismatch",
+        "This Idempotency-Key was used for a different request. Use a new one.",
+      );
     default:
       return begun satisfies never;
   }
@@ -170,17 +177,17 @@ function entryOf(published: Published, name: string, version: string): RegistryE
     case "version_exists":
       throw new AppError(
         "version_exists",
-        `${name} has a version ${version} already, and versions never change. Publish another one.`,
+        `${name} already has a version ${version}, and published versions never change. Publish another version.`,
       );
     case "look_alike":
       throw new AppError(
         "conflict",
-        "There is a server whose name looks the same. Choose a name that differs in more.",
+        "Another server has a name that looks almost the same. Choose a name that is easier to tell apart.",
       );
     case "mirrored":
       throw mirrored();
     case "full":
-      throw new AppError("conflict", "This server has as many versions as a server can have.");
+      throw new AppError("conflict", "This server has reached the maximum number of versions.");
     default:
       return published satisfies never;
   }

@@ -1,4 +1,4 @@
-/** Longest name of a server (`server.json` 2025-12-11). */
+/** Maximum length of a server's name (`server.json` 2025-12-11). */
 export const MAX_NAME_LENGTH = 200;
 
 const NAME = /^([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)\/([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)$/;
@@ -6,15 +6,15 @@ const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const GITHUB = "io.github";
 const GITHUB_OWNER = /^[a-z0-9](?:[a-z0-9-]{0,38})$/;
 
-/** A name in its two parts: who answers for it, and which of their servers. */
+/** The two parts of a server's name: its namespace and the server within it. */
 export interface ServerName {
   namespace: string;
   server: string;
 }
 
 /**
- * The parts of `namespace/server`; undefined for other text. As in the schema, and each part begins and ends with a letter or digit,
- * as the official registry asks; the namespace has no empty label.
+ * Parses `namespace/server`; undefined for other text. Beyond the schema, each part begins and ends with a letter or
+ * digit, as the official registry requires, and the namespace has no empty label.
  */
 export function parseName(name: string): ServerName | undefined {
   const match = name.length >= 3 && name.length <= MAX_NAME_LENGTH ? NAME.exec(name) : null;
@@ -23,7 +23,7 @@ export function parseName(name: string): ServerName | undefined {
   return { namespace, server };
 }
 
-/** The GitHub account behind `io.github.{account}`, in lower case; undefined for any other namespace. */
+/** The GitHub account of `io.github.{account}`, in lower case; undefined for any other namespace. */
 export function githubOwner(namespace: string): string | undefined {
   const lower = namespace.toLowerCase();
   if (!lower.startsWith(`${GITHUB}.`)) return undefined;
@@ -31,15 +31,16 @@ export function githubOwner(namespace: string): string | undefined {
   return GITHUB_OWNER.test(owner) ? owner : undefined;
 }
 
-/** The namespace that a GitHub account owns; undefined for text that is no account's name. */
+/** The namespace of a GitHub account; undefined for a text that is not a valid account name. */
 export function githubNamespace(owner: string): string | undefined {
   const lower = owner.toLowerCase();
   return GITHUB_OWNER.test(lower) ? `${GITHUB}.${lower}` : undefined;
 }
 
 /**
- * The domain whose owner answers for a namespace: `com.example.tools` → `tools.example.com`. Undefined for a namespace that is no
- * reversed domain of two labels or more, and for `io.github.*`: pages of an account prove nothing, only its sign-in does.
+ * The domain whose owner owns a namespace: `com.example.tools` → `tools.example.com`. Undefined for a namespace that is
+ * not a reversed domain of two or more labels, and for `io.github.*`: an account's pages prove nothing, only signing in
+ * with it does.
  */
 export function namespaceDomain(namespace: string): string | undefined {
   const lower = namespace.toLowerCase();
@@ -55,7 +56,10 @@ export function domainNamespace(domain: string): string | undefined {
   return namespaceDomain(namespace) === undefined ? undefined : namespace;
 }
 
-/** Whether who owns one namespace may publish in another: the same, or below the same domain. Below a GitHub account there is nothing. */
+/**
+ * Whether the owner of one namespace may publish in another: the same one, or one below the same domain. Nothing is
+ * below a GitHub account.
+ */
 export function ownsNamespace(owned: string, namespace: string): boolean {
   const mine = owned.toLowerCase();
   const wanted = namespace.toLowerCase();
@@ -64,8 +68,9 @@ export function ownsNamespace(owned: string, namespace: string): boolean {
 }
 
 /**
- * What is left of a name when differences that a reader overlooks are taken away: case, compatibility forms, `0`/`O`, `1`/`l`/`I`,
- * `rn`/`m`, `vv`/`w`, and hyphens, dots and underscores. Two names with one skeleton look alike; the skeleton itself is never shown.
+ * A name without the differences that readers overlook: case, compatibility forms, `0`/`O`, `1`/`l`/`I`, `rn`/`m`,
+ * `vv`/`w`, and hyphens, dots and underscores. Names with the same skeleton look alike. The skeleton itself is never
+ * shown.
  */
 export function skeleton(name: string): string {
   return name

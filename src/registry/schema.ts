@@ -15,7 +15,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { organization } from "../identity/schema.ts";
 
-/** A namespace (`com.example`) belongs to the tenant that has proved it: only that one publishes below it. */
+/** A namespace (`com.example`) and the tenant that owns it. Only this tenant publishes in it. */
 export const registryNamespace = pgTable(
   "registry_namespace",
   {
@@ -23,9 +23,9 @@ export const registryNamespace = pgTable(
     tenantId: text("tenant_id")
       .notNull()
       .references(() => organization.id, { onDelete: "cascade" }),
-    /** How it was proved. */
+    /** How it was proved, or `administrator`. */
     method: text("method").notNull(),
-    /** The public key of the challenge, as `k=…; p=…`; whoever holds its private half may publish by `mcp-publisher`. */
+    /** Public keys as `k=…; p=…`, whose holders may publish with `mcp-publisher`, or `github-id=…`. */
     proof: text("proof"),
     verifiedAt: timestamp("verified_at", { withTimezone: true }).notNull(),
   },
@@ -35,7 +35,7 @@ export const registryNamespace = pgTable(
   ],
 );
 
-/** A server of a tenant's registry: its own, or one that was mirrored from another registry. */
+/** A server in a tenant's registry: published here, or mirrored from another registry. */
 export const registryServer = pgTable(
   "registry_server",
   {
@@ -44,13 +44,13 @@ export const registryServer = pgTable(
       .notNull()
       .references(() => organization.id, { onDelete: "cascade" }),
     name: text("name").notNull(),
-    /** What the name looks like; see `name.ts`. */
+    /** The name without differences that readers overlook; see `name.ts`. */
     skeleton: text("skeleton").notNull(),
-    /** Whether everybody sees it. */
+    /** Whether everyone can see it, not only the tenant. */
     isPublic: boolean("is_public").notNull().default(false),
     /** The source that it was mirrored from; null: published here. */
     sourceId: uuid("source_id"),
-    /** The upstream of this gateway that its entry points at instead of its own remotes; null: none. */
+    /** Slug of the upstream of this gateway that its entry points to instead of its own remotes; null: none. */
     gatewaySlug: text("gateway_slug"),
   },
   (table) => [
@@ -61,8 +61,8 @@ export const registryServer = pgTable(
 );
 
 /**
- * A version of a server, immutable but for its status. `tenant_id`, `name` and `is_public` are copies, so that one index serves a list. Columns for
- * search, and the collation of `name` and `version`, are made by SQL.
+ * A version of a server. Only its status changes. `tenant_id`, `name` and `is_public` are copies, so that one index
+ * serves a list. The columns for search, and the collation of `name` and `version`, are created in SQL.
  */
 export const registryVersion = pgTable(
   "registry_version",
@@ -89,7 +89,10 @@ export const registryVersion = pgTable(
   ],
 );
 
-/** Another registry whose servers a tenant mirrors. `lease_until` keeps two runs apart; `cursor` and `since` are where the next one goes on. */
+/**
+ * Another registry whose servers a tenant mirrors. `lease_until` keeps two runs apart; `cursor` and `since` are where
+ * the next one continues.
+ */
 export const registrySource = pgTable("registry_source", {
   id: uuid("id").primaryKey(),
   tenantId: text("tenant_id")
@@ -103,7 +106,7 @@ export const registrySource = pgTable("registry_source", {
   everyMinutes: integer("every_minutes").notNull().default(60),
   cursor: text("cursor"),
   since: timestamp("since", { withTimezone: true }),
-  /** When the run began whose pages are being read; becomes `since` when it ends. */
+  /** When the current run began; it becomes `since` when the run ends. */
   runBegan: timestamp("run_began", { withTimezone: true }),
   leaseUntil: timestamp("lease_until", { withTimezone: true }),
   leaseHolder: uuid("lease_holder"),
@@ -113,7 +116,7 @@ export const registrySource = pgTable("registry_source", {
   mirrored: integer("mirrored").notNull().default(0),
 });
 
-/** A tenant's private view for clients that cannot send credentials, at `/r/{secret}/v0.1`. */
+/** A tenant's private view, at `/r/{secret}/v0.1`, for clients that cannot send credentials. */
 export const registryView = pgTable(
   "registry_view",
   {
@@ -127,21 +130,21 @@ export const registryView = pgTable(
     addresses: text("addresses").array(),
     createdAt: timestamp("created_at", { withTimezone: true }).notNull().defaultNow(),
     createdBy: text("created_by"),
-    /** A rotated secret works until then. */
+    /** Until when a rotated secret works. */
     endsAt: timestamp("ends_at", { withTimezone: true }),
     lastUsedAt: timestamp("last_used_at", { withTimezone: true }),
   },
   (table) => [index("registry_view_tenant").on(table.tenantId)],
 );
 
-/** Answers to requests with an `Idempotency-Key`, for a day. */
+/** Answers to requests with an `Idempotency-Key`, kept for a day. */
 export const idempotentAnswer = pgTable(
   "idempotent_answer",
   {
     owner: text("owner").notNull(),
     key: text("key").notNull(),
     requestHash: text("request_hash").notNull(),
-    /** Null while the first request is under way. */
+    /** Null until the first request is answered. */
     status: integer("status"),
     body: jsonb("body"),
     at: timestamp("at", { withTimezone: true }).notNull().defaultNow(),

@@ -1,17 +1,20 @@
-/** Semantic Versioning 2.0.0, with the leading `v` that the official registry lets pass. */
+/** Semantic Versioning 2.0.0, with an optional leading `v`, which the official registry accepts. */
 const SEMVER =
   /^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?(?:\+([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/;
 
-/** A parsed semantic version. Numbers stay decimal text: they have no largest value. Build metadata has no precedence and is left out. */
+/**
+ * A parsed semantic version. Numbers stay decimal text, because they have no upper bound. Build metadata has no
+ * precedence and is dropped.
+ */
 export interface SemanticVersion {
   core: readonly [major: string, minor: string, patch: string];
   prerelease: readonly string[];
 }
 
-/** Longer than any version that this registry takes (`server.json`: 255 characters). */
+/** Maximum length of a version (`server.json`: 255 characters). */
 export const MAX_VERSION_LENGTH = 255;
 
-/** The parts of a semantic version; undefined for text that is none, such as `1.0` or `2025-11`. */
+/** Parses a semantic version; undefined for other text, such as `1.0` or `2025-11`. */
 export function parseSemanticVersion(text: string): SemanticVersion | undefined {
   const match = text.length <= MAX_VERSION_LENGTH ? SEMVER.exec(text) : null;
   if (match === null) return undefined;
@@ -19,7 +22,10 @@ export function parseSemanticVersion(text: string): SemanticVersion | undefined 
   return { core: [major, minor, patch], prerelease: prerelease === undefined ? [] : prerelease.split(".") };
 }
 
-/** Precedence by Semantic Versioning 2.0.0 §11: negative, zero or positive as `a` comes before, with or after `b`. */
+/**
+ * Compares by Semantic Versioning 2.0.0 §11: negative, zero or positive when `a` is lower than, equal to or higher than
+ * `b`.
+ */
 export function compareSemanticVersions(a: SemanticVersion, b: SemanticVersion): number {
   for (const index of [0, 1, 2] as const) {
     const order = compareNumbers(a.core[index], b.core[index]);
@@ -39,7 +45,7 @@ export function compareSemanticVersions(a: SemanticVersion, b: SemanticVersion):
 
 const isNumber = (text: string) => /^\d+$/.test(text);
 const compareTexts = (a: string, b: string) => Number(a > b) - Number(a < b);
-/** Decimal numbers without leading zeros, of any size. */
+/** Compares decimal numbers of any size, without leading zeros. */
 const compareNumbers = (a: string, b: string) => a.length - b.length || compareTexts(a, b);
 
 function compareIdentifiers(a: string, b: string): number {
@@ -48,15 +54,16 @@ function compareIdentifiers(a: string, b: string): number {
   return compareTexts(a, b);
 }
 
-/** A published version of a server; the time in milliseconds. */
+/** A published version of a server. The time is in epoch milliseconds. */
 export interface Release {
   version: string;
   publishedAt: number;
 }
 
 /**
- * Whether `a` rather than `b` is the latest: two semantic versions by precedence, two others by the time of publishing, and a semantic
- * version before any other. Ties go to the one published later, then to the greater text, so that any set has exactly one latest.
+ * Whether `a` is later than `b`: two semantic versions by precedence, two other versions by the time of publishing, and
+ * a semantic version always before another one. Ties go to the one published later, then to the greater text, so that
+ * any set has exactly one latest version.
  */
 export function isNewer(a: Release, b: Release): boolean {
   const left = parseSemanticVersion(a.version);
@@ -70,7 +77,9 @@ const COMPARATOR = /^(?:[\^~=]|[<>!]=?)/;
 const SEVERAL = /\s-\s|\|\||[\s,][v\d^~<>=*]/;
 const INTERVAL = /^[[(].*[\])]$/;
 
-/** Whether text asks for any of several versions (`^1.2`, `>=1 <2`, `1.x`, `*`, `1.0 - 2.0`, `[1.0,2.0)`) instead of naming one. */
+/**
+ * Whether a text is a version range (`^1.2`, `>=1 <2`, `1.x`, `*`, `1.0 - 2.0`, `[1.0,2.0)`) rather than one version.
+ */
 export function isVersionRange(untrimmed: string): boolean {
   const text = untrimmed.trim();
   if (COMPARATOR.test(text) || SEVERAL.test(text) || INTERVAL.test(text)) return true;
@@ -78,10 +87,16 @@ export function isVersionRange(untrimmed: string): boolean {
   return parts.every((part) => /^(?:\d+|[xX*])$/.test(part)) && parts.some((part) => !isNumber(part));
 }
 
-/** Letters, digits and what versions of the known ecosystems contain: nothing that a path, a page or a command line could mistake. */
+/**
+ * Letters, digits and characters of versions in the known ecosystems; none has a meaning in a path, a page or a command
+ * line.
+ */
 const SPECIFIC = /^[0-9A-Za-z][0-9A-Za-z._+~:!-]*$/;
 
-/** What keeps text from naming one version: the reserved word `latest`, a range, or characters that versions do not have. */
+/**
+ * Why a text is not one version: the reserved word `latest`, a range, or characters that versions do not have.
+ * Undefined if it is one.
+ */
 export function versionFault(text: string): "version_reserved" | "version_range" | "form" | undefined {
   if (text.trim().toLowerCase() === "latest") return "version_reserved";
   if (isVersionRange(text)) return "version_range";

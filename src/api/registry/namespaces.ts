@@ -41,23 +41,25 @@ const shape = z
       .string()
       .meta({ examples: ["com.example"] })
       .describe("The namespace."),
-    method: z.enum(["dns", "http", "github", "administrator"]).describe("How it was proved, or who has assigned it."),
-    covers: z.array(z.string()).describe("Patterns of names that may be published."),
+    method: z
+      .enum(["dns", "http", "github", "administrator"])
+      .describe("How it was proved; `administrator`: it was assigned."),
+    covers: z.array(z.string()).describe("Patterns of server names that may be published."),
     keys: z.array(z.string()).describe("Public keys whose holders may publish with mcp-publisher."),
     githubId: z
       .string()
       .nullable()
       .describe("The GitHub account whose workflows and tokens may publish with mcp-publisher."),
-    verifiedAt: instant("When the proof was last seen."),
+    verifiedAt: instant("When the proof was last checked."),
   })
-  .meta({ id: "Namespace", description: "A namespace in which an organization may publish." });
+  .meta({ id: "Namespace", description: "A namespace that an organization owns and may publish in." });
 
 export const listRegistryNamespaces = route({
   method: "get",
   path: PATH,
   id: "listRegistryNamespaces",
   tag: "Registry management",
-  summary: "Namespaces in which your organization may publish",
+  summary: "List the namespaces of your organization",
   who: { scopes: ["mcp-registry:read"] },
   out: z.object({ namespaces: z.array(shape).describe("The namespaces.") }),
   handle: async ({ deps, caller }) => ({
@@ -75,7 +77,7 @@ const proof = z.discriminatedUnion("method", [
   z.object({
     method: z.literal("http").describe("Publish a file."),
     url: z.string().describe("The address of the file."),
-    line: z.string().describe("A line of the file."),
+    line: z.string().describe("A line that the file must contain."),
   }),
   z.object({
     method: z.literal("github").describe("Sign in with GitHub."),
@@ -83,25 +85,25 @@ const proof = z.discriminatedUnion("method", [
   }),
 ]);
 
-/** Nothing is kept until the proof is there: the challenge follows from the names of the organization and the namespace. */
+/** Stores nothing: the challenge is derived from the organization and the namespace. */
 export const requestRegistryNamespace = route({
   method: "post",
   path: PATH,
   id: "requestRegistryNamespace",
   tag: "Registry management",
-  summary: "How to prove that a namespace is your organization's; one of the proofs is enough",
+  summary: "Get the ways to prove that your organization owns a namespace; one of them is enough",
   who,
   in: { body: z.strictObject({ namespace: name.describe("The namespace, such as `com.example`.") }) },
   refusals: ["conflict"],
   out: z.object({
-    namespace: z.string().describe("The namespace as it is kept, in lower case."),
-    state: z.enum(["unproved", "owned"]).describe("Whether your organization has it already."),
+    namespace: z.string().describe("The namespace in its stored form, in lower case."),
+    state: z.enum(["unproved", "owned"]).describe("Whether your organization already owns it."),
     proofs: z.array(proof).describe("Ways to prove it; one is enough."),
-    claim: z.string().describe("What to publish, or to sign with the key of a v=MCPv1 record that is published."),
+    claim: z.string().describe("The text to publish, or to sign with the key of a published v=MCPv1 record."),
     keyRecord: z
       .string()
       .nullable()
-      .describe("Published beside the claim, it lets mcp-publisher log in with the private key."),
+      .describe("A record to publish next to the claim, so that mcp-publisher can log in with the private key."),
   }),
   handle: async ({ deps, caller, input: { body } }) => {
     await expectManager(deps, caller);
@@ -133,17 +135,17 @@ export const verifyRegistryNamespace = route({
   path: `${ONE}/verify`,
   id: "verifyRegistryNamespace",
   tag: "Registry management",
-  summary: "Look for the proof of a namespace, and make it your organization's",
+  summary: "Check the proof of a namespace, and assign the namespace to your organization",
   who,
   in: {
     params,
     body: z.strictObject({
-      method: z.enum(["dns", "http"]).optional().describe("Where to look; absent: dns."),
+      method: z.enum(["dns", "http"]).optional().describe("Where the proof is published. Default: dns."),
       signature: z
         .string()
         .max(1_024)
         .optional()
-        .describe("Instead of publishing the claim: its signature by a published key, in hexadecimal."),
+        .describe("The signature of the claim by a published key, in hexadecimal, instead of publishing the claim."),
     }),
   },
   out: shape,
@@ -168,16 +170,16 @@ export const assignRegistryNamespace = route({
   path: ONE,
   id: "assignRegistryNamespace",
   tag: "Registry management",
-  summary: "Give an organization a namespace without a proof",
+  summary: "Assign a namespace to an organization without a proof",
   who: "administrator",
   in: {
     params,
     body: z.strictObject({
       tenantId: z
         .string()
-        .regex(/^[\w-]{1,200}$/, "is not the id of an organization")
-        .describe("The organization that gets it."),
-      replace: z.boolean().default(false).describe("Take it from the organization that has it."),
+        .regex(/^[\w-]{1,200}$/, "is not a valid organization id")
+        .describe("The organization that gets the namespace."),
+      replace: z.boolean().default(false).describe("True: take it from its current owner."),
     }),
   },
   out: shape,
@@ -195,7 +197,7 @@ export const assignRegistryNamespace = route({
       case "taken":
         throw taken();
       case "no_tenant":
-        throw new AppError("not_found", "There is no organization of this id.");
+        throw new AppError("not_found", "There is no organization with this id.");
       default:
         return done satisfies never;
     }
@@ -207,25 +209,25 @@ export const releaseRegistryNamespace = route({
   path: ONE,
   id: "releaseRegistryNamespace",
   tag: "Registry management",
-  summary: "Give a namespace back; what was shown to everybody in it becomes private",
+  summary: "Release a namespace; public servers in it become private",
   who,
   in: { params },
-  out: z.object({ released: z.literal(true).describe("It is free for others.") }),
+  out: z.object({ released: z.literal(true).describe("The namespace was released. Others can prove it now.") }),
   refusals: ["not_found"],
   handle: async ({ deps, caller, input, from }) => {
     await expectManager(deps, caller);
     const what = { tenantId: caller.tenantId, namespace: input.params.namespace };
     if (!(await releaseNamespace(deps.databases.write, what, actorOf(caller, from), deps.now())))
-      throw new AppError("not_found", "Your organization has no such namespace.");
+      throw new AppError("not_found", "Your organization does not own this namespace.");
     deps.published.answers.expire(deps.now());
     return { released: true as const };
   },
 });
 
-/** Namespaces are the organization's: a member with a key for publishing neither adds nor removes one. */
+/** Only managers of the organization add and remove namespaces, not a member with a key for publishing. */
 async function expectManager({ databases }: ApiDeps, caller: Principal): Promise<void> {
   if (caller.restricted || !(await managesTenant(databases.write, caller)))
-    throw new AppError("forbidden", "Namespaces are managed by owners and administrators of the organization.");
+    throw new AppError("forbidden", "Only owners and administrators of the organization can manage namespaces.");
 }
 
 const shown = ({ namespace, method, proof: kept, verifiedAt }: OwnedNamespace): z.infer<typeof shape> => ({
@@ -240,5 +242,5 @@ const shown = ({ namespace, method, proof: kept, verifiedAt }: OwnedNamespace): 
 const taken = () =>
   new AppError(
     "conflict",
-    "Another organization has this namespace. If it is yours, ask an administrator of this gateway.",
+    "Another organization owns this namespace. If it should be yours, ask an administrator of this gateway.",
   );

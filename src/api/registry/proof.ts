@@ -15,7 +15,10 @@ import { hasGithubAccount } from "../../registry/namespaces/namespaces.ts";
 import type { ApiDeps } from "../deps.ts";
 import { askOutside, githubOf } from "../../registry/namespaces/outside.ts";
 
-/** What proves a domain's namespace: the challenge as it is published, or signed by a published key. Throws when nothing does. */
+/**
+ * Checks the proof of a domain's namespace: the published challenge, or a signature of it by a published key. Throws if
+ * there is none.
+ */
 export async function provedByDomain(
   deps: ApiDeps,
   tenantId: string,
@@ -33,13 +36,13 @@ export async function provedByDomain(
   const isSigned = signature !== undefined && (await signerOf(keys, challenge, signature)) !== undefined;
   if (!isSigned && !(await hasChallenge(secrets, published.lines, { tenantId, namespace }))) {
     const place = method === "dns" ? `a TXT record of ${domain}` : `a line of ${proofUrl(domain)}`;
-    const signed = signature === undefined ? "" : " The signature is by none of the keys there.";
-    throw new AppError("forbidden", `Not proved yet: ${place} must be ${challenge}.${signed}`);
+    const signed = signature === undefined ? "" : " The signature is not by any of the published keys.";
+    throw new AppError("forbidden", `The namespace is not proved yet. Publish ${challenge} as ${place}.${signed}`);
   }
   return { method, proof: keysAsProof(keys) };
 }
 
-/** What proves the namespace of a GitHub account: the caller signs in here with that very account. Throws when not. */
+/** Checks the proof of a GitHub namespace: the caller signs in here with this GitHub account. Throws otherwise. */
 export async function provedByAccount(
   deps: ApiDeps,
   userId: string,
@@ -50,14 +53,14 @@ export async function provedByAccount(
   if (!account || !(await hasGithubAccount(deps.databases.write, userId, account.id)))
     throw new AppError(
       "forbidden",
-      `You are not signed up here as ${login} of GitHub. Sign in with GitHub once; the namespace of an organization is assigned by an administrator.`,
+      `Your account here is not linked to the GitHub account ${login}. Sign in with GitHub once. The namespace of a GitHub organization is assigned by an administrator.`,
     );
   return { method: "github", proof: githubProof(account) };
 }
 
-/** A namespace that follows from no domain and no account. */
+/** The error for a namespace that belongs neither to a domain nor to a GitHub account. */
 export const notProvable = (namespace: string) =>
   new AppError(
     "invalid_request",
-    `${namespace} is no reversed domain name: nobody can prove it. An administrator of this gateway can assign it.`,
+    `"${namespace}" is not a reversed domain name such as com.example, so it cannot be proved. An administrator of this gateway can assign it.`,
   );

@@ -16,27 +16,33 @@ const query = z.object({
       `must be at most ${MAX_SEARCH_LENGTH} characters, without control characters`,
     )
     .default("")
-    .describe("Words, beginnings of words, or nearly so. Empty: every server."),
-  transport: z.enum(TRANSPORTS).optional().describe("Only servers that are reached in this way."),
+    .describe("Words or beginnings of words; similar spellings match too. Empty: all servers."),
+  transport: z.enum(TRANSPORTS).optional().describe("Only servers with this transport."),
   packageType: z.enum(PACKAGE_TYPES).optional().describe("Only servers with a package of this kind."),
-  status: z.enum(["active", "deprecated", "deleted"]).optional().describe("Without one: all but deleted ones."),
+  status: z
+    .enum(["active", "deprecated", "deleted"])
+    .optional()
+    .describe("Only servers with this status. Default: all but deleted ones."),
   limit: z.coerce
     .number()
     .int()
     .min(1)
     .max(LIMIT.most)
     .default(LIMIT.usual)
-    .describe("How many servers a page has at most."),
-  cursor: z.string().optional().describe("From the page before, with the same text and filters."),
+    .describe("Maximum number of servers on a page."),
+  cursor: z.string().optional().describe("The nextCursor of the previous page; send the same text and filters."),
 });
 
-/** Ranked and forgiving, unlike `search` of the registry API, which finds exactly what contains the text. */
+/**
+ * A ranked search that also matches similar spellings, unlike `search` of the registry API, which finds exact
+ * substrings.
+ */
 export const searchRegistry = route({
   method: "get",
   path: "/api/v1/registry/search",
   id: "searchRegistry",
   tag: "Registry management",
-  summary: "Search your organization's registry: by words, beginnings of words and nearly so, best first",
+  summary: "Search your organization's registry by words, beginnings of words and similar spellings, best match first",
   who: { scopes: ["mcp-registry:read"] },
   in: { query: query.strict() },
   out: z.object({

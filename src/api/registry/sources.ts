@@ -22,20 +22,20 @@ const who = { scopes: ["mcp-registry:write"] } as const;
 const PATH = "/api/v1/registry/sources";
 const REMOVE_MS = 15_000;
 
-const params = z.object({ id: z.uuid("is not the id of a source").describe("The id of the source.") });
-const pattern = z
-  .string()
-  .refine(isNamePattern, "is not a pattern of names, such as com.example/*, with at most three *");
+const params = z.object({ id: z.uuid("is not a valid source id").describe("The id of the source.") });
+const pattern = z.string().refine(isNamePattern, "must be a name pattern such as com.example/*, with at most three *");
 const patterns = z.array(pattern).max(100);
 const everyMinutes = z.number().int().min(5).max(10_080);
 const fields = {
-  allow: patterns.min(1, "must have a pattern; * is all").describe("Names to mirror, * for any text."),
-  deny: patterns.describe("Names that are not mirrored even so."),
-  enabled: z.boolean().describe("False: nothing more is mirrored."),
-  everyMinutes: everyMinutes.describe("Minutes from the end of one run to the next."),
+  allow: patterns
+    .min(1, "must have at least one pattern; * matches all names")
+    .describe("Patterns of names to mirror; * matches any text."),
+  deny: patterns.describe("Patterns of names to exclude, even if `allow` matches them."),
+  enabled: z.boolean().describe("False: mirroring is paused."),
+  everyMinutes: everyMinutes.describe("Minutes between the end of one run and the next."),
 };
 const creation = z.strictObject({
-  url: z.string().max(300).describe("Where the registry is, without /v0.1."),
+  url: z.string().max(300).describe("The URL of the registry, without /v0.1."),
   allow: fields.allow.default(["*"]),
   deny: fields.deny.default([]),
   enabled: fields.enabled.default(true),
@@ -53,38 +53,42 @@ const change = z
 const source = z
   .object({
     id: z.string().describe("The id of the source."),
-    url: z.string().describe("Where the registry is."),
+    url: z.string().describe("The URL of the registry."),
     ...fields,
-    servers: z.number().describe("Servers that came from it and are kept, deleted ones too."),
-    isRunning: z.boolean().describe("Whether a run is under way."),
-    read: z.number().describe("Entries that the run under way, or else the last one, has read."),
-    lastRunAt: maybeInstant("When the last run ended; null: there was none."),
+    servers: z.number().describe("Number of servers mirrored from it, including deleted ones."),
+    isRunning: z.boolean().describe("Whether a run is in progress."),
+    read: z.number().describe("Number of entries read by the current run, or by the last one if none is in progress."),
+    lastRunAt: maybeInstant("When the last run ended; null: never."),
     nextRunAt: instant("When the next run starts."),
-    lastProblem: z.string().nullable().describe("Why the last run failed."),
+    lastProblem: z.string().nullable().describe("Why the last run failed, or what it skipped; null: no problem."),
   })
-  .meta({ id: "Source", description: "A registry that is mirrored." });
+  .meta({ id: "Source", description: "Another registry whose servers are mirrored." });
 const outcome = z
   .object({
     state: z
       .enum(["finished", "unfinished", "failed", "busy"])
-      .describe("`unfinished`: the gateway goes on by itself. `busy`: another run is under way."),
-    pages: z.number().describe("Pages that were read."),
-    read: z.number().describe("Entries that were read."),
-    changed: z.number().describe("Versions that were added or changed here."),
-    leftOut: z.number().describe("Entries that are not mirrored, by the rules or because they cannot be kept."),
-    problem: z.string().nullable().describe("Why it failed."),
+      .describe(
+        "The state of the run. `unfinished`: the gateway continues by itself. `busy`: another run is in progress.",
+      ),
+    pages: z.number().describe("Number of pages read."),
+    read: z.number().describe("Number of entries read."),
+    changed: z.number().describe("Number of versions added or changed here."),
+    leftOut: z.number().describe("Number of entries skipped because they are invalid."),
+    problem: z.string().nullable().describe("Why it failed; null: it did not."),
   })
-  .meta({ id: "SourceRun", description: "What a run has done." });
+  .meta({ id: "SourceRun", description: "The result of a run." });
 
-const removal = z.object({ removed: z.boolean().describe("Whether all of it is gone.") });
+const removal = z.object({
+  removed: z.boolean().describe("True: the source and its servers are removed. False: some are left."),
+});
 
-/** For owners and administrators of the organization that the credential acts in, like all routes here. */
+/** For owners and administrators of the credential's organization, like all routes of sources. */
 export const listRegistrySources = route({
   method: "get",
   path: PATH,
   id: "listRegistrySources",
   tag: "Registry management",
-  summary: "The registries that your organization mirrors",
+  summary: "List the registries that your organization mirrors",
   who,
   out: z.object({ sources: z.array(source).describe("The sources.") }),
   handle: async ({ deps, caller }) => {
@@ -98,7 +102,7 @@ export const createRegistrySource = route({
   path: PATH,
   id: "createRegistrySource",
   tag: "Registry management",
-  summary: "Mirror another registry (MCP Registry API v0.1) into your organization's",
+  summary: "Mirror another registry (MCP Registry API v0.1) into your organization's registry",
   who,
   in: { body: creation },
   refusals: ["conflict"],
@@ -113,13 +117,13 @@ export const createRegistrySource = route({
   },
 });
 
-/** Other patterns are applied to what is here with the next run, which reads everything again. */
+/** New patterns are applied to servers that are already here by the next run, which reads everything again. */
 export const changeRegistrySource = route({
   method: "patch",
   path: `${PATH}/{id}`,
   id: "changeRegistrySource",
   tag: "Registry management",
-  summary: "Change what is mirrored of a registry, and how often",
+  summary: "Change the settings of a mirrored registry",
   who,
   in: { params, body: change },
   refusals: ["not_found"],
@@ -139,17 +143,20 @@ export const changeRegistrySource = route({
   },
 });
 
-/** What came from it goes too. That may take longer than one request: then the answer is 202, and asking again goes on. */
+/**
+ * Also removes the servers mirrored from it. If this takes longer than one request, the answer is 202, and another
+ * request continues.
+ */
 export const deleteRegistrySource = route({
   method: "delete",
   path: `${PATH}/{id}`,
   id: "deleteRegistrySource",
   tag: "Registry management",
-  summary: "Mirror a registry no more, and remove what came from it",
+  summary: "Stop mirroring a registry, and remove the servers mirrored from it",
   who,
   in: { params },
   out: removal,
-  others: { 202: { schema: removal, description: "Not all is removed yet: ask again." } },
+  others: { 202: { schema: removal, description: "Some servers are left. Repeat the request." } },
   refusals: ["not_found"],
   handle: async ({ deps, caller, input, from }) => {
     const time = { clock: deps.now, until: deps.now() + REMOVE_MS };
@@ -158,7 +165,10 @@ export const deleteRegistrySource = route({
   },
 });
 
-/** A turn of at most twenty pages or twenty seconds; `unfinished` says that the gateway goes on by itself within a minute. */
+/**
+ * Runs a turn of at most twenty pages or twenty seconds. After `unfinished`, the gateway continues by itself within a
+ * minute.
+ */
 export const runRegistrySource = route({
   method: "post",
   path: `${PATH}/{id}/run`,
@@ -171,30 +181,36 @@ export const runRegistrySource = route({
   out: outcome,
   handle: async ({ deps, caller, input }) => {
     const { id, enabled } = settled(await findSource({ db: deps.databases.write }, caller, input.params.id));
-    if (!enabled) throw new AppError("conflict", "This source is disabled: enable it first.");
+    if (!enabled) throw new AppError("conflict", "This source is disabled. Enable it first.");
     const { databases, outbound, log, now, config } = deps;
     return syncSource({ db: databases.write, outbound, log, now, reachable: config.OUTBOUND_ALLOW }, id);
   },
 });
 
-/** The base of a registry's paths, as it is kept. Ours would mirror itself. */
+/**
+ * The stored form of a registry's URL, without API paths. This gateway's own address is refused: it would mirror
+ * itself.
+ */
 function registryUrl({ config }: Pick<ApiDeps, "config">, text: string): string {
   const url = URL.parse(text);
-  const problem = url ? publicUrlProblem(url, config.OUTBOUND_ALLOW) : "this is no URL";
+  const problem = url ? publicUrlProblem(url, config.OUTBOUND_ALLOW) : "it is not a URL";
   if (!url || problem !== undefined) throw new AppError("invalid_request", `"url" is not accepted: ${problem}.`);
   if (url.search !== "" || url.hash !== "")
     throw new AppError("invalid_request", '"url" must have no query and no fragment.');
   if (url.host === new URL(config.BASE_URL).host)
-    throw new AppError("invalid_request", '"url" must be another registry: this gateway does not mirror itself.');
+    throw new AppError(
+      "invalid_request",
+      '"url" must be the URL of another registry: this gateway cannot mirror itself.',
+    );
   return `${url.origin}${url.pathname}`.replace(/\/+$/, "").replace(/\/v0(\.1)?(\/servers)?$/, "");
 }
 
 const REFUSALS: Readonly<Record<SourceRefusal, () => AppError>> = {
   not_allowed: () =>
-    new AppError("forbidden", "Only owners and administrators of the organization manage what it mirrors."),
-  unknown: () => new AppError("not_found", "There is no source of this id."),
-  exists: () => new AppError("conflict", "This registry is a source already."),
-  too_many: () => new AppError("conflict", `An organization has at most ${MAX_SOURCES} sources.`),
+    new AppError("forbidden", "Only owners and administrators of the organization can manage its sources."),
+  unknown: () => new AppError("not_found", "There is no source with this id."),
+  exists: () => new AppError("conflict", "This registry is already a source."),
+  too_many: () => new AppError("conflict", `An organization can have at most ${MAX_SOURCES} sources.`),
 };
 
 function settled<T>(result: T): Exclude<T, SourceRefusal> {

@@ -22,23 +22,23 @@ const PATH = "/api/v1/registry/views";
 const DAY_SECONDS = 86_400;
 const OVERLAP_SECONDS = { usual: DAY_SECONDS, most: 30 * DAY_SECONDS };
 
-const params = z.object({ id: z.uuid("is not the id of a view").describe("The id of the view.") });
+const params = z.object({ id: z.uuid("is not a valid view id").describe("The id of the view.") });
 const shape = z.object({
   id: z.string().describe("The id of the view; not a secret."),
-  name: z.string().describe("What people call it."),
+  name: z.string().describe("The name of the view, for people."),
   addresses: z
     .array(z.string())
     .nullable()
-    .describe("Addresses and blocks from which it answers; null: from anywhere."),
+    .describe("IP addresses and CIDR blocks from which it can be used; null: from anywhere."),
   createdAt: instant("When it was created."),
-  createdBy: z.string().nullable().describe("The person who has created it."),
-  endsAt: maybeInstant("Until when a rotated view answers; null: it has not been rotated."),
+  createdBy: z.string().nullable().describe("The id of the person who created it."),
+  endsAt: maybeInstant("Until when a rotated view works; null: it was not rotated."),
   lastUsedAt: maybeInstant("When it was last used; null: never."),
 });
 const view = shape.meta({ id: "RegistryView", description: "A private view, without its address." });
 const madeView = shape
   .extend({
-    url: z.string().describe("The address for clients. Its secret is shown in this answer only."),
+    url: z.string().describe("The registry URL for clients. It contains the secret and is shown only in this answer."),
   })
   .meta({ id: "CreatedRegistryView", description: "A private view with its address." });
 
@@ -48,26 +48,26 @@ const name = z
   .min(1)
   .max(100)
   .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), "must not have control characters")
-  .describe("What people call it.");
+  .describe("The name of the view, for people.");
 const addresses = z
   .array(
     z
       .string()
       .trim()
-      .refine((text) => addressRange(text) !== undefined, "is neither an IP address nor a block"),
+      .refine((text) => addressRange(text) !== undefined, "must be an IP address or a CIDR block"),
   )
-  .min(1, "must name an address, or be left out")
+  .min(1, "must have at least one address, or be left out")
   .max(100)
   .nullable()
-  .describe("Addresses and blocks from which it answers; null: from anywhere.");
+  .describe("IP addresses and CIDR blocks from which it can be used; null: from anywhere.");
 
-/** For owners and administrators of the organization that the credential acts in. */
+/** For owners and administrators of the credential's organization. */
 export const listViews = route({
   method: "get",
   path: PATH,
   id: "listRegistryViews",
   tag: "Registry management",
-  summary: "Private views of your organization's registry, for clients that cannot send credentials",
+  summary: "List the private views of your organization's registry, for clients that cannot send credentials",
   who,
   out: z.object({ views: z.array(view).describe("The views.") }),
   handle: async ({ deps, caller, from }) => {
@@ -82,7 +82,7 @@ export const createView = route({
   path: PATH,
   id: "createRegistryView",
   tag: "Registry management",
-  summary: "Make a private view; its address is in this answer only",
+  summary: "Create a private view; its address is shown only in this answer",
   who,
   in: { body: z.strictObject({ name, addresses: addresses.default(null) }) },
   refusals: ["conflict"],
@@ -100,7 +100,7 @@ export const rotateView = route({
   path: `${PATH}/{id}/rotate`,
   id: "rotateRegistryView",
   tag: "Registry management",
-  summary: "Give a private view a new address; the old one answers until the overlap ends",
+  summary: "Replace the address of a private view; the old one works until the overlap ends",
   who,
   in: {
     params,
@@ -110,7 +110,7 @@ export const rotateView = route({
         .min(0)
         .max(OVERLAP_SECONDS.most)
         .default(OVERLAP_SECONDS.usual)
-        .describe("Seconds for which the old address answers on."),
+        .describe("How long the old address still works, in seconds."),
     }),
   },
   refusals: ["not_found", "conflict"],
@@ -130,10 +130,10 @@ export const deleteView = route({
   path: `${PATH}/{id}`,
   id: "deleteRegistryView",
   tag: "Registry management",
-  summary: "End a private view; other isolates notice within five seconds",
+  summary: "Delete a private view; it stops working everywhere within five seconds",
   who,
   in: { params },
-  out: z.object({ deleted: z.literal(true).describe("It answers no more.") }),
+  out: z.object({ deleted: z.literal(true).describe("The view was deleted.") }),
   refusals: ["not_found"],
   handle: async ({ deps, caller, input, from }) => {
     const gone = await endView({ db: deps.databases.write }, viewManager(caller, from), input.params.id, deps.now());
@@ -143,12 +143,15 @@ export const deleteView = route({
   },
 });
 
-/** A credential that is held to less than its scopes say makes no address that is held to nothing. */
+/**
+ * The actor for changes of views. Refuses a restricted credential, because the address of a view has none of its
+ * restrictions.
+ */
 function viewManager(caller: Principal, from: RequestOrigin): TenantActor {
   if (caller.restricted)
     throw new AppError(
       "forbidden",
-      "This credential is limited to some servers, tools or addresses, or by a quota: it manages no views.",
+      "This credential is limited to some servers, tools or addresses, or by a quota or rate. It cannot manage views.",
     );
   return actorOf(caller, from);
 }
@@ -165,13 +168,16 @@ const shown = (info: ViewInfo): z.infer<typeof view> => ({
 function refused({ state }: ViewRefusal): AppError {
   switch (state) {
     case "forbidden":
-      return new AppError("forbidden", "Private views are managed by owners and administrators of the organization.");
+      return new AppError("forbidden", "Only owners and administrators of the organization can manage private views.");
     case "unknown":
-      return new AppError("not_found", "Your organization has no view of this id.");
+      return new AppError("not_found", "Your organization has no view with this id.");
     case "full":
-      return new AppError("conflict", `There are ${MAX_VIEWS} views in use. Delete one that is not needed.`);
+      return new AppError(
+        "conflict",
+        `An organization can have at most ${MAX_VIEWS} views. Delete one that is no longer needed.`,
+      );
     case "ending":
-      return new AppError("conflict", "This view has been rotated already: rotate the one that took its place.");
+      return new AppError("conflict", "This view was already rotated. Rotate the view that replaced it.");
     default:
       return state satisfies never;
   }

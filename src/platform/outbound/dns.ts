@@ -8,12 +8,15 @@ const ADDRESS_TYPES = { A: 1, AAAA: 28 } as const;
 const NO_ERROR = 0;
 const NAME_UNKNOWN = 3;
 
-/** The resolver did not answer: nobody can say whether the name is public. */
+/** The resolver did not answer, so it is unknown whether the name is public. */
 export class ResolverUnavailable extends Error {
   override readonly name = "ResolverUnavailable";
 }
 
-/** All addresses of a host name, asked over HTTPS (https://developers.cloudflare.com/1.1.1.1/encryption/dns-over-https/make-api-requests/dns-json/). */
+/**
+ * All addresses of a host name, by DNS over HTTPS
+ * (https://developers.cloudflare.com/1.1.1.1/encryption/dns-over-https/make-api-requests/dns-json/).
+ */
 async function addressesOf(host: string, fetcher: typeof fetch): Promise<string[]> {
   const answers = await Promise.all(
     Object.entries(ADDRESS_TYPES).map(([name, type]) => ask(host, name, type, fetcher)),
@@ -40,12 +43,18 @@ async function ask(host: string, name: string, type: number, fetcher: typeof fet
 
 const TEXT = 16;
 
-/** The texts (TXT records) of a name, each in one piece (RFC 1035 §3.3.14). Throws {@link ResolverUnavailable} when nobody can say. */
+/**
+ * The TXT records of a name, each as one text (RFC 1035 §3.3.14). Throws {@link ResolverUnavailable} when the resolver
+ * does not answer.
+ */
 export async function textRecords(name: string, fetcher: typeof fetch = fetch): Promise<string[]> {
   return (await ask(name, "TXT", TEXT, fetcher)).map(unquoted);
 }
 
-/** DNS JSON gives a text as its parts in quotes, `"v=MCPv1; " "k=…"`, with other characters escaped by a backslash. */
+/**
+ * Joins the parts of a TXT record. DNS JSON has them in quotes, `"v=MCPv1; " "k=…"`, with other characters escaped by a
+ * backslash.
+ */
 function unquoted(data: string): string {
   const parts = [...data.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, part = ""]) => part.replaceAll(/\\(.)/g, "$1"));
   return parts.length === 0 ? data : parts.join("");
@@ -57,8 +66,9 @@ interface DnsAnswer {
 }
 
 /**
- * Asks only hosts all of whose addresses are public. A Worker cannot pin the address that it then connects to; the platform's own check
- * (`global_fetch_strictly_public`) stands behind this one. `allow` lists `host:port` that are asked as they are, for development.
+ * Allows requests only to hosts whose addresses are all public. A Worker cannot pin the address that it then connects
+ * to; the platform's own check (`global_fetch_strictly_public`) is the second line of defense. `allow` lists
+ * `host:port` that are not checked, for development.
  */
 export function publicNamesOnly(outbound: Outbound, allow: readonly string[], fetcher: typeof fetch = fetch): Outbound {
   return async (target, init) => {

@@ -1,17 +1,20 @@
 import { publicUrlProblem } from "./public-url.ts";
 
-/** Requests to addresses that others chose (upstream servers, client metadata): only to public hosts over https, never redirected. */
+/**
+ * Requests to URLs that others chose (upstreams, client metadata): only to public hosts over https, without following
+ * redirects.
+ */
 export type Outbound = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** The address may not be asked, or answered with a redirect. `message` names the host and the reason. */
+/** The URL is not allowed, or answered with a redirect. `message` names the host and the reason. */
 export class OutboundRefused extends Error {
   override readonly name = "OutboundRefused";
 }
 
 /**
- * Guards every outbound request (OWASP SSRF). `allow` lists `host:port` that are reachable beside public addresses, for development.
- * A redirect is an error: it would leave the address that was checked. The platform resolves names and, with
- * `global_fetch_strictly_public`, refuses addresses that are not public.
+ * Guards every outbound request against SSRF (OWASP). `allow` lists `host:port` that are allowed in addition to public
+ * hosts, for development. A redirect is an error, because it would leave the URL that was checked. The platform
+ * resolves names and, with `global_fetch_strictly_public`, refuses addresses that are not public.
  */
 export function guardedFetch(allow: readonly string[], fetcher: typeof fetch = fetch): Outbound {
   return async (target, init = {}) => {

@@ -4,10 +4,12 @@ import type { Config } from "../config.ts";
 import { within } from "../deadline.ts";
 import { Unavailable } from "../errors.ts";
 
-/** A database reached over Neon's HTTP driver: each statement or batch is one request; there are no interactive transactions. */
+/**
+ * A database through Neon's HTTP driver: each statement or batch is one request; there are no interactive transactions.
+ */
 export type Db = NeonHttpDatabase;
 
-/** One connection setting for each kind of work, so that reports never slow down logins. */
+/** One connection per kind of work, so that reports do not slow down sign-ins. */
 export interface Databases {
   write: Db;
   read: Db;
@@ -16,7 +18,7 @@ export interface Databases {
 
 const POSTGRES_TIMEOUT_MS = 5_000;
 
-/** Connects to the write, read-replica and analytics databases; opens nothing until the first statement. */
+/** Creates the write, read-replica and analytics databases. It sends nothing before the first statement. */
 export function connectDatabases(
   config: Pick<Config, "DATABASE_URL" | "DATABASE_READ_URL" | "DATABASE_ANALYTICS_URL" | "NEON_HTTP_ENDPOINT">,
 ): Databases {
@@ -45,12 +47,13 @@ interface DriverResponse {
   text: () => Promise<string>;
 }
 
-/** SQLSTATE classes that say "not now" rather than "wrong": connection, resources, operator intervention, rollback. */
+/** SQLSTATE classes of temporary errors: connection, resources, operator intervention, rollback. */
 const TRANSIENT_STATES = /^(08|53|57|40)/;
 
 /**
- * One request to Neon's SQL over HTTP, with its body: an answer that stops half-way is no answer. Throws {@link Unavailable} unless Postgres
- * itself has answered: with rows, or with an error of the statement (400 with an SQLSTATE), which the driver then throws.
+ * Sends one request to Neon's SQL over HTTP and reads the whole body, so that a truncated answer is an error. Throws
+ * {@link Unavailable} unless Postgres itself answered: with rows, or with an error of the statement (400 with an
+ * SQLSTATE), which the driver then throws.
  */
 export async function askPostgres(
   url: string,
@@ -67,7 +70,7 @@ export async function askPostgres(
   const answer = parse(text);
   if (answer === undefined) throw new Unavailable(`Postgres sent an answer that cannot be read (status ${status}).`);
   if (ok ? !("rows" in answer || "results" in answer) : isTransient(answer))
-    throw new Unavailable(`Postgres has refused: ${messageOf(answer)}`);
+    throw new Unavailable(`Postgres refused the request: ${messageOf(answer)}`);
   return { ok, status, json: () => Promise.resolve(answer), text: () => Promise.resolve(text) };
 }
 
@@ -80,7 +83,7 @@ function parse(text: string): object | undefined {
   }
 }
 
-/** An error without an SQLSTATE comes from the proxy in front of Postgres. */
+/** Whether an error is temporary. One without an SQLSTATE comes from the proxy in front of Postgres. */
 const isTransient = (answer: object) =>
   !("code" in answer) || typeof answer.code !== "string" || TRANSIENT_STATES.test(answer.code);
 

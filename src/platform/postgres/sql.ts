@@ -1,9 +1,9 @@
 import { sql, type SQL } from "drizzle-orm";
 
-/** Epoch milliseconds as a time with a zone. */
+/** Epoch milliseconds as a `timestamptz`. */
 export const instant = (time: number): SQL => sql`${new Date(time).toISOString()}::timestamptz`;
 
-/** Epoch milliseconds as Better Auth's columns keep time: without a zone, in UTC. */
+/** Epoch milliseconds in the form of Better Auth's columns: a timestamp without time zone, in UTC. */
 export const utc = (time: number): SQL => sql`(${instant(time)} at time zone 'utc')`;
 
 /** A list for an array column, or null. */

@@ -1,28 +1,38 @@
-/** What a breaker lets through: everything, nothing, or one request that finds out. */
+/** What a breaker lets through: everything, nothing, or one request as a probe. */
 export type BreakerState = "closed" | "open" | "probing";
 
 export interface BreakerSettings {
-  /** So many faults within `withinMs` milliseconds open it. */
+  /** This many faults within `withinMs` milliseconds open the breaker. */
   faults: number;
   withinMs: number;
-  /** Milliseconds for which nothing is let through; also how long a probe may take before the next one is sent. */
+  /** How long nothing is let through, in milliseconds; also how long a probe may take before the next one is sent. */
   openMs: number;
 }
 
-/** Remembers whether a part that others wait for answers. Plain data; every time is in milliseconds and must not come from a clock of its own. */
+/**
+ * Tracks whether a dependency answers. It is plain data; all times are in milliseconds and must come from the same
+ * clock.
+ */
 export interface Breaker {
-  /** Whether a request may be sent now. Once it has been open for long enough, one caller is told yes: its request is the probe. */
+  /**
+   * Whether a request may be sent now. After the breaker was open for long enough, one caller gets true: its request is
+   * the probe.
+   */
   allows: (now: number) => boolean;
-  /** A request was answered. Ends the probing; one that was sent before the breaker opened changes nothing. */
+  /**
+   * Reports that a request was answered. It closes the breaker after a probe; a request that was sent before it opened
+   * changes nothing.
+   */
   succeeded: (now: number) => void;
-  /** A request was not answered. True when this opened the breaker, so that it can be told once. */
+  /** Reports that a request was not answered. True when this opened the breaker, so that it is logged once. */
   failed: (now: number) => boolean;
   state: (now: number) => BreakerState;
 }
 
 /**
- * A circuit breaker for one isolate (Nygard, Release It!, 5.2): after a few faults nobody waits for a part that is down, and nothing adds
- * to its load. A probe whose request is cut off reports nothing; the next one goes out after `openMs`.
+ * A circuit breaker for one isolate (Nygard, Release It!, 5.2): after a few faults, requests do not wait for a
+ * dependency that is down, and add no load to it. A probe whose request is cut off reports nothing; the next one is
+ * sent after `openMs`.
  */
 export function createBreaker({ faults, withinMs, openMs }: BreakerSettings): Breaker {
   let recent: number[] = [];

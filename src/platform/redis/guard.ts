@@ -2,15 +2,19 @@ import type { Breaker, BreakerSettings } from "./breaker.ts";
 import { errorFields, type Log } from "../log.ts";
 import { RedisUnavailable } from "./script.ts";
 
-/** How long an isolate goes on asking a Redis that does not answer. */
+/** When an isolate stops sending requests to a Redis that does not answer. */
 export const REDIS_BREAKER: BreakerSettings = { faults: 5, withinMs: 10_000, openMs: 10_000 };
 
-/** Sends one request to Redis, or says at once that it would not be answered. Throws {@link RedisUnavailable}, whatever went wrong. */
+/**
+ * Sends one request to Redis, or fails at once if it would not be answered. Throws {@link RedisUnavailable} for every
+ * failure.
+ */
 export type GuardRedis = <T>(ask: () => Promise<T>) => Promise<T>;
 
 /**
- * Puts one breaker in front of every request of an isolate to Redis. A fault is a line in the log; what the breaker refuses is none, so that
- * an outage does not fill it. The text of an error stays out of what is thrown: the client library puts the command with its values there.
+ * Puts one breaker in front of all requests of an isolate to Redis. A fault is logged; a request that the breaker
+ * refuses is not, so that an outage does not flood the log. What is thrown does not contain the error's text, where the
+ * client library puts the command with its values.
  */
 export function redisGuard(breaker: Breaker, log: Log, now: () => number): GuardRedis {
   return async (ask) => {
@@ -30,7 +34,7 @@ export function redisGuard(breaker: Breaker, log: Log, now: () => number): Guard
 
 function withoutCommand(error: unknown) {
   const { message, ...rest } = errorFields(error);
-  // Of an answer that is no JSON the library's message is the answer itself.
+  // For an answer that is not JSON, the library's message is the answer itself.
   if (typeof message !== "string" || rest["error"] === "UpstashJSONParseError") return rest;
   return { ...rest, message: message.split(/, command was: /)[0] };
 }

@@ -14,24 +14,24 @@ export type { Redis };
  * | `mrg1:key:{hash}` | record of an API key, or in its place `unknown`, or the mark of a change, see `access/record.ts` | 30 s, 5 s, 10 min |
  * | `mrg1:grant:{id}` | record of an OAuth grant, see `access/record.ts` | 30 s |
  * | `mrg1:epoch:{subject}` | epoch of a tenant (`t:{id}`) or a user (`u:{id}`) | 1 day |
- * | `mrg1:verdict:{event}` | what admission said to an event, for a repeat of it | 60 s |
+ * | `mrg1:verdict:{event}` | the verdict of admission on an event, for a repeat of the request | 60 s |
  * | `mrg1:bucket:{tier}:{id}` | state of a token bucket, see `limits/bucket.ts` | until it is full again |
- * | `mrg1:quota:{chain}` | `period|used`: calls that a chain of keys has used up | 40 days |
- * | `mrg1:audit:{shard}` | stream: what is about to happen, until Postgres has it | trimmed when it has |
+ * | `mrg1:quota:{chain}` | `period|used`: calls used by a chain of keys | 40 days |
+ * | `mrg1:audit:{shard}` | stream: intents, until Postgres has the event | trimmed then |
  * | `mrg1:redeeming:{hash}` | `1`: an authorization code is being redeemed | 10 s |
- * | `mrg1:tries:{bucket}` | hash: tries of an account's password, and until when the next must wait (epoch ms) | 15 min, after a wait 1 h |
+ * | `mrg1:tries:{bucket}` | hash: attempts at an account's password, and when the next one is allowed (epoch ms) | 15 min, after a wait 1 h |
  * | `mrg1:ended:{grant}` | `1`: access tokens of this grant are refused | life of an access token |
  * | `mrg1:document:{hash}` | `good`, `bad` or `busy`: state of a client metadata document, by the hash of its address | as its origin says, at most a day |
- * | `mrg1:documents:{hash or all}` | how many of them were fetched from an origin, or at all | 1 min |
- * | `mrg1:registrations:{day}` | how many clients strangers registered on a day since 1970 | 1 day |
- * | `mrg1:proof:{hash}` | `1`: a proof of possession (RFC 9449) was used | while it could be used again |
- * | `mrg1:usercodes:{user}` | how many user codes of devices somebody has entered | 15 min |
- * | `mrg1:decided:{hash}` | name of a try: a consent request, by the hash of its signature, was decided | life of the signature |
- * | `mrg1:dev:mailbox` | list of mails, development only | last 200 |
+ * | `mrg1:documents:{hash or all}` | how many of them were fetched from an origin, or in total | 1 min |
+ * | `mrg1:registrations:{day}` | how many clients registered themselves on a day (days since 1970) | 1 day |
+ * | `mrg1:proof:{hash}` | `1`: a DPoP proof (RFC 9449) was used | while it would be valid |
+ * | `mrg1:usercodes:{user}` | how many user codes of devices a user entered | 15 min |
+ * | `mrg1:decided:{hash}` | name of an attempt: a consent request, by the hash of its signature, was decided | life of the signature |
+ * | `mrg1:dev:mailbox` | list of emails, development only | last 200 |
  */
 export const redisKeys = {
   auth: (key: string) => `mrg1:auth:${key}`,
-  /** Where Better Auth keeps an authorization code, by its hash. */
+  /** Where Better Auth stores an authorization code, by its hash. */
   authorizationCode: (hash: string) => `mrg1:auth:verification:${hash}`,
   redeeming: (hash: string) => `mrg1:redeeming:${hash}`,
   keyRecord: (hash: string) => `mrg1:key:${hash}`,
@@ -53,8 +53,8 @@ export const redisKeys = {
 };
 
 /**
- * Connects to Upstash over REST. Commands are never retried by the client, because a lost answer may hide an applied write;
- * values stay strings, because Better Auth expects what it stored. Every request goes through the guard.
+ * Connects to Upstash over REST. The client never retries commands, because a lost answer may hide an applied write.
+ * Values stay strings, because Better Auth expects what it stored. Every request goes through the guard.
  */
 export function connectRedis(
   config: Pick<Config, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST_TOKEN" | "REDIS_TIMEOUT_MS">,
@@ -76,7 +76,9 @@ export function connectRedis(
   );
 }
 
-/** Without a breaker. As with one, the text of the error is left out: the client library puts the command with its values there. */
+/**
+ * A guard without a breaker. It also drops the error's text, where the client library puts the command with its values.
+ */
 const translated: GuardRedis = async (ask) => {
   try {
     return await ask();

@@ -2,26 +2,27 @@ import type { Config } from "../config.ts";
 import { within } from "../deadline.ts";
 import { Unavailable } from "../errors.ts";
 
-/** Runs one script; keys and arguments are strings, the answer is what Redis gives, bulk strings as text. */
+/** Runs one script. Keys and arguments are strings; the answer is Redis' reply, with bulk strings as text. */
 export type RunScript = (script: RedisScript, keys: readonly string[], args: readonly string[]) => Promise<unknown>;
 
-/** A script with the hash that Redis knows it by; the hash is worked out once per isolate, at first use. */
+/** A script and its SHA-1, by which Redis caches it. The hash is computed once per isolate, at first use. */
 export interface RedisScript {
   source: string;
   sha1?: string;
 }
 
-/** Declares a script for Upstash: it locks only the keys that it is given (upstash.com/docs/redis/features/key-locking). */
+/** Declares a script for Upstash that locks only its given keys (upstash.com/docs/redis/features/key-locking). */
 export const redisScript = (body: string): RedisScript => ({ source: `#!lua flags=allow-key-locking\n${body.trim()}` });
 
-/** Redis or its REST interface did not do as asked: the caller may not have its answer, and what was asked may have been done. */
+/** Redis or its REST interface failed. The answer may be lost although the command was executed. */
 export class RedisUnavailable extends Unavailable {
   override readonly name = "RedisUnavailable";
 }
 
 /**
- * Runs scripts through Upstash's REST interface by one plain request each: on the path of every call the client library costs more CPU
- * than all of the rest. Nothing is retried, but for a script that Redis has not seen yet, which ran not at all. Throws {@link RedisUnavailable}.
+ * Runs scripts through Upstash's REST interface, with one plain request each: the client library would cost more CPU
+ * than everything else on the path of a call. Nothing is retried, except a script that Redis has not cached yet, which
+ * did not run. Throws {@link RedisUnavailable}.
  */
 export function scriptRunner(
   config: Pick<Config, "UPSTASH_REDIS_REST_URL" | "UPSTASH_REDIS_REST_TOKEN" | "REDIS_TIMEOUT_MS">,
@@ -53,7 +54,7 @@ export function scriptRunner(
   };
 }
 
-const textOf = (error: unknown) => (typeof error === "string" ? error : "an error that is no text");
+const textOf = (error: unknown) => (typeof error === "string" ? error : "an error that is not text");
 
 async function sha1(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));

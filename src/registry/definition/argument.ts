@@ -17,7 +17,7 @@ import { pointerTo } from "./problem.ts";
 
 const MAX_ARGUMENTS = 100;
 
-/** An argument of a command line: a value at its place, or `--flag value`. */
+/** A command-line argument: positional, or named (`--flag value`). */
 export interface Argument extends TemplateInput {
   type: "positional" | "named";
   name?: string;
@@ -27,11 +27,11 @@ export interface Argument extends TemplateInput {
 
 const FLAG = {
   is: /^[^\s<>${}"'`;|&]+$/,
-  said: "Write the flag alone, such as --port; what follows it goes into value or default.",
+  said: "Write only the flag, such as --port. Its value goes into value or default.",
 };
 const HINT = { is: /^[^\s{}]+$/, said: "A hint is one word, such as file_path." };
 
-/** Arguments of a command line, or absent. */
+/** Reads a list of command-line arguments; undefined when it is absent. */
 export function optionalArguments(place: Place): Argument[] | undefined {
   return optionalList(place, MAX_ARGUMENTS, readArgument);
 }
@@ -50,7 +50,7 @@ function readArgument(item: Place): Argument | undefined {
   const name = isNamed ? requiredText(at.name, { max: 200, form: FLAG }) : undefined;
   const valueHint = optionalText(at.valueHint, { max: 200, form: HINT });
   if (!isNamed && at.valueHint.value === undefined && at.value.value === undefined)
-    report(at.valueHint, "required", "A positional argument has a valueHint or a value.");
+    report(at.valueHint, "required", "A positional argument needs a valueHint or a value.");
   const input = readTemplateInput(at);
   checkName(at, input, name);
   checkShell(at, input);
@@ -71,13 +71,13 @@ function checkName(at: Record<"value" | "default", Place>, input: Input, name: s
   for (const field of ["value", "default"] as const) {
     const rest = input[field]?.startsWith(name) === true ? input[field].slice(name.length) : "-";
     if (/^([\s=]|$)/.test(rest))
-      advise(at[field], "value_repeats_name", "The name comes before the value by itself: leave it out here.");
+      advise(at[field], "value_repeats_name", "Clients put the name before the value. Remove it from the value.");
   }
 }
 
 /**
- * Characters with which a value leaves its place in a command line when a client runs it through a shell, which the schema warns of
- * (`Argument`): separators of commands, pipes, redirections, substitutions.
+ * Characters that let a value break out of its argument when a client runs the command through a shell: command
+ * separators, pipes, redirections and substitutions. The schema warns of this (`Argument`).
  */
 const SHELL = /[;&|<>`\n\r]|\$[({A-Za-z_]/;
 
@@ -90,7 +90,7 @@ function checkShell(
       advise(
         place,
         "shell_characters",
-        "A shell would act on this: remove ; & | < > ` and $, or let users give the value.",
+        "A shell would interpret this. Remove ; & | < > ` and $, or let the user supply the value.",
       );
   };
   check(at.value, value ?? "");

@@ -18,22 +18,25 @@ import { optionalVersion } from "./version.ts";
 import { MAX_NAME_LENGTH, parseName } from "../name.ts";
 import type { DefinitionProblem, Findings } from "./problem.ts";
 
-/** Where publishers may put what they like, for other registries (`server.json`, `_meta`). */
+/** The key in `_meta` of a `server.json` under which publishers may put any data, for other registries. */
 export const PUBLISHER_META = "io.modelcontextprotocol.registry/publisher-provided";
 
 const MAX_PUBLISHER_META_BYTES = 4096;
 const MAX_ENTRIES = 32;
 
 const SCHEMA = /^https:\/\/static\.modelcontextprotocol\.io\/schemas\/(\d{4}-\d{2}-\d{2})\/server\.schema\.json$/;
-/** Published schemas whose files the rules of the newest hold for. 2025-07-09 had other field names (snake_case). */
+/**
+ * Schema versions whose files can be checked by the rules of the newest one. 2025-07-09 had other field names
+ * (snake_case).
+ */
 const SCHEMA_DATES = ["2025-09-16", "2025-09-29", "2025-10-11", "2025-10-17", "2025-12-11"];
-/** From this date on an image's version stands in its identifier. */
+/** Since this schema version, the version of an OCI image is part of its identifier. */
 const WHOLE_IMAGES = "2025-10-11";
 
-/** The schema that a definition is written in when it does not say. */
+/** The schema of a definition that has no `$schema`. */
 export const CURRENT_SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json";
 
-/** An icon. SVG is referred to, never embedded: pages show icons as images only, in which scripts do not run. */
+/** An icon. SVG is linked, never embedded: pages show icons in `img` elements, where scripts do not run. */
 export interface Icon {
   src: string;
   mimeType?: (typeof ICON_TYPES)[number];
@@ -41,7 +44,7 @@ export interface Icon {
   theme?: "light" | "dark";
 }
 
-/** Where the source code is. */
+/** The source code repository. */
 export interface Repository {
   url: string;
   source: string;
@@ -49,7 +52,10 @@ export interface Repository {
   subfolder?: string;
 }
 
-/** A checked `server.json` (2025-12-11): known fields only, in this order, safe to keep and send as JSON. */
+/**
+ * A checked `server.json` (2025-12-11). It has known fields only, in this order, and is safe to store and to send as
+ * JSON.
+ */
 export interface ServerDefinition {
   $schema: string;
   name: string;
@@ -65,16 +71,17 @@ export interface ServerDefinition {
 }
 
 /**
- * `remarks`: what a mirrored file is let through with. `dropped`: pointers to fields that the schema allows but this registry does not
- * know, and so does not keep.
+ * The result of a check. `remarks`: problems that are tolerated in a mirrored file. `dropped`: pointers to fields that
+ * the schema allows but this registry does not know and therefore does not store.
  */
 export type DefinitionCheck =
   | { definition: ServerDefinition; remarks: DefinitionProblem[]; dropped: string[] }
   | { problems: DefinitionProblem[] };
 
 /**
- * `allow` lists `host:port` that remotes and packages may lead to though they are not public (development). `isMirrored`: the file comes
- * from another registry, which has other rules of taste; those of form, size and safety hold all the same.
+ * `allow` lists the non-public `host:port` that remotes and packages may point to (development). `isMirrored`: the file
+ * comes from another registry, so problems of style are only remarks; the rules of form, size and safety apply as
+ * usual.
  */
 export interface DefinitionRules {
   allow?: readonly string[];
@@ -82,8 +89,8 @@ export interface DefinitionRules {
 }
 
 /**
- * Checks a `server.json` and brings it into its normal form; else all problems at once (the first 50), always in the same order.
- * Never throws on JSON.
+ * Checks a `server.json`. Returns its normal form, or all problems at once (at most 50), always in the same order.
+ * Never throws for input that is JSON.
  */
 export function checkDefinition(
   input: unknown,
@@ -130,7 +137,7 @@ function readDefinition(root: Place, allow: readonly string[]): ServerDefinition
 
 const NAME = {
   is: (text: string) => parseName(text) !== undefined,
-  said: "A name is namespace/server, such as com.example/weather: letters, digits, . and - (after the slash _ too), each part beginning and ending with a letter or digit.",
+  said: "A name is namespace/server, such as com.example/weather. It has letters, digits, . and - (after the slash also _), and each part begins and ends with a letter or digit.",
 };
 
 function readSchema(place: Place): string {
@@ -140,7 +147,7 @@ function readSchema(place: Place): string {
     report(
       place,
       "unsupported_schema",
-      `This registry reads the schemas of ${SCHEMA_DATES.join(", ")}: use ${CURRENT_SCHEMA}.`,
+      `This registry supports the schemas of ${SCHEMA_DATES.join(", ")}. Use ${CURRENT_SCHEMA}.`,
     );
   return text;
 }
@@ -155,7 +162,10 @@ const FORGES: Readonly<Record<string, RegExp>> = {
   gitlab: /^https:\/\/(www\.)?gitlab\.com\/[\w.-]+(\/[\w.-]+)+\/?$/,
 };
 
-/** The repository; absent too when both of its required fields are, as publishing tools write "none". */
+/**
+ * Reads the repository. Undefined also when both required fields are missing or empty: publishing tools write "none"
+ * like this.
+ */
 function optionalRepository(place: Place): Repository | undefined {
   const { value } = place;
   if (value === undefined || (isObject(value) && !value["url"] && !value["source"])) return undefined;
@@ -166,7 +176,11 @@ function optionalRepository(place: Place): Repository | undefined {
   const source = requiredText(at.source, { max: 64, form: SOURCE });
   const form = Object.hasOwn(FORGES, source) ? FORGES[source] : undefined;
   if (place.findings.problems.length === before && form?.test(url) === false)
-    report(at.url, "form", `This is no repository at ${source}: correct the URL, or name its own forge as source.`);
+    report(
+      at.url,
+      "form",
+      `This is not the URL of a ${source} repository. Correct the URL, or name the right hosting service as source.`,
+    );
   const id = optionalText(at.id, { min: 0, max: 255 });
   const subfolder = at.subfolder.value === "" ? undefined : optionalText(at.subfolder, { max: 255, form: SUBFOLDER });
   return { url, source, ...present({ id, subfolder }) };
@@ -189,7 +203,7 @@ function readIcon(item: Place): Icon | undefined {
   };
 }
 
-/** Of `_meta` only what publishers may provide is kept; the rest belongs to registries, who write their own. */
+/** Only the publisher-provided part of `_meta` is stored. The rest belongs to registries, which write their own. */
 function optionalMeta(place: Place): ServerDefinition["_meta"] | undefined {
   if (place.value === undefined) return undefined;
   const own = members(place, [PUBLISHER_META])?.[PUBLISHER_META];
@@ -200,6 +214,6 @@ function optionalMeta(place: Place): ServerDefinition["_meta"] | undefined {
   }
   const bytes = jsonBytes(own.value);
   if (bytes > MAX_PUBLISHER_META_BYTES)
-    report(own, "too_large", `At most ${MAX_PUBLISHER_META_BYTES} bytes of JSON fit here; these are ${bytes}.`);
+    report(own, "too_large", `At most ${MAX_PUBLISHER_META_BYTES} bytes of JSON are allowed here; there are ${bytes}.`);
   return { [PUBLISHER_META]: JSON.parse(JSON.stringify(own.value)) as Record<string, unknown> };
 }

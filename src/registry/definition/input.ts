@@ -20,7 +20,7 @@ const FORMATS = ["string", "number", "boolean", "filepath"] as const;
 const MAX_ENTRIES = 100;
 const valueRule: TextRule = { min: 0, max: 4096 };
 
-/** A value that a user, or the publisher, gives to a server. */
+/** A value for a server, supplied by the user or by the publisher. */
 export interface Input {
   description?: string;
   isRequired?: boolean;
@@ -32,7 +32,7 @@ export interface Input {
   choices?: string[];
 }
 
-/** An input whose value may contain `{name}` for values that users give. */
+/** An input whose value may contain `{name}` as a placeholder for a value that the user supplies. */
 export interface TemplateInput extends Input {
   variables?: Record<string, Input>;
 }
@@ -72,20 +72,27 @@ function readInput(at: Record<InputField, Place>): Input {
   if (given !== undefined && choices !== undefined && choices.length > 0 && !choices.includes(given))
     advise(at.default, "default_not_a_choice", "The default must be one of the choices.");
   if (given !== undefined && given !== "" && input.isSecret === true)
-    advise(at.default, "secret_published", "A secret has no default: everybody can read it here. Remove it.");
+    advise(
+      at.default,
+      "secret_published",
+      "A secret must not have a default: anyone can read it here. Remove the default.",
+    );
   if (given !== undefined) checkFormat(at.default, given, input.format);
   return input;
 }
 
-/** Numbers are decimal and truth values are words (schema, `Input.format`). */
+/** Checks a text against `Input.format` of the schema: numbers are decimal, booleans are `true` or `false`. */
 function checkFormat(place: Place, text: string, format: Input["format"]): void {
   const isNumber = /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text);
-  if (format === "number" && !isNumber) advise(place, "default_form", "The format asks for a decimal number.");
+  if (format === "number" && !isNumber) advise(place, "default_form", "The format is number: write a decimal number.");
   if (format === "boolean" && text !== "true" && text !== "false")
-    advise(place, "default_form", 'The format asks for "true" or "false".');
+    advise(place, "default_form", 'The format is boolean: write "true" or "false".');
 }
 
-/** An input whose value may be a template: each `{name}` in it is defined beside it, or nobody would be asked for it. */
+/**
+ * Reads an input whose value may be a template. Each `{name}` must be defined in its variables; otherwise clients would
+ * not ask for it.
+ */
 export function readTemplateInput(at: Record<InputField | "variables", Place>): TemplateInput {
   const input = readInput(at);
   const variables = optionalVariables(at.variables);
@@ -95,13 +102,13 @@ export function readTemplateInput(at: Record<InputField | "variables", Place>): 
     advise(
       at.value,
       "undefined_variable",
-      `Define ${[...new Set(unknown)].join(", ")} in variables beside this value.`,
+      `Define ${[...new Set(unknown)].join(", ")} in the variables of this value.`,
     );
   if (input.isSecret === true && names.length === 0 && (input.value ?? "") !== "")
     advise(
       at.value,
       "secret_published",
-      "Everybody can read a fixed secret here: remove it, or put a {variable} in its place.",
+      "Anyone can read a fixed secret here. Remove it, or use a {variable} instead.",
     );
   if (names.length === 0 && input.value !== undefined) checkFormat(at.value, input.value, input.format);
   return present({ ...input, variables });
@@ -109,41 +116,45 @@ export function readTemplateInput(at: Record<InputField | "variables", Place>): 
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 
-/** A map of variables by name, or absent. */
+/** Reads a map from names to variables; undefined when it is absent. */
 export function optionalVariables(place: Place): Record<string, Input> | undefined {
   const { value, findings } = place;
   if (value === undefined) return undefined;
   if (!isObject(value)) {
-    report(place, "wrong_type", "This must be an object of variables by name.");
+    report(place, "wrong_type", "This must be an object that maps names to variables.");
     return undefined;
   }
   const keys = Object.keys(value);
   if (keys.length > MAX_ENTRIES) {
-    report(place, "too_many", `At most ${MAX_ENTRIES} variables fit here.`);
+    report(place, "too_many", `At most ${MAX_ENTRIES} variables are allowed here.`);
     return undefined;
   }
   const entries = keys.map((name): [string, Input] => {
     const item: Place = { value: value[name], pointer: pointerTo(place.pointer, name), findings };
-    if (!VARIABLE.test(name)) report(item, "form", "A variable's name has letters, digits, _ . and -, at most 64.");
+    if (!VARIABLE.test(name))
+      report(item, "form", "A variable's name has at most 64 characters: letters, digits, _ . and -.");
     const at = members(item, INPUT_FIELDS);
     return [name, at === undefined ? {} : readInput(at)];
   });
   return Object.fromEntries(entries);
 }
 
-/** What the file itself would put into a template for this input. */
+/** The values that the file itself supplies for this input: fixed value, default and choices. */
 export function namedValues({ value, default: given, choices }: Input): string[] {
   return [value, given, ...(choices ?? [])].filter((text) => text !== undefined).filter((text) => !text.includes("{"));
 }
 
-/** The values that the file names for each variable, for templates of URLs. */
+/** The values that the file supplies for each variable, for URL templates. */
 export const variableValues = (variables: Record<string, Input> | undefined): Variables =>
   new Map(Object.entries(variables ?? {}).map(([name, input]) => [name, namedValues(input)]));
 
 const ENVIRONMENT_NAME = { is: /^[A-Za-z_][A-Za-z0-9_]*$/, said: "A name has letters, digits and _ only." };
 /** RFC 9110 §5.6.2. */
-const HEADER_NAME = { is: /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, said: "This is no name of a header (RFC 9110)." };
-/** Set by whoever sends the request: a registry entry that sets them would change where or how it goes. */
+const HEADER_NAME = { is: /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, said: "This is not a valid header name (RFC 9110)." };
+/**
+ * Headers that the HTTP client sets itself. A registry entry that sets them would change where or how a request is
+ * sent.
+ */
 const RESERVED_HEADERS = new Set(
   "connection content-length content-type expect forwarded host keep-alive mcp-protocol-version mcp-session-id proxy-authorization te trailer transfer-encoding upgrade via".split(
     " ",
@@ -159,7 +170,7 @@ function optionalNamedInputs(place: Place, form: NonNullable<TextRule["form"]>):
   });
 }
 
-/** Environment variables, each name once, or absent. */
+/** Reads environment variables, each name at most once; undefined when they are absent. */
 export function optionalEnvironment(place: Place): NamedInput[] | undefined {
   const found = optionalNamedInputs(place, ENVIRONMENT_NAME);
   reportDuplicates(
@@ -169,7 +180,9 @@ export function optionalEnvironment(place: Place): NamedInput[] | undefined {
   return found?.map(([, input]) => input);
 }
 
-/** Headers, each name once in any case, none that belongs to the connection, or absent. */
+/**
+ * Reads headers, each name at most once (case-insensitive) and none that is reserved; undefined when they are absent.
+ */
 export function optionalHeaders(place: Place): NamedInput[] | undefined {
   const found = optionalNamedInputs(place, HEADER_NAME);
   reportDuplicates(
@@ -179,7 +192,7 @@ export function optionalHeaders(place: Place): NamedInput[] | undefined {
   );
   for (const [at, { name }] of found ?? []) {
     if (RESERVED_HEADERS.has(name.toLowerCase()))
-      report(at, "reserved_header", "This header is set by the connection itself: remove it.");
+      report(at, "reserved_header", "Clients set this header themselves: remove it.");
   }
   return found?.map(([, input]) => input);
 }

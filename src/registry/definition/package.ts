@@ -38,27 +38,27 @@ interface IdentifierRule {
   said: string;
 }
 
-/** Names as each ecosystem writes them. None begins with a hyphen: a command line would take it for an option. */
+/** Name rules of each ecosystem. No name begins with a hyphen: a command line would read it as an option. */
 const IDENTIFIERS: Readonly<Record<"npm" | "pypi" | "nuget" | "cargo", IdentifierRule>> = {
   npm: {
     max: 214,
     is: /^(@[a-z0-9][a-z0-9._~-]*\/)?[a-z0-9][a-z0-9._~-]*$/,
-    said: "Write the package's name, in lower case: name or @scope/name, without version.",
+    said: "Write the package's name in lower case, as name or @scope/name, without a version.",
   },
   pypi: {
     max: 214,
     is: /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/,
-    said: "Write the project's name alone, without extras or version.",
+    said: "Write only the project's name, without extras or version.",
   },
   nuget: {
     max: 100,
     is: /^[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*$/,
-    said: "Write the package's id alone, such as Example.Server.",
+    said: "Write only the package's id, such as Example.Server.",
   },
   cargo: {
     max: 64,
     is: /^[A-Za-z][A-Za-z0-9_-]*$/,
-    said: "Write the crate's name alone.",
+    said: "Write only the crate's name.",
   },
 };
 
@@ -82,20 +82,26 @@ const FIELDS = [
 ] as const;
 type At = Record<(typeof FIELDS)[number], Place>;
 
-/** How a file may be read: hosts that may be private, and whether images may have version and base URL apart, as before 2025-10-11. */
+/**
+ * `allow`: hosts that may be private. `hasSplitImages`: images may have `version` and `registryBaseUrl`, as before
+ * 2025-10-11.
+ */
 export interface PackageRules {
   allow: readonly string[];
   hasSplitImages: boolean;
 }
 
-/** A package, its identifier and version as its kind of registry asks. */
+/** Reads a package and checks its identifier and version by the rules of its registry type. */
 export function readPackage(item: Place, rules: PackageRules): Package | undefined {
   const at = members(item, FIELDS);
   if (at === undefined) return undefined;
   const registryType = isPresent(at.registryType) ? optionalChoice(at.registryType, REGISTRY_TYPES) : undefined;
   const start = {
     registryBaseUrl: optionalText(at.registryBaseUrl, { min: 0, max: 2048 }) || undefined,
-    identifier: requiredText(at.identifier, { max: 2048, form: { is: /^\S+$/, said: "An identifier has no blanks." } }),
+    identifier: requiredText(at.identifier, {
+      max: 2048,
+      form: { is: /^\S+$/, said: "An identifier must not contain spaces." },
+    }),
     version: optionalVersion(at.version),
     fileSha256: optionalText(at.fileSha256, { max: 64, form: HASH }),
     runtimeHint: optionalText(at.runtimeHint, { max: 64, form: COMMAND }),
@@ -104,7 +110,7 @@ export function readPackage(item: Place, rules: PackageRules): Package | undefin
     report(
       at.runtimeHint,
       "shell_runtime",
-      "A shell is no runtime of packages: name npx, uvx, docker, dnx or the like.",
+      "A shell is not a package runtime. Name npx, uvx, docker, dnx or a similar command.",
     );
   if (start.registryBaseUrl !== undefined) checkPublicUrl(at.registryBaseUrl, start.registryBaseUrl, rules.allow);
   if (registryType !== undefined && start.identifier !== "") checkKind(registryType, at, start.identifier, rules);
@@ -117,30 +123,30 @@ export function readPackage(item: Place, rules: PackageRules): Package | undefin
   return { registryType: registryType ?? "npm", ...present(start), transport, ...present(inputs) };
 }
 
-const HASH = { is: /^[0-9a-f]{64}$/, said: "A SHA-256 is written as 64 digits 0-9 and a-f, in lower case." };
+const HASH = { is: /^[0-9a-f]{64}$/, said: "Write the SHA-256 as 64 lowercase hexadecimal digits." };
 const COMMAND = {
   is: /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
-  said: "A runtime is one command's name, without path or arguments.",
+  said: "A runtime is the name of one command, without path or arguments.",
 };
 
 function checkKind(type: RegistryType, at: At, identifier: string, rules: PackageRules): void {
   if (type === "oci") return checkImage(at, identifier, rules);
   if (type === "mcpb") {
-    forbid(at.registryBaseUrl, "The identifier is the whole URL of the bundle: remove registryBaseUrl.");
-    isPresent(at.fileSha256, "Clients compare the bundle with it before they run it.");
+    forbid(at.registryBaseUrl, "The identifier is the full URL of the bundle: remove registryBaseUrl.");
+    isPresent(at.fileSha256, "Clients verify the bundle with it before they run it.");
     return checkPublicUrl(at.identifier, identifier, rules.allow);
   }
   const { max, is, said } = IDENTIFIERS[type];
-  if (identifier.length > max) report(at.identifier, "too_long", `At most ${max} characters fit here.`);
+  if (identifier.length > max) report(at.identifier, "too_long", `At most ${max} characters are allowed here.`);
   else if (!is.test(identifier)) report(at.identifier, "form", said);
   if (at.version.value === undefined)
-    advise(at.version, "required", "This field is required. Name the exact version of the package.");
+    advise(at.version, "required", "This field is required. Write the exact version of the package.");
 }
 
 function checkImage(at: At, identifier: string, { allow, hasSplitImages }: PackageRules): void {
   const match = identifier.length <= 512 ? IMAGE.exec(identifier) : null;
   if (match === null)
-    return report(at.identifier, "form", "Write an image's reference, such as registry.example.com/team/server:1.2.0.");
+    return report(at.identifier, "form", "Write an image reference, such as registry.example.com/team/server:1.2.0.");
   const [, host, tag, digest] = match;
   if (host !== undefined) checkPublicUrl(at.identifier, `https://${host}/`, allow);
   forbid(at.fileSha256, "An image is pinned by its digest: write @sha256:… at the end of the identifier.");
@@ -150,14 +156,17 @@ function checkImage(at: At, identifier: string, { allow, hasSplitImages }: Packa
   if (tag === undefined && digest === undefined)
     report(at.identifier, "required", "Name the version: end the identifier with :tag or @sha256:….");
   if (tag?.toLowerCase() === "latest" && digest === undefined)
-    report(at.identifier, "version_reserved", 'The tag "latest" moves: name a version or a digest.');
+    report(at.identifier, "version_reserved", 'The tag "latest" changes over time. Name a version or a digest.');
 }
 
 function forbid(place: Place, problem: string): void {
   if (place.value !== undefined) report(place, "forbidden_field", problem);
 }
 
-/** Names that a package's transport URL may contain: of environment variables, of arguments and their hints (schema, `url`). */
+/**
+ * Variables that a package's transport URL may contain: names of environment variables and arguments, and value hints
+ * (schema, `url`).
+ */
 function templateVariables(inputs: {
   runtimeArguments: Argument[] | undefined;
   packageArguments: Argument[] | undefined;

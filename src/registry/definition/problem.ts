@@ -1,4 +1,4 @@
-/** What can be wrong with a `server.json`; stable, for programs. The sentence beside it is for people. */
+/** Codes of problems in a `server.json`: stable, for programs. The `problem` text is for people. */
 export type DefinitionProblemCode =
   | "not_json"
   | "too_large"
@@ -32,19 +32,21 @@ export type DefinitionProblemCode =
   | "shell_characters"
   | "shell_runtime";
 
-/** One thing to mend: where (RFC 6901 JSON Pointer), which, and what is wrong and what to do. */
+/**
+ * One problem to fix: its place (RFC 6901 JSON Pointer), its code, and a text that says what is wrong and what to do.
+ */
 export interface DefinitionProblem {
   pointer: string;
   code: DefinitionProblemCode;
   problem: string;
 }
 
-/** More than this nobody reads at once; the answer stays small whatever was sent. */
+/** Most problems that one check reports. It bounds the size of the answer, whatever the input. */
 export const MAX_PROBLEMS = 50;
 
 /**
- * What a check collects on its way: what to mend; what another registry has let pass, when the file is a mirrored one; and where something
- * was left out because no field of that name is known.
+ * What a check collects: problems to fix; remarks, which are problems that are tolerated in a mirrored file; and the
+ * pointers of members that were dropped because their names are unknown.
  */
 export interface Findings {
   isMirrored: boolean;
@@ -53,7 +55,7 @@ export interface Findings {
   dropped: string[];
 }
 
-/** The pointer of a member or an item (RFC 6901 §3: `~` and `/` are escaped). */
+/** The JSON Pointer of a member or an item (RFC 6901 §3: `~` and `/` are escaped). */
 export function pointerTo(parent: string, key: string | number): string {
   return `${parent}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 }

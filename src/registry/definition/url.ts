@@ -3,16 +3,19 @@ import { optionalText, report, requiredText, type Place, type TextRule } from ".
 import type { DefinitionProblemCode } from "./problem.ts";
 
 const MAX_URL_LENGTH = 2048;
-/** Each value that the file names for one of them is tried. */
+/** Bounds the number of URLs to check: each value that the file supplies for a variable is tried. */
 const MAX_VARIABLES = 8;
-/** What a URL never contains in the clear (RFC 3986 §2), and what URL parsers silently repair. */
+/** Excludes characters that a URL must percent-encode (RFC 3986 §2), and those that URL parsers silently correct. */
 const PLAIN = /^[^\s\\<>"`^|]+$/;
 const urlRule: TextRule = {
   max: MAX_URL_LENGTH,
-  form: { is: PLAIN, said: "A URL has no blanks, quotes, < > \\ ^ or |." },
+  form: { is: PLAIN, said: "A URL must not contain spaces, quotes, < > \\ ^ or |." },
 };
 
-/** Reports what is wrong with the text as a URL that a page links to: absolute, https, no credentials. Private hosts may be linked to. */
+/**
+ * Reports a text that is not a valid link for pages: an absolute https URL without credentials. Private hosts are
+ * allowed.
+ */
 function checkLink(place: Place, text: string): void {
   const url = /[{}]/.test(text) ? null : URL.parse(text);
   if (url === null) return report(place, "url_form", "This must be an absolute URL, such as https://example.com/page.");
@@ -22,28 +25,30 @@ function checkLink(place: Place, text: string): void {
     report(place, "url_credentials", "A URL must not carry a name or password.");
 }
 
-/** An https URL for people to follow, or absent. */
+/** Reads an https URL that pages link to; undefined when it is absent. */
 export function optionalLink(place: Place, max = MAX_URL_LENGTH): string | undefined {
   const text = optionalText(place, { ...urlRule, max });
   if (text !== undefined) checkLink(place, text);
   return text;
 }
 
-/** An https URL for people to follow. */
+/** Reads a required https URL that pages link to. */
 export function requiredLink(place: Place, max = MAX_URL_LENGTH): string {
   const text = requiredText(place, { ...urlRule, max });
   if (text !== "") checkLink(place, text);
   return text;
 }
 
-/** Reports what keeps programs from fetching this https URL: see {@link publicUrlProblem}. `allow` lists `host:port` that may be private. */
+/**
+ * Reports a URL that is not public https; see {@link publicUrlProblem}. `allow` lists `host:port` that may be private.
+ */
 export function checkPublicUrl(place: Place, text: string, allow: readonly string[] = []): void {
   const url = /[{}]/.test(text) ? null : URL.parse(text);
   const fault = url === null ? FORM_FAULT : publicFault(url, allow);
   if (fault !== undefined) report(place, ...fault);
 }
 
-/** The text of a URL that is then to be checked further; empty when it is none. */
+/** The text of a URL that the caller checks further; empty after a problem was reported. */
 export const requiredUrlText = (place: Place) => requiredText(place, urlRule);
 
 type Fault = readonly [code: DefinitionProblemCode, problem: string];
@@ -55,19 +60,22 @@ function publicFault(url: URL, allow: readonly string[]): Fault | undefined {
   if (url.username !== "" || url.password !== "")
     return ["url_credentials", "A URL must not carry a name or password: declare a header instead."];
   if (url.protocol !== "https:") return ["url_not_https", "Only https is allowed here."];
-  return ["url_not_public", `This URL cannot be reached by everybody: ${said}.`];
+  return ["url_not_public", `This URL is not public: ${said}.`];
 }
 
-/** The names in `{curly braces}`, each once; undefined when a brace has no partner, or nothing stands between two. */
+/** The names in `{curly braces}`, each once; undefined when braces are unbalanced or empty. */
 function templateNames(text: string): string[] | undefined {
   if (/[{}]/.test(text.replaceAll(/\{[^{}\s]+\}/g, ""))) return undefined;
   return [...new Set([...text.matchAll(/\{([^{}\s]+)\}/g)].map(([, name = ""]) => name))];
 }
 
-/** What a template may be filled with: for each variable the values that the file itself names (fixed, default, choices). */
+/** For each variable of a template, the values that the file itself supplies (fixed value, default, choices). */
 export type Variables = ReadonlyMap<string, readonly string[]>;
 
-/** Who may be reached: `remote`, public https hosts; `local`, the user's own machine too, as for a package that is started there. */
+/**
+ * Allowed hosts. `remote`: public https hosts. `local`: also the user's own machine, for a package that is started
+ * there.
+ */
 export interface Reach {
   kind: "remote" | "local";
   allow: readonly string[];
@@ -78,14 +86,15 @@ const ANY_PORT = "8443";
 const LOOPBACK = /^(localhost|([^.]+\.)*localhost|127(\.\d+){3}|0\.0\.0\.0|\[::1?\])$/;
 
 /**
- * A URL template: every variable is known, and with whatever the file itself puts into it the URL leads to a host that may be reached.
- * What users put in themselves is not known here; whoever connects checks again.
+ * Checks a URL template: every variable is defined, and for all values that the file itself supplies the URL leads to
+ * an allowed host. Values that users supply are not known here; a client must check again before it connects.
  */
 export function checkUrlTemplate(place: Place, text: string, variables: Variables, reach: Reach): void {
   const names = templateNames(text);
-  if (names === undefined) return report(place, "template_form", "Braces must enclose one variable's name: {name}.");
+  if (names === undefined)
+    return report(place, "template_form", "Braces must enclose the name of one variable: {name}.");
   if (names.length > MAX_VARIABLES)
-    return report(place, "too_many", `A URL has at most ${MAX_VARIABLES} variables: write fixed text for some.`);
+    return report(place, "too_many", `A URL has at most ${MAX_VARIABLES} variables. Replace some by fixed text.`);
   const unknown = names.filter((name) => !variables.has(name));
   if (unknown.length > 0) {
     const where = reach.kind === "remote" ? "variables" : "environmentVariables or the arguments";
@@ -109,7 +118,10 @@ function reachFault(url: URL, { kind, allow }: Reach): Fault | undefined {
   return publicFault(url, allow);
 }
 
-/** The template with stand-ins, and with each value of each variable in turn while the others have their first. */
+/**
+ * The template with placeholder values, then with each value of each variable in turn while the others have their first
+ * value.
+ */
 function fillings(text: string, names: readonly string[], variables: Variables): string[] {
   const valuesOf = (name: string) => (variables.get(name) ?? []).filter((value) => value !== "");
   const fill = (valueOf: (name: string) => string | undefined) =>

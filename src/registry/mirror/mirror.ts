@@ -6,12 +6,15 @@ import { parseName, skeleton } from "../name.ts";
 import { isWanted, type NameRules } from "./name-rules.ts";
 import { isNewer, MAX_VERSION_LENGTH, versionFault } from "../version.ts";
 
-/** A version as another registry has it, in the form in which `mirror-statement.ts` takes it over. Times are ISO 8601. */
+/** A version of another registry, in the form that `statement.ts` takes. Times are ISO 8601. */
 export interface MirrorRow {
   name: string;
   version: string;
   skeleton: string;
-  /** Null for a deleted version that is no good: it can only mark the one that is here. */
+  /**
+   * Null for a deleted version with an invalid definition: it can only set the status of a version that is already
+   * here.
+   */
   definition: ServerDefinition | null;
   status: ServerStatus;
   status_message: string | null;
@@ -19,17 +22,17 @@ export interface MirrorRow {
   published_at: string;
   /** Whether the other registry says that this is the latest version of the server. */
   is_latest: boolean;
-  /** Whether it is the newest on its page: the latest as long as nothing else is. */
+  /** Whether it is the newest on its page: it becomes the latest if the server has no latest version yet. */
   may_be_latest: boolean;
 }
 
-/** An entry that is not taken over: of which server, as far as that can be said, and why. */
+/** An entry that was skipped: the server's name, or null when it has no valid one, and the reason. */
 export interface LeftOut {
   name: string | null;
   code: string;
 }
 
-/** What is allowed in, and what remotes may lead to beside public hosts (`host:port`, development). */
+/** Which names are mirrored, and the non-public `host:port` that remotes may point to (development). */
 export interface MirrorRules extends NameRules {
   reachable: readonly string[];
 }
@@ -42,8 +45,8 @@ interface Entry extends Omit<MirrorRow, "is_latest" | "may_be_latest"> {
 const MAX_STATUS_MESSAGE = 500;
 
 /**
- * Looks at the entries of a page one by one: a bad one is left out and counted, never a reason to stop. Entries whose names are not wanted
- * are left out without a word. `now` is in epoch milliseconds.
+ * Checks the entries of a page one by one. An invalid entry is skipped and reported in `leftOut`; it never stops the
+ * run. Entries that the name rules exclude are skipped silently. `now` is in epoch milliseconds.
  */
 export function readEntries(
   entries: readonly unknown[],
@@ -92,7 +95,7 @@ function readEntry(item: unknown, rules: MirrorRules, now: number): Entry | Left
 const isVersion = (value: unknown): value is string =>
   typeof value === "string" && value.length <= MAX_VERSION_LENGTH && versionFault(value) === undefined;
 
-/** Registries that keep no status have active servers only. */
+/** In a registry without statuses, every server is active. */
 function statusOf(value: unknown): ServerStatus | undefined {
   if (value === undefined || value === null) return "active";
   return value === "active" || value === "deprecated" || value === "deleted" ? value : undefined;
@@ -103,13 +106,13 @@ function messageOf(value: unknown): string | null {
   return value.slice(0, MAX_STATUS_MESSAGE).toWellFormed().replaceAll(/\p{C}/gu, " ").trim();
 }
 
-/** Moments that are none, before 1970 or yet to come become the one given. */
+/** A time in epoch milliseconds; `otherwise` for a text that is not a time, is before 1970 or is after `otherwise`. */
 function timeOf(value: unknown, otherwise: number): number {
   const time = typeof value === "string" ? Date.parse(value) : Number.NaN;
   return time >= 0 && time <= otherwise ? time : otherwise;
 }
 
-/** One latest of a server at most: the one that the registry says, or the newest when it says of none whether it is. */
+/** Marks at most one version of a server as latest: the one that the registry names, or the newest if it names none. */
 function withLatest(versions: Entry[]): MirrorRow[] {
   const named = versions.filter(({ isLatest }) => isLatest === true);
   const isSilent = versions.every(({ isLatest }) => isLatest === undefined);

@@ -1,23 +1,25 @@
-/** Which names are mirrored: those that fit one of `allow` and none of `deny`. */
+/** Which names are mirrored: those that match a pattern of `allow` and none of `deny`. */
 export interface NameRules {
   allow: readonly string[];
   deny: readonly string[];
 }
 
 const MAX_LENGTH = 200;
-/** Postgres tries the places of each; more of them in one pattern say nothing that two patterns could not. */
+/** Bounds the backtracking of Postgres' `like`. A rule that needs more can use several patterns. */
 const MAX_STARS = 3;
 const FORM = /^[A-Za-z0-9._/*-]+$/;
 
-/** Whether text is a pattern of names: what names consist of, and `*` for any text, at most three times. */
+/** Whether a text is a name pattern: characters of names, and `*` for any text, at most three times. */
 export const isNamePattern = (text: string): boolean =>
   text.length <= MAX_LENGTH && FORM.test(text) && text.split("*").length - 1 <= MAX_STARS;
 
-/** Whether a name is to be mirrored. Case makes no difference: a rule against `com.example/*` is one against `Com.Example/*`. */
+/** Whether a name is mirrored. Case is ignored: a rule for `com.example/*` also applies to `Com.Example/*`. */
 export const isWanted = (name: string, { allow, deny }: NameRules): boolean =>
   allow.some((pattern) => fits(name, pattern)) && !deny.some((pattern) => fits(name, pattern));
 
-/** The parts between stars, each at the first place where it fits: no pattern takes more than one pass over the name. */
+/**
+ * Matches the parts between stars, each at its first possible position, so that a match takes one pass over the name.
+ */
 function fits(name: string, pattern: string): boolean {
   const text = name.toLowerCase();
   const [first = "", ...rest] = pattern.toLowerCase().split("*");
@@ -33,7 +35,7 @@ function fits(name: string, pattern: string): boolean {
   return text.length - last.length >= at && text.endsWith(last);
 }
 
-/** The same pattern for Postgres' `like`, where names are in lower case. */
+/** The pattern for Postgres' `like`, to be compared with names in lower case. */
 export const likePattern = (pattern: string): string =>
   pattern
     .toLowerCase()

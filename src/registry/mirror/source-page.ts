@@ -4,13 +4,13 @@ import { DeadlineExceeded, within } from "../../platform/deadline.ts";
 import { ResolverUnavailable } from "../../platform/outbound/dns.ts";
 import { OutboundRefused, type Outbound } from "../../platform/outbound/outbound.ts";
 
-/** Entries that one page is asked to have; the API allows no more. */
+/** Entries requested per page: the most that the API allows. */
 const PAGE_ENTRIES = 100;
-/** A registry may ignore what it is asked for, up to here. */
+/** Most entries accepted on a page, for registries that ignore the requested limit. */
 const MAX_ENTRIES = 1_000;
 const MAX_PAGE_BYTES = 1_048_576;
 
-/** A page of another registry's list; its entries are looked at one by one. */
+/** A page of another registry's list, with entries that have not been checked. */
 export interface SourcePage {
   entries: readonly unknown[];
   nextCursor: string | null;
@@ -18,13 +18,19 @@ export interface SourcePage {
   at: number | null;
 }
 
-/** Why there is no page, in words for the tenant's administrators. `isRefused`: the registry understood, and did not want the request. */
+/**
+ * Why a page could not be read, as a text for the tenant's managers. `isRefused`: the registry rejected the request
+ * (4xx except 429).
+ */
 export interface PageFault {
   problem: string;
   isRefused: boolean;
 }
 
-/** What is asked of a registry: the page after `cursor` of what has changed since a moment; null: from the beginning, and everything. */
+/**
+ * The page to request. `cursor`: where it begins, null for the first page. `since`: only changes after this time, null
+ * for everything.
+ */
 export interface PageQuery {
   url: string;
   cursor: string | null;
@@ -40,7 +46,10 @@ const answer = z.object({
   metadata: z.object({ nextCursor: cursor.nullish() }).nullish(),
 });
 
-/** Asks a registry (v0.1) for a page, for so many milliseconds. What goes wrong is an answer here: a mirror has to live with it. */
+/**
+ * Requests a page from a registry (v0.1) and waits at most `deadlineMs`. Failures are returned, not thrown: they are
+ * expected here.
+ */
 export async function askForPage(
   outbound: Outbound,
   query: PageQuery,
@@ -52,13 +61,13 @@ export async function askForPage(
       if (response.status !== 200) {
         await response.body?.cancel();
         const isRefused = response.status >= 400 && response.status < 500 && response.status !== 429;
-        return { fault: { problem: `It answered with status ${response.status}.`, isRefused } };
+        return { fault: { problem: `The registry answered with status ${response.status}.`, isRefused } };
       }
       const body = await readJson(response, { limitBytes: MAX_PAGE_BYTES });
       if ("refusal" in body && body.refusal.kind === "too_large")
-        return faultOf(`A page of it is larger than ${MAX_PAGE_BYTES / 1024} KiB.`);
+        return faultOf(`A page of the registry is larger than ${MAX_PAGE_BYTES / 1024} KiB.`);
       const page = answer.safeParse("value" in body ? body.value : undefined);
-      if (!page.success) return faultOf("Its answer is no list of servers (MCP Registry API v0.1).");
+      if (!page.success) return faultOf("The answer is not a list of servers (MCP Registry API v0.1).");
       const { servers, metadata } = page.data;
       const at = timeOf(response.headers.get("date"));
       return { page: { entries: servers, nextCursor: metadata?.nextCursor || null, at } };
@@ -68,7 +77,7 @@ export async function askForPage(
   }
 }
 
-/** Registries that do not imply deleted entries in what has changed are asked for them. */
+/** The URL of a page. `include_deleted` is for registries that do not imply it with `updated_since`. */
 export function pageUrl({ url, cursor: after, since }: PageQuery): string {
   const parameters = new URLSearchParams({ limit: String(PAGE_ENTRIES) });
   if (after !== null) parameters.set("cursor", after);
@@ -87,8 +96,8 @@ function timeOf(date: string | null): number | null {
 }
 
 function reasonOf(error: unknown, deadlineMs: number): string {
-  if (error instanceof OutboundRefused) return `It was not asked, or led elsewhere: ${error.message}.`;
-  if (error instanceof ResolverUnavailable) return "Its name could not be looked up.";
-  if (error instanceof DeadlineExceeded) return `It did not answer within ${deadlineMs / 1000} seconds.`;
-  return "It could not be reached.";
+  if (error instanceof OutboundRefused) return `The request was not allowed, or was redirected: ${error.message}.`;
+  if (error instanceof ResolverUnavailable) return "The host name could not be resolved.";
+  if (error instanceof DeadlineExceeded) return `The registry did not answer within ${deadlineMs / 1000} seconds.`;
+  return "The registry could not be reached.";
 }

@@ -4,15 +4,24 @@ import { takeOver } from "./statement.ts";
 import type { MirrorRow } from "./mirror.ts";
 import { likePattern, type NameRules } from "./name-rules.ts";
 
-/** Longer than a page's deadline and its statement: who has not come back by then is dead, and the next turn goes on. */
+/**
+ * Longer than a page's deadline and its statement. When it expires, the turn is considered dead and the next turn
+ * continues.
+ */
 const LEASE = sql.raw("interval '60 seconds'");
-/** Clocks of a registry's machines differ, and its writes take time: what changed shortly before a run is asked for again in the next. */
+/**
+ * A registry's machines have different clocks, and its writes take time: each run reads again what changed shortly
+ * before the last one.
+ */
 const OVERLAP = sql.raw("interval '5 minutes'");
 const RETRY_MINUTES = 10;
 const EXCLUDED_AT_ONCE = 2_000;
-const EXCLUDED = "This organization does not mirror it any more.";
+const EXCLUDED = "This organization no longer mirrors this server.";
 
-/** A source in the hands of one turn. Every statement of the turn names its holder: a turn whose lease went to another writes nothing more. */
+/**
+ * A source whose lease one turn holds. Each statement checks `holder`, so a turn that lost its lease writes nothing
+ * more.
+ */
 export interface LockedSource extends NameRules {
   id: string;
   holder: string;
@@ -20,9 +29,9 @@ export interface LockedSource extends NameRules {
   /** The page to read; null: the first. */
   cursor: string | null;
   since: Date | null;
-  /** Whether the run reads everything, not only what has changed. */
+  /** Whether the run reads everything, not only changes. */
   isFull: boolean;
-  /** How many servers have come from it. */
+  /** How many servers were mirrored from it. */
   servers: number;
 }
 
@@ -39,7 +48,10 @@ type RunDeps = Pick<Db, "execute">;
 
 const timestamp = (now: number): SQL => sql`${new Date(now).toISOString()}::timestamptz`;
 
-/** Takes the lease and, unless a run is under way, begins one. Null while another turn has it, and for a source that is disabled or gone. */
+/**
+ * Takes the lease and begins a run unless one is in progress. Null when another turn holds it, or the source is
+ * disabled or deleted.
+ */
 export async function lockSource(db: RunDeps, id: string, now: number): Promise<LockedSource | null> {
   const holder = crypto.randomUUID();
   const { rows } = await db.execute<LockedSourceRow>(sql`
@@ -56,10 +68,13 @@ export async function lockSource(db: RunDeps, id: string, now: number): Promise<
   return { ...row, id, holder, since, isFull: since === null };
 }
 
-/** What a turn keeps of a page. `at` is the registry's own time, `notice` what is to be known about the run. */
+/**
+ * What a turn stores of a page. `at` is the time by the registry's clock; `notice` is a text about the run for
+ * managers.
+ */
 export interface KeptPage {
   rows: readonly MirrorRow[];
-  /** Whether servers that are not here may come. */
+  /** Whether new servers may be added. */
   mayAdd: boolean;
   read: number;
   nextCursor: string | null;
@@ -68,8 +83,8 @@ export interface KeptPage {
 }
 
 /**
- * Takes a page over and moves on, in one statement: a turn that is killed has either done both or nothing. After the last page the run is
- * over. Null when another turn has taken the source.
+ * Stores a page and advances the cursor in one statement: a turn that is killed has done both or neither. After the
+ * last page the run ends. Null when another turn has taken the lease.
  */
 export async function keepPage(
   db: RunDeps,
@@ -96,13 +111,19 @@ export async function keepPage(
   return answer.rows[0] ?? null;
 }
 
-/** Why a turn ended before its run. `startOver`: the cursor is worth nothing, the next run begins at the first page. */
+/**
+ * Why a turn ended before its run did. `startOver`: the cursor is no longer valid, so the next run begins at the first
+ * page.
+ */
 export interface Release {
   problem: string | null;
   startOver: boolean;
 }
 
-/** Gives the source back. Without a problem the next turn may follow at once; with one, what is here stays and it is tried again later. */
+/**
+ * Releases the lease. Without a problem the next turn may start at once. With one, mirrored versions stay, and the
+ * source is retried later.
+ */
 export async function releaseSource(
   db: RunDeps,
   { id, holder }: Pick<LockedSource, "id" | "holder">,
@@ -120,7 +141,7 @@ export async function releaseSource(
     where id = ${id}::uuid and lease_holder = ${holder}::uuid`);
 }
 
-/** Marks versions that came before the rules said otherwise as deleted, some at a time; true while there may be more. */
+/** Marks a batch of versions that the current name rules exclude as deleted. True while there may be more. */
 export async function excludeUnwanted(
   db: RunDeps,
   { id, holder, allow, deny }: Pick<LockedSource, "id" | "holder" | keyof NameRules>,

@@ -6,29 +6,29 @@ import type { Db } from "../../platform/postgres/db.ts";
 import { uuidv7 } from "../../platform/crypto.ts";
 import type { NameRules } from "./name-rules.ts";
 
-/** What an organization decides about a source. */
+/** The settings of a source that an organization can change. */
 export interface SourceSettings extends NameRules {
   enabled: boolean;
   everyMinutes: number;
 }
 
-/** Another registry whose servers a tenant mirrors, as its administrators see it. */
+/** Another registry whose servers a tenant mirrors, as its managers see it. */
 export interface Source extends SourceSettings {
   id: string;
   url: string;
-  /** Servers that have come from it, deleted ones too. */
+  /** Number of servers mirrored from it, including deleted ones. */
   servers: number;
   isRunning: boolean;
-  /** Entries that the run under way, or else the last one, has read. */
+  /** Number of entries read by the current run, or by the last one if none is in progress. */
   read: number;
-  /** When the last run ended, well or not. */
+  /** When the last run ended, whether it succeeded or failed. */
   lastRunAt: Date | null;
   nextRunAt: Date;
-  /** What is to be known of the last run; null: nothing. */
+  /** A problem or notice of the last run; null: none. */
   lastProblem: string | null;
 }
 
-/** What keeps a change from being made. `unknown`: the tenant has no such source. */
+/** Why a change was refused. `unknown`: the tenant has no such source. */
 export type SourceRefusal = "not_allowed" | "unknown" | "too_many" | "exists";
 
 export const MAX_SOURCES = 10;
@@ -52,7 +52,9 @@ interface SourceRow {
   problem: string | null;
 }
 
-/** Owners and administrators of an organization decide what it mirrors, and everybody in their own. */
+/**
+ * A row if the caller may manage sources: owners and administrators of an organization, and every person in their own.
+ */
 const manager = ({ tenantId, userId }: Asking): SQL => sql`manager as (
   select ${tenantId}::text as tenant_id where ${managesSql({ tenantId, userId })}
 )`;
@@ -72,7 +74,7 @@ const sourceOf = ({ every, running, last, next, problem, ...row }: SourceRow): S
   lastProblem: problem,
 });
 
-/** The sources of the asker's tenant, oldest first. */
+/** The sources of the caller's tenant, oldest first. */
 export async function listSources({ db }: SourceDeps, asking: Asking): Promise<Source[] | "not_allowed"> {
   const { rows } = await db.execute<{ may: boolean; sources: SourceRow[] }>(sql`
     with ${manager(asking)}
@@ -82,7 +84,7 @@ export async function listSources({ db }: SourceDeps, asking: Asking): Promise<S
   return row?.may ? row.sources.map(sourceOf) : "not_allowed";
 }
 
-/** One source of the asker's tenant. */
+/** One source of the caller's tenant. */
 export async function findSource({ db }: SourceDeps, asking: Asking, id: string): Promise<Source | SourceRefusal> {
   const { rows } = await db.execute<{ may: boolean; source: SourceRow | null }>(sql`
     with ${manager(asking)}
@@ -93,7 +95,7 @@ export async function findSource({ db }: SourceDeps, asking: Asking, id: string)
   return row.source === null ? "unknown" : sourceOf(row.source);
 }
 
-/** Adds a source, whose first run is due at once. `now` is in epoch milliseconds. */
+/** Adds a source. Its first run is due immediately. `now` is in epoch milliseconds. */
 export async function addSource(
   { db }: SourceDeps,
   actor: TenantActor,
@@ -120,8 +122,9 @@ export async function addSource(
 }
 
 /**
- * Changes what is given. Other rules are a reason to read everything again, from the first page: some of it may be wanted now, and some
- * not any more. A turn under way writes nothing more.
+ * Changes the given settings. After a change of the name rules, the next run reads everything again from the first
+ * page, because names may have become included or excluded. A turn in progress loses its lease when the rules change or
+ * the source is disabled.
  */
 export async function changeSource(
   { db }: SourceDeps,
@@ -152,8 +155,8 @@ export async function changeSource(
 }
 
 /**
- * Removes a source with the servers that came from it, some at a time, until it is gone or the moment has come: then false, and asking again
- * goes on. It is disabled at once. `clock` tells epoch milliseconds.
+ * Disables a source, then removes it and the servers mirrored from it, in batches. False when `until` is reached first;
+ * another call continues. `clock` returns epoch milliseconds.
  */
 export async function removeSource(
   { db }: SourceDeps,

@@ -6,14 +6,16 @@ const COLUMNS = sql.raw(
 );
 
 /**
- * The parts of a `with` clause that take a page over, after a part `source` (`id`, `tenant_id`; no row: nothing happens). They end with
- * `written` and `demoted`, a row for each version that changed.
+ * The parts of a `with` clause that store a page. They follow a part `source` (`id`, `tenant_id`); without a row in it,
+ * nothing happens. The last two parts, `written` and `demoted`, have a row for each version that changed.
  *
- * A name that was published here, or that another source brought first, is left alone. A deleted version that is not here is not made. What
- * is as it was is not written. `updated_at` is the time here, so that who mirrors this registry sees what came late to it.
+ * A name that was published here, or that another source brought first, is not changed. A deleted version that is not
+ * here is not added. Unchanged versions are not written. `updated_at` is the time of this gateway, so that registries
+ * that mirror this one see late changes.
  *
- * Names are made in order: two sources of a tenant wait for each other, but not in a circle. `is not distinct from` has no index, so that
- * Postgres looks for the names of the page and does not read all servers of the source.
+ * Servers are inserted in the order of their names, so that two sources of a tenant do not deadlock. `is not distinct
+ * from` cannot use an index: this makes Postgres look up the names of the page instead of reading all servers of the
+ * source.
  */
 export function takeOver(rows: readonly MirrorRow[], { mayAdd, now }: { mayAdd: boolean; now: number }): SQL {
   const at = sql`${new Date(now).toISOString()}::timestamptz`;

@@ -6,7 +6,9 @@ import { readEntries, type LeftOut } from "./mirror.ts";
 import { lockSource, excludeUnwanted, keepPage, releaseSource, type LockedSource, type Release } from "./source-run.ts";
 import { askForPage } from "./source-page.ts";
 
-/** What mirroring runs on. `reachable` lists `host:port` that entries may lead to though they are not public (development). */
+/**
+ * The dependencies of mirroring. `reachable` lists the non-public `host:port` that entries may point to (development).
+ */
 export interface SyncDeps {
   db: Pick<Db, "execute">;
   outbound: Outbound;
@@ -15,7 +17,10 @@ export interface SyncDeps {
   now: () => number;
 }
 
-/** How much one turn does before others have theirs; the next one goes on where it ended. Times in milliseconds. */
+/**
+ * The bounds of one turn, so that other sources get theirs. The next turn continues where it ended. Times are in
+ * milliseconds.
+ */
 export interface SyncBounds {
   pages: number;
   turnMs: number;
@@ -23,29 +28,33 @@ export interface SyncBounds {
 }
 
 const BOUNDS: SyncBounds = { pages: 20, turnMs: 20_000, pageMs: 10_000 };
-/** Turns begin within this time of one cron run. */
+/** How long after the start of a cron run new turns may begin, in milliseconds. */
 const DUE_MS = 20_000;
 const MAX_DUE = 20;
-/** What one source may bring, and what it may send in one run: nobody's registry fills our disks. */
+/**
+ * Most servers mirrored from one source, and most entries read in one run, so that no registry can fill the database.
+ */
 const MAX_SERVERS = 100_000;
 const MAX_READ = 1_000_000;
-const FULL = `It brought ${MAX_SERVERS} servers, and further ones are left out: narrow down what is mirrored.`;
+const FULL = `The limit of ${MAX_SERVERS} servers is reached; further ones are skipped. Mirror fewer names.`;
 
 /**
- * What became of a turn. `finished`: everything has been read; `unfinished`: the next turn goes on; `failed`: what is here stays as it is;
- * `busy`: another turn is under way, or the source is disabled or gone.
+ * The result of a turn. `finished`: everything was read. `unfinished`: the next turn continues. `failed`: what was
+ * stored stays. `busy`: another turn is in progress, or the source is disabled or deleted.
  */
 export interface SyncOutcome {
   state: "finished" | "unfinished" | "failed" | "busy";
   pages: number;
-  /** Versions that were read, changed here, and left out because they are no good. */
+  /** Numbers of entries that were read, versions that were changed here, and entries that were skipped as invalid. */
   read: number;
   changed: number;
   leftOut: number;
   problem: string | null;
 }
 
-/** A turn at mirroring one source. Turns of a source exclude each other. Rejects only when Postgres does. */
+/**
+ * Runs one turn of mirroring a source. A lease keeps turns of the same source apart. Rejects only when Postgres fails.
+ */
 export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds = BOUNDS): Promise<SyncOutcome> {
   const outcome: SyncOutcome = { state: "busy", pages: 0, read: 0, changed: 0, leftOut: 0, problem: null };
   const source = await lockSource(deps.db, id, deps.now());
@@ -58,13 +67,16 @@ export async function syncSource(deps: SyncDeps, id: string, bounds: SyncBounds 
     return { ...outcome, state: end.problem === null ? "unfinished" : "failed" };
   } catch (error) {
     deps.log("error", "registry.sync_failed", { sourceId: id, ...errorFields(error) });
-    const release = { problem: "The gateway could not keep what it read.", startOver: false };
+    const release = { problem: "The gateway could not store what it read.", startOver: false };
     await releaseSource(deps.db, source, release, deps.now()).catch(() => undefined);
     throw error;
   }
 }
 
-/** Counts into `outcome`. A `Release`: the turn is over and the run is not. */
+/**
+ * Reads pages until the run or the turn ends, and counts into `outcome`. Returns a `Release` when the turn ended before
+ * the run.
+ */
 async function readPages(
   deps: SyncDeps,
   source: LockedSource,
@@ -87,10 +99,10 @@ async function readPages(
   while (outcome.pages < bounds.pages && deps.now() < until) {
     if (cursor !== null) seen.add(cursor);
     const asked = await askForPage(deps.outbound, { url: source.url, cursor, since: source.since }, bounds.pageMs);
-    // A cursor that is refused has had its time: what has been read stays, and the next run begins at the first page.
+    // A rejected cursor has expired: what was stored stays, and the next run begins at the first page.
     if ("fault" in asked) return fail(asked.fault.problem, asked.fault.isRefused && cursor !== null);
     const { entries, nextCursor, at } = asked.page;
-    if (nextCursor !== null && seen.has(nextCursor)) return fail("Its pages lead back to one that was read.", true);
+    if (nextCursor !== null && seen.has(nextCursor)) return fail("The registry's pages form a loop.", true);
     const rules = { allow: source.allow, deny: source.deny, reachable: deps.reachable };
     const { rows, leftOut: bad } = readEntries(entries, rules, deps.now());
     leftOut.push(...bad);
@@ -106,21 +118,21 @@ async function readPages(
     outcome.read += entries.length;
     outcome.changed += kept.changed;
     if (nextCursor === null) return "ended";
-    if (kept.read >= MAX_READ) return fail(`It has no end: ${kept.read} entries were read.`, true);
+    if (kept.read >= MAX_READ) return fail(`The registry has too many entries: ${kept.read} were read.`, true);
     cursor = nextCursor;
   }
   return { problem: null, startOver: false };
 }
 
-/** `3 entries were left out, such as com.example/x (too_long).` */
+/** A text such as `3 entries were skipped, such as com.example/x (too_long).` */
 function noticeOf(leftOut: readonly LeftOut[]): string | null {
   const [first] = leftOut;
   if (!first) return null;
   const entries = leftOut.length === 1 ? "1 entry was" : `${leftOut.length} entries were`;
-  return `${entries} left out, such as ${first.name ?? "one without a proper name"} (${first.code}).`;
+  return `${entries} skipped, such as ${first.name ?? "one without a valid name"} (${first.code}).`;
 }
 
-/** Gives the sources whose time has come a turn each, those that have waited longest first. One that fails keeps no other from its turn. */
+/** Runs one turn for each source that is due, longest waiting first. A failing source does not stop the others. */
 export async function syncDue(deps: SyncDeps, bounds: SyncBounds = BOUNDS): Promise<void> {
   const began = deps.now();
   const { rows } = await deps.db.execute<{ id: string }>(sql`

@@ -3,20 +3,23 @@ import { readText } from "../../platform/body.ts";
 import { ResolverUnavailable } from "../../platform/outbound/dns.ts";
 import { hasMark, mark } from "../../platform/signed.ts";
 
-/** A public key that a domain publishes for its registry entries: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
+/** A public key that a domain publishes; its holder may publish servers: `v=MCPv1; k=ed25519|ecdsap384; p=<base64>`. */
 export interface DomainKey {
   algorithm: "ed25519" | "ecdsap384";
-  /** Base64: 32 bytes, or a compressed point of 49. */
+  /** Base64: 32 bytes for Ed25519, or a compressed point of 49 bytes for P-384. */
   publicKey: string;
 }
 
-/** Where a domain says who answers for its namespace. */
+/** Where a domain publishes the proof of its namespace: a DNS TXT record, or a file over HTTPS. */
 export type ProofPlace = "dns" | "http";
 
-/** What a domain publishes, line by line; or why nobody can tell. */
+/** The lines that a domain publishes, or the reason why they could not be read. */
 export type Publication = { lines: string[] } | { problem: string };
 
-/** What looking into domains needs: TXT records by DNS over HTTPS, and requests to public hosts that follow no redirect. */
+/**
+ * The dependencies of reading proofs: TXT records by DNS over HTTPS, and requests to public hosts that do not follow
+ * redirects.
+ */
 export interface ProofDeps {
   textRecords: (name: string) => Promise<string[]>;
   outbound: Outbound;
@@ -26,10 +29,13 @@ const MAX_PROOF_BYTES = 4096;
 const TIMEOUT_MS = 5_000;
 const MAX_KEYS = 10;
 
-/** The address of a domain's proof file. */
+/** The URL of a domain's proof file. */
 export const proofUrl = (domain: string): string => `https://${domain}/.well-known/mcp-registry-auth`;
 
-/** Reads what a domain publishes. Its answers are others' words: at most 4 KB, 5 s, no redirect. Throws when the resolver does not answer. */
+/**
+ * Reads what a domain publishes. The content is untrusted: at most 4 KB, 5 s, no redirect. Throws when the DNS resolver
+ * does not answer.
+ */
 export async function readProof(deps: ProofDeps, place: ProofPlace, domain: string): Promise<Publication> {
   if (place === "dns") return { lines: (await deps.textRecords(domain)).map((line) => line.trim()) };
   try {
@@ -39,19 +45,20 @@ export async function readProof(deps: ProofDeps, place: ProofPlace, domain: stri
       return { problem: `${proofUrl(domain)} answered ${response.status}.` };
     }
     const body = await readText(response, MAX_PROOF_BYTES);
-    if ("refusal" in body) return { problem: `${proofUrl(domain)} holds more than ${MAX_PROOF_BYTES} bytes.` };
+    if ("refusal" in body) return { problem: `${proofUrl(domain)} has more than ${MAX_PROOF_BYTES} bytes.` };
     return { lines: body.text.split(/\r?\n/).map((line) => line.trim()) };
   } catch (error) {
-    if (error instanceof OutboundRefused) return { problem: `${proofUrl(domain)} may not be asked, or redirects.` };
+    if (error instanceof OutboundRefused)
+      return { problem: `${proofUrl(domain)} is not an allowed address, or it redirects.` };
     if (error instanceof ResolverUnavailable) throw error;
-    return { problem: `${proofUrl(domain)} does not answer.` };
+    return { problem: `${proofUrl(domain)} did not answer.` };
   }
 }
 
 const RECORD = /^v=MCPv1;\s*k=(ed25519|ecdsap384);\s*p=([A-Za-z0-9+/]{43,68}={0,2})\s*(?:;.*)?$/;
 const KEY_BYTES = { ed25519: 32, ecdsap384: 49 } as const;
 
-/** The keys among a domain's lines; what is no key record is skipped. */
+/** The keys in a domain's lines. Lines that are not key records are skipped. */
 export function domainKeys(lines: readonly string[]): DomainKey[] {
   const keys = lines.flatMap((line): DomainKey[] => {
     const [, algorithm, publicKey] = RECORD.exec(line) ?? [];
@@ -61,7 +68,7 @@ export function domainKeys(lines: readonly string[]): DomainKey[] {
   return keys.slice(0, MAX_KEYS);
 }
 
-/** Keys as they are kept with a namespace. */
+/** Keys in the form in which they are stored with a namespace; null for an empty list. */
 export const keysAsProof = (keys: readonly DomainKey[]): string | null =>
   keys.length === 0 ? null : keys.map(({ algorithm, publicKey }) => `k=${algorithm}; p=${publicKey}`).join("\n");
 
@@ -72,13 +79,14 @@ export const keysOfProof = (proof: string | null): DomainKey[] =>
 const PREFIX = "mcp-gateway-claim=";
 
 /**
- * What a tenant publishes to claim a namespace. A key record alone would not do: it names no tenant, and whoever read it first could
- * claim what is another's. It follows from both names, so nothing is kept while a claim is under way.
+ * The text that a tenant publishes to prove a namespace. A key record alone would not be enough: it names no tenant, so
+ * whoever read it first could take another tenant's namespace. The text is derived from tenant and namespace, so
+ * nothing is stored while a proof is pending.
  */
 export const challengeText = async (secrets: readonly string[], tenantId: string, namespace: string): Promise<string> =>
   `${PREFIX}${await mark(secrets, "namespace", [tenantId, namespace])}`;
 
-/** Whether one of the lines is the claim of this tenant, by any of the secrets. */
+/** Whether one of the lines is the challenge text of this tenant, under any of the secrets. */
 export async function hasChallenge(
   secrets: readonly string[],
   lines: readonly string[],
@@ -88,7 +96,10 @@ export async function hasChallenge(
   return hasMark(secrets, "namespace", [tenantId, namespace], marks);
 }
 
-/** The first of the keys that has signed the message; `signature` is hexadecimal, as publishing tools send it. */
+/**
+ * The first of the keys that verifies the signature of the message. `signature` is hexadecimal, as publishing tools
+ * send it.
+ */
 export async function signerOf(
   keys: readonly DomainKey[],
   message: string,
@@ -108,7 +119,7 @@ async function verifies({ algorithm, publicKey }: DomainKey, message: Uint8Array
       const key = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
       return await crypto.subtle.verify({ name: "Ed25519" }, key, signature, message);
     }
-    // A compressed point (SEC 1 §2.3.3), which Web Crypto checks and expands.
+    // A compressed point (SEC 1 §2.3.3). Web Crypto checks and expands it.
     const key = await crypto.subtle.importKey("raw", raw, { name: "ECDSA", namedCurve: "P-384" }, false, ["verify"]);
     return await crypto.subtle.verify({ name: "ECDSA", hash: "SHA-384" }, key, signature, message);
   } catch {

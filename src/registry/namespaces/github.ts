@@ -4,20 +4,23 @@ import { isObject } from "../../platform/json.ts";
 import type { Outbound } from "../../platform/outbound/outbound.ts";
 import { githubNamespace } from "../name.ts";
 
-/** A GitHub account. Names can be given away and taken by others; ids stay (what a namespace is kept with). */
+/** A GitHub account. Account names can change hands, ids cannot; a namespace is stored with the id. */
 export interface GithubAccount {
   id: string;
   login: string;
 }
 
-/** What asking GitHub needs: the operator's OAuth app, whose tokens count, and requests to public hosts. */
+/**
+ * The dependencies of requests to GitHub: the operator's OAuth app, whose tokens are accepted, and requests to public
+ * hosts.
+ */
 export interface GithubDeps {
   outbound: Outbound;
   clientId: string;
   clientSecret: string;
 }
 
-/** GitHub did not answer as it should: nobody can tell who somebody is there. */
+/** GitHub did not answer as expected, so an identity there cannot be checked. */
 export class GithubUnavailable extends Error {
   override readonly name = "GithubUnavailable";
 }
@@ -29,16 +32,17 @@ const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 1_048_576;
 const MAX_ORGANIZATIONS = 100;
 
-/** The account of this name: a person's or an organization's; undefined when there is none. */
+/** The account of this name, a person's or an organization's; undefined when there is none. */
 export async function accountOf(deps: GithubDeps, login: string): Promise<GithubAccount | undefined> {
   const answer = await ask(deps, `${API}/users/${encodeURIComponent(login)}`, { authorization: basic(deps) });
   return answer.status === 200 ? accountIn(answer.body) : undefined;
 }
 
 /**
- * The accounts for which the holder of a GitHub token may publish: the own one, and organizations that they own, as far as the token shows
- * them. A token of an OAuth app counts only when the app is this gateway's (RFC 9700 §4.9.1: another app must not use what it was given);
- * personal access tokens are made by people themselves. Undefined for any other.
+ * The accounts for which the holder of a GitHub token may publish: their own, and the organizations that they own, as
+ * far as the token shows them. A token of an OAuth app is accepted only when the app is this gateway's, so that another
+ * app cannot use the tokens that it was given (RFC 9700 §4.9.1). Personal access tokens are created by people
+ * themselves. Undefined for any other token.
  */
 export async function accountsOfToken(deps: GithubDeps, token: string): Promise<GithubAccount[] | undefined> {
   if (!/^(gh[opu]_|github_pat_)[A-Za-z0-9_]{10,255}$/.test(token)) return undefined;
@@ -65,8 +69,8 @@ export async function accountsOfToken(deps: GithubDeps, token: string): Promise<
 }
 
 /**
- * The account whose workflow a GitHub Actions token (OpenID Connect) comes from; undefined for a token that is not good. It must have been
- * made for this gateway: `audiences` are its addresses.
+ * The account of the workflow that a GitHub Actions token (OpenID Connect) was issued to; undefined for an invalid
+ * token. The token's audience must be this gateway: `audiences` are its addresses.
  */
 export async function ownerOfWorkflow(
   deps: Pick<GithubDeps, "outbound">,
@@ -93,10 +97,10 @@ export async function ownerOfWorkflow(
   }
 }
 
-/** What a namespace of GitHub is kept with. */
+/** The proof that is stored with a GitHub namespace. */
 export const githubProof = ({ id }: GithubAccount): string => `github-id=${id}`;
 
-/** The id in what {@link githubProof} wrote; null in anything else. */
+/** The id in a text of {@link githubProof}; null for any other text. */
 export const githubIdOf = (proof: string | null): string | null => /^github-id=(\d+)$/.exec(proof ?? "")?.[1] ?? null;
 
 function accountIn(value: unknown): GithubAccount | undefined {

@@ -4,30 +4,31 @@ import type { Actor } from "../../audit/event.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 import { namespaceDomain, parseName } from "../name.ts";
 
-/** How a namespace came to its tenant. */
+/** How a tenant got a namespace: by a proof, or assigned by an administrator. */
 export type NamespaceMethod = "dns" | "http" | "github" | "administrator";
 
-/** A namespace and whose it is. */
+/** A namespace and its owner. */
 export interface OwnedNamespace {
   namespace: string;
   tenantId: string;
   method: NamespaceMethod;
-  /** Public keys (`k=…; p=…`, several apart by a line break) or `github-id=…`; null: no publishing tool can stand in for the tenant. */
+  /** Public keys (`k=…; p=…`, one per line) or `github-id=…`; null: no publishing tool can publish for the tenant. */
   proof: string | null;
   verifiedAt: Date;
 }
 
 /**
- * Methods by which everything below a namespace belongs to its owner: who controls a domain's DNS controls the names below it, and an
- * administrator says so. A web server or a GitHub account answers for its own name only (as in the official registry).
+ * Methods that also give the owner everything below a namespace: whoever controls a domain's DNS controls the names
+ * below it, and an administrator decides so. A web server or a GitHub account proves only its own name (as in the
+ * official registry).
  */
 const COVERS_BELOW: readonly NamespaceMethod[] = ["dns", "administrator"];
 
-/** Whether servers may also be published below a namespace that came by this method. */
+/** Whether servers may also be published below a namespace that was obtained by this method. */
 export const coversBelow = (namespace: string, method: NamespaceMethod): boolean =>
   COVERS_BELOW.includes(method) && namespaceDomain(namespace) !== undefined;
 
-/** A namespace in the form in which it is kept; undefined for text that can be none. */
+/** A namespace in its stored form, lower case; undefined for a text that cannot be a namespace. */
 export function canonicalNamespace(text: string): string | undefined {
   const namespace = text.toLowerCase();
   if (namespace === "io.github" || parseName(`${namespace}/x`) === undefined) return undefined;
@@ -42,14 +43,17 @@ function above(namespace: string): string[] {
     .filter((candidate) => namespaceDomain(candidate) !== undefined);
 }
 
-/** Whose a namespace is, as a SELECT of one row (`tenant_id`, `namespace`) or none; the longest that covers it says. */
+/**
+ * The owner of a namespace, as a SELECT of at most one row (`tenant_id`, `namespace`): that of the longest namespace
+ * that covers it.
+ */
 export const ownerOf = (namespace: string): SQL => sql`
   select tenant_id, namespace from registry_namespace
   where namespace = ${namespace}
     or (namespace = any(${sql.param(above(namespace))}::text[]) and method = any(${sql.param([...COVERS_BELOW])}::text[]))
   order by length(namespace) desc limit 1`;
 
-/** The rows that {@link ownerOf} reads, locked so that they stay as they are until the end of the transaction. */
+/** Locks the rows that {@link ownerOf} reads, so that they do not change until the end of the transaction. */
 export const lockOwner = (namespace: string): SQL => sql`
   select 1 from registry_namespace
   where namespace = any(${sql.param([namespace, ...above(namespace)])}::text[]) order by namespace for share`;
@@ -72,7 +76,7 @@ const shown = (row: NamespaceRow): OwnedNamespace => ({
   verifiedAt: new Date(row.verified_at),
 });
 
-/** The namespaces of a tenant by name. */
+/** The namespaces of a tenant, ordered by name. */
 export async function listNamespaces(db: Pick<Db, "execute">, tenantId: string): Promise<OwnedNamespace[]> {
   const { rows } = await db.execute<NamespaceRow>(
     sql`select ${COLUMNS} from registry_namespace where tenant_id = ${tenantId} order by namespace limit 1000`,
@@ -80,7 +84,7 @@ export async function listNamespaces(db: Pick<Db, "execute">, tenantId: string):
   return rows.map(shown);
 }
 
-/** These very namespaces, of whichever tenants; what covers them does not count. */
+/** Exactly these namespaces, of any tenant. Namespaces above them are not included. */
 export async function findNamespaces(
   db: Pick<Db, "execute">,
   namespaces: readonly string[],
@@ -91,7 +95,7 @@ export async function findNamespaces(
   return rows.map(shown);
 }
 
-/** Whether a tenant could own a namespace: `taken` is one that is another's, or below one that is. */
+/** Whether a tenant can own a namespace. `taken`: another tenant owns it or a namespace that covers it. */
 export async function standingOf(
   db: Pick<Db, "execute">,
   tenantId: string,
@@ -104,7 +108,7 @@ export async function standingOf(
   return owner.namespace === namespace ? "owned" : "free";
 }
 
-/** Whether somebody signs in here with this GitHub account; `accountId` is GitHub's own. */
+/** Whether the user signs in here with this GitHub account; `accountId` is GitHub's id. */
 export async function hasGithubAccount(db: Pick<Db, "execute">, userId: string, accountId: string): Promise<boolean> {
   const { rows } = await db.execute(
     sql`select 1 from account where user_id = ${userId} and provider_id = 'github' and account_id = ${accountId}`,
@@ -112,7 +116,7 @@ export async function hasGithubAccount(db: Pick<Db, "execute">, userId: string, 
   return rows.length > 0;
 }
 
-/** A namespace for a tenant, with what proves that it is theirs. */
+/** A namespace for a tenant, with its proof. */
 export interface ProvedNamespace {
   tenantId: string;
   namespace: string;
@@ -121,9 +125,9 @@ export interface ProvedNamespace {
 }
 
 /**
- * Gives a tenant a namespace that it has proved, or renews the proof; what an administrator has assigned stays so, with the keys that were
- * found. Null when it is another tenant's, or below one that is. At the same
- * time, the first one has it. `now` is epoch milliseconds.
+ * Gives a tenant a namespace that it has proved, or renews the proof. One that an administrator assigned keeps this
+ * method, with the keys that were found. Null when another tenant owns it or a namespace that covers it; of several
+ * attempts at the same time, the first one wins. `now` is epoch milliseconds.
  */
 export async function proveNamespace(
   db: Pick<Db, "batch" | "execute">,
@@ -150,8 +154,8 @@ export async function proveNamespace(
 }
 
 /**
- * What an administrator decides: the namespace is this tenant's, without proof. Who has it now keeps it unless `replace`. `proof` is the id
- * of a GitHub account where one is known. `now` is epoch milliseconds.
+ * Assigns a namespace to a tenant without a proof, as an administrator decides. Another owner keeps it unless
+ * `replace`. `proof` is the id of a GitHub account if known. `now` is epoch milliseconds.
  */
 export async function assignNamespace(
   db: Pick<Db, "batch" | "execute">,
@@ -192,8 +196,8 @@ export async function assignNamespace(
 }
 
 /**
- * Gives a namespace back; false when the tenant does not have it. The tenant keeps its servers, but what it showed to everybody under
- * names that are not its own any more is private from now on. `now` is epoch milliseconds.
+ * Releases a namespace; false when the tenant does not own it. The tenant keeps its servers, but public ones whose
+ * names it no longer owns become private. `now` is epoch milliseconds.
  */
 export async function releaseNamespace(
   db: Pick<Db, "batch" | "execute">,
@@ -219,11 +223,14 @@ export async function releaseNamespace(
   return rows.length > 0;
 }
 
-/** Claims of one domain's namespaces go one after the other. */
+/** Serializes changes of the namespaces of one domain. */
 const lockFamily = (namespace: string): SQL =>
   sql`select pg_advisory_xact_lock(hashtextextended(${`registry_namespace ${namespace.split(".").slice(0, 2).join(".")}`}, 0))`;
 
-/** Makes a tenant's public servers of a namespace private, but for those whose namespace the tenant has for another reason. `tenant`: one id or none. */
+/**
+ * Makes a tenant's public servers in a namespace private, except those that another namespace of the tenant covers.
+ * `tenant`: a query for one id or none.
+ */
 const hideServers = (namespace: string, tenant: SQL): SQL => sql`
   with hidden as (
     update registry_server s set is_public = false

@@ -9,18 +9,21 @@ interface OutsideDeps {
   outbound: Outbound;
 }
 
-/** What asking GitHub needs. Throws 501 where the operator has not set it up. */
+/** The dependencies of requests to GitHub. Throws 501 where the operator has not configured it. */
 export function githubOf({ config, outbound }: OutsideDeps): GithubDeps {
   const { GITHUB_CLIENT_ID: clientId, GITHUB_CLIENT_SECRET: clientSecret } = config;
   if (clientId === undefined || clientSecret === undefined)
     throw new AppError(
       "not_implemented",
-      "GitHub is not set up here: its operator sets GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET.",
+      "GitHub is not configured here. The operator must set GITHUB_CLIENT_ID and GITHUB_CLIENT_SECRET.",
     );
   return { outbound, clientId, clientSecret };
 }
 
-/** Asks GitHub, DNS or a web server for a proof. Throws 503 when nobody answers: the caller may try again. */
+/**
+ * Runs a request to GitHub, DNS or a web server for a proof. Throws 503 when it does not answer, so that the caller can
+ * retry.
+ */
 export async function askOutside<T>(question: () => Promise<T>): Promise<T> {
   try {
     return await question();

@@ -2,24 +2,27 @@ import { sql } from "drizzle-orm";
 import type { Db } from "../../platform/postgres/db.ts";
 import { entryOf, type EntryRow, type RegistryEntry } from "../reading/entry.ts";
 
-/** A request with an `Idempotency-Key`: `owner` keeps the keys of different publishers apart. */
+/** A request with an `Idempotency-Key`. `owner` separates the keys of different publishers. */
 export interface IdempotentRequest {
   owner: string;
   key: string;
 }
 
-/** How long the answer to a request is kept. */
+/** How long the answer to a request is stored. */
 const ANSWER_HOURS = 24;
-/** A request that has been under way for longer was cut off. */
+/** A request that has taken longer is considered cut off, and its key can be used again. */
 const UNDER_WAY_SECONDS = 60;
 
-/** A visible ASCII text of at most 255 characters, which fits a header and an index. */
+/** Whether a text is a valid key: 1 to 255 visible ASCII characters, which fit in a header and in an index. */
 export const isIdempotencyKey = (text: string): boolean => /^[\x21-\x7e]{1,255}$/.test(text);
 
-/** `other`: the key was used for another request. `under_way`: its first request has not been answered yet. */
+/** `other`: the key was used for a different request. `under_way`: the first request has not been answered yet. */
 export type Begun = { state: "begun" | "other" | "under_way" } | { state: "answered"; entry: RegistryEntry };
 
-/** Takes the key for this request, unless it has been used within a day. `hash` is of the whole request; `now` is epoch milliseconds. */
+/**
+ * Reserves the key for this request, unless it was used within a day. `hash` is of the whole request; `now` is epoch
+ * milliseconds.
+ */
 export async function beginRequest(
   db: Pick<Db, "batch" | "execute">,
   { owner, key }: IdempotentRequest,
@@ -44,12 +47,12 @@ export async function beginRequest(
   return row.body === null ? { state: "under_way" } : { state: "answered", entry: entryOf(row.body) };
 }
 
-/** Lets the key go after a request that has changed nothing: a second try may do better. */
+/** Releases the key after a request that changed nothing, so that it can be retried. */
 export async function forgetRequest(db: Pick<Db, "execute">, { owner, key }: IdempotentRequest): Promise<void> {
   await db.execute(sql`delete from idempotent_answer where owner = ${owner} and key = ${key} and body is null`);
 }
 
-/** Removes answers that nobody may ask for any more. `now` is epoch milliseconds. */
+/** Removes expired answers. `now` is epoch milliseconds. */
 export async function pruneAnswers(db: Pick<Db, "execute">, now: number): Promise<void> {
   const before = new Date(now - ANSWER_HOURS * 3_600_000).toISOString();
   await db.execute(sql`delete from idempotent_answer where at < ${before}::timestamptz`);

@@ -9,32 +9,39 @@ import { parseName, skeleton } from "../name.ts";
 import { lockOwner, ownerOf } from "../namespaces/namespaces.ts";
 import { isNewer, type Release } from "../version.ts";
 
-/** Who publishes, for which tenant. Without `userId`: nobody that we know, such as a pipeline with a publisher token. */
+/**
+ * Who publishes, and for which tenant. Without `userId`, the person is unknown, as for a pipeline with a publisher
+ * token.
+ */
 export interface Publisher extends Actor {
   tenantId: string;
-  /** `owned`: whatever is the tenant's. Else patterns of names, as a publisher token carries them: `com.example/*`, `com.example.*`. */
+  /**
+   * `owned`: all namespaces of the tenant. Otherwise patterns of names, as in a publisher token: `com.example/*`,
+   * `com.example.*`.
+   */
   namespaces: "owned" | readonly string[];
 }
 
-/** What came of it. `namespace`: it is not the publisher's. */
+/** The result of publishing. `namespace`: the publisher may not use this namespace. */
 export type Published =
   | { state: "published"; entry: RegistryEntry }
   | { state: "namespace" | "look_alike" | "mirrored" | "version_exists" | "full" };
 
 /** As in the official registry. */
 const MAX_VERSIONS = 10_000;
-/** Each further attempt is one that another publish has overtaken; so many at the same time are not expected. */
+/** Each further attempt means that another publish was faster; so many at the same time are not expected. */
 const MAX_ATTEMPTS = 64;
 
-/** Whether a name is among those that a publisher may use, as far as its credential says. */
+/** Whether the publisher's credential allows a name. */
 export const allowsName = ({ namespaces }: Pick<Publisher, "namespaces">, name: string): boolean =>
   namespaces === "owned" ||
   namespaces.some((pattern) => pattern.endsWith("*") && name.toLowerCase().startsWith(pattern.slice(0, -1)));
 
 /**
- * Publishes a checked definition as a new version, which is never changed afterwards. The version, what is latest, the audit entry and the
- * kept answer of an idempotent request are one transaction; any number at the same time leave each version once and the right one latest.
- * One request to Postgres for a new server, two for a further version. `now` is epoch milliseconds.
+ * Publishes a checked definition as a new version, which is never changed afterwards. One transaction writes the
+ * version, the `is_latest` flags, the audit entry and the stored answer of an idempotent request. Concurrent publishes
+ * add each version once and leave the right one latest. One request to Postgres for a new server, two for a further
+ * version. `now` is epoch milliseconds.
  */
 export async function publish(
   db: Pick<Db, "batch" | "execute">,
@@ -63,7 +70,7 @@ interface Attempt extends EntryRow {
   latest_at: string | null;
 }
 
-/** One attempt, on the assumption that `latest` is the latest version: `moved` says which one it is instead. */
+/** One attempt, assuming that `latest` is the latest version. `moved`: it is not; the answer names the one that is. */
 async function tryPublish(
   db: Pick<Db, "batch" | "execute">,
   actor: Publisher,
@@ -78,7 +85,7 @@ async function tryPublish(
   const isLatest = latest === null || isNewer({ version, publishedAt: now }, latest);
   const isOwned = sql`exists (select 1 from (${ownerOf(namespace)}) as owner where owner.tenant_id = ${tenantId})`;
   const [, , , , { rows }] = await db.batch([
-    // Who publishes look-alikes at the same time waits: this lock is there before the server is.
+    // Serializes publishes of names that look alike. The server's row cannot be locked: it may not exist yet.
     db.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`registry_server ${looks}`}, 0))`),
     db.execute(lockOwner(namespace)),
     db.execute(sql`

@@ -2,10 +2,13 @@ import { z } from "zod";
 import { signed } from "../../platform/signed.ts";
 import { ownsNamespace, parseName } from "../name.ts";
 
-/** Who may publish where, for a few minutes: what `mcp-publisher` gets for its proof. It is no access token and no API key. */
+/**
+ * A token that `mcp-publisher` gets for a proof: who may publish where, for a few minutes. It is neither an access
+ * token nor an API key.
+ */
 export interface PublisherToken {
   grants: readonly { tenantId: string; namespace: string }[];
-  /** Who has proved it: a domain or a GitHub account, for the audit log. */
+  /** The domain or GitHub account that was proved, for the audit log. */
   subject: string;
   method: string;
 }
@@ -14,13 +17,16 @@ export interface PublisherToken {
 export const PUBLISHER_TOKEN_MS = 300_000;
 
 const PREFIX = "mrp_";
-/** Short: a token travels in a header and may name many namespaces. */
+/** Short member names: a token is sent in a header and may name many namespaces. */
 const content = signed(
   "publisher",
   z.object({ m: z.string(), s: z.string(), g: z.array(z.tuple([z.string(), z.string()])) }),
 );
 
-/** No other kind of credential begins like this, and no other parser takes it: it has one dot, and JWTs have two. */
+/**
+ * Whether a text has the prefix of publisher tokens. No other credential begins like this, and no other parser accepts
+ * it: it has one dot, a JWT has two.
+ */
 export const looksLikePublisherToken = (text: string): boolean => text.startsWith(PREFIX);
 
 /** The token as text, signed with the newest of the secrets. `expiresAt` is epoch milliseconds. */
@@ -37,7 +43,7 @@ export async function signPublisherToken(
   return `${PREFIX}${await content.sign(secrets, short, expiresAt)}`;
 }
 
-/** What a token says; undefined for one that is not ours, or not any more. `now` is epoch milliseconds. */
+/** The content of a token; undefined if it is not ours or has expired. `now` is epoch milliseconds. */
 export async function readPublisherToken(
   secrets: readonly string[],
   text: string,
@@ -51,8 +57,8 @@ export async function readPublisherToken(
 }
 
 /**
- * The grant under which a token may speak of a server: of those that cover its name, the closest. Undefined when none does. Whether the
- * namespace still is that tenant's, and whether it covers what is below it, is asked again where it is kept.
+ * The grant of a token that allows a server's name; of several, the one with the longest namespace. Undefined when none
+ * does. Publishing checks again that the namespace still belongs to the tenant and covers the name.
  */
 export function grantFor({ grants }: PublisherToken, name: string): PublisherToken["grants"][number] | undefined {
   const namespace = parseName(name)?.namespace;
@@ -62,5 +68,5 @@ export function grantFor({ grants }: PublisherToken, name: string): PublisherTok
     .toSorted((a, b) => b.namespace.length - a.namespace.length)[0];
 }
 
-/** The names that a grant is for, as patterns. */
+/** The names that a grant allows, as patterns. */
 export const patternsOf = (namespace: string): string[] => [`${namespace}/*`, `${namespace}.*`];

@@ -4,23 +4,24 @@ import type { Db } from "../../platform/postgres/db.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type ServerStatus } from "../reading/entry.ts";
 import { allowsName, type Publisher } from "./publish.ts";
 
-/** A status and, unless it is `active`, what readers are told about it. */
+/** A status and the message that readers see; null for `active`. */
 export interface StatusChange {
   status: ServerStatus;
   statusMessage: string | null;
 }
 
-/** Longest message, in characters (OpenAPI document of the registry, `StatusUpdateRequest`). */
+/** Maximum length of the message, in characters (OpenAPI document of the registry, `StatusUpdateRequest`). */
 export const MAX_STATUS_MESSAGE = 500;
 
-/** What came of it; `entries` are all versions that were asked for, newest first. */
+/** The result of a change. `entries`: all versions that the request named, newest first. */
 export type StatusChanged =
   | { state: "done"; entries: RegistryEntry[] }
   | { state: "unknown" | "namespace" | "mirrored" | "unchanged" };
 
 /**
- * Sets the status of one version, or of all with `version` null, in one transaction. A tenant may withdraw what it has published even
- * after it has given its namespace back. `unchanged`: there was nothing to change. `now` is epoch milliseconds.
+ * Sets the status of one version, or of all versions when `version` is null, in one transaction. A tenant may withdraw
+ * what it has published even after it has released the namespace. `unchanged`: there was nothing to change. `now` is
+ * epoch milliseconds.
  */
 export async function setStatus(
   db: Pick<Db, "batch" | "execute">,

@@ -7,17 +7,17 @@ import { parseName } from "../name.ts";
 import { lockOwner, ownerOf } from "../namespaces/namespaces.ts";
 
 /**
- * What came of it; `done` also when it was so before. `unknown`: no such server, or the person is not in the tenant. `forbidden`: owners and
- * administrators only. `impossible`: see the command.
+ * The result of a change. `done`: also when nothing had to change. `unknown`: there is no such server, or the person is
+ * not a member of the tenant. `forbidden`: only owners and administrators may do this. `impossible`: see the function.
  */
 export type Curated = "done" | "unknown" | "forbidden" | "impossible";
 
 type CurateDb = Pick<Db, "execute" | "batch">;
 
 /**
- * Shows a server with all its versions to everybody, or to its tenant only. To everybody it is shown under a name that is the tenant's own;
- * what was mirrored under the name of others, by administrators of the gateway only: a source can list whatever it likes. `now` is epoch
- * milliseconds.
+ * Makes a server with all its versions public, or private to its tenant. The name of a public server must be in a
+ * namespace of the tenant. Only administrators of the gateway can make a mirrored server with another name public,
+ * because a source can list any name. `now` is epoch milliseconds.
  */
 export const setVisibility = (db: CurateDb, curator: TenantActor, name: string, isPublic: boolean, now: number) =>
   curate(db, curator, name, {
@@ -35,7 +35,10 @@ export const setVisibility = (db: CurateDb, curator: TenantActor, name: string, 
 
 const namespaceOf = (name: string): string => (parseName(name)?.namespace ?? "").toLowerCase();
 
-/** Lets the entry of a server lead to one of the tenant's enabled upstreams behind this gateway; null: to its own addresses and packages. */
+/**
+ * Makes the entry of a server point to one of the tenant's enabled upstreams behind this gateway; null: to its own
+ * remotes and packages.
+ */
 export const setGateway = (db: CurateDb, curator: TenantActor, name: string, slug: string | null, now: number) =>
   curate(db, curator, name, {
     set: sql`gateway_slug = ${slug}::text`,
@@ -48,14 +51,16 @@ export const setGateway = (db: CurateDb, curator: TenantActor, name: string, slu
     now,
   });
 
-/** What a person may decide about a tenant's servers: nothing, unless they are an owner or administrator of it. */
+/**
+ * Whether a person may manage a tenant's servers (owners and administrators only), and the upstreams to choose from.
+ */
 export interface Curation {
   curates: boolean;
-  /** Slugs of the tenant's enabled upstreams, to which entries can lead. */
+  /** Slugs of the tenant's enabled upstreams that entries can point to. */
   upstreams: string[];
 }
 
-/** One statement. */
+/** What the person may manage. One statement. */
 export async function curationOf(
   db: Pick<Db, "execute">,
   { tenantId, userId }: Pick<TenantActor, "tenantId" | "userId">,
@@ -70,14 +75,17 @@ interface Change {
   set: SQL;
   isOther: SQL;
   isPossible: SQL;
-  /** What the versions keep a copy of. */
+  /** Columns that are copied to the versions, as SQL. */
   copied: SQL;
   event: AuditEventName;
   detail: Readonly<Record<string, string | boolean>>;
   now: number;
 }
 
-/** One transaction: the change, its copies, and its audit entry. Each version counts as updated, so that who mirrors this registry hears of it. */
+/**
+ * Makes the change, its copies and its audit entry in one transaction. Each version gets a new `updated_at`, so that
+ * registries that mirror this one see the change.
+ */
 async function curate(
   db: CurateDb,
   actor: TenantActor,
@@ -85,7 +93,7 @@ async function curate(
   { set, isOther, isPossible, copied, event, detail, now }: Change,
 ): Promise<Curated> {
   const { tenantId, userId } = actor;
-  // Who gives the namespace back at the same time comes before or after, not between.
+  // A release of the namespace at the same time runs before or after this change, not in between.
   const [, { rows }] = await db.batch([
     db.execute(lockOwner(namespaceOf(name))),
     db.execute<{ verdict: Curated }>(sql`

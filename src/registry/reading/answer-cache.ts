@@ -1,32 +1,34 @@
 import { boundedMap, type BoundedMap } from "../../platform/bounded-map.ts";
 import type { AddressRange } from "../../platform/ip.ts";
 
-/** A rendered answer. `at` is when it was read, in epoch milliseconds. */
+/** A rendered answer. `at` is when its data was read, in epoch milliseconds. */
 export interface KeptAnswer {
   body: string;
-  /** Strong, with its quotes (RFC 9110 §8.8.3). */
+  /** A strong ETag, including its quotes (RFC 9110 §8.8.3). */
   etag: string;
   at: number;
-  /** The tenant's epoch when it was read; undefined: not known. */
+  /** The tenant's epoch when the data was read; undefined if not known. */
   epoch: number | undefined;
 }
 
-/** How long an answer may be given again without a look: everybody's, and a tenant's own. */
+/** How long a cached answer is used without asking Postgres, in milliseconds: for public answers and for a tenant's. */
 export const FRESH_MS = { public: 10_000, tenant: 5_000 } as const;
-/** How long an answer stands in while Postgres does not answer. */
+/** How long a cached answer is used while Postgres does not answer, in milliseconds. */
 export const STALE_MS = 86_400_000;
 
-/** Rendered answers of one isolate: plain data, whose oldest goes first. */
+/** The rendered answers of one isolate, as plain data. The oldest are removed first. */
 export interface AnswerCache {
   fresh: (key: string, wanted: { now: number; maxAgeMs: number; epoch?: number | undefined }) => KeptAnswer | undefined;
-  /** An answer of whatever age, up to {@link STALE_MS}: better than none while Postgres does not answer. */
+  /** An answer of any age up to {@link STALE_MS}, for use while Postgres does not answer. */
   stale: (key: string, now: number) => KeptAnswer | undefined;
   put: (key: string, answer: KeptAnswer) => void;
-  /** After a change: nothing that was read until `now` is fresh any more. */
+  /** Call it after a change: answers read up to `now` are no longer fresh. */
   expire: (now: number) => void;
 }
 
-/** At most `maxUnits` UTF-16 units of bodies; one that would take more than an eighth of that is not kept. */
+/**
+ * Creates a cache of at most `maxUnits` UTF-16 units of bodies. A body of more than an eighth of that is not cached.
+ */
 export function answerCache(maxUnits: number): AnswerCache {
   const kept = boundedMap<KeptAnswer>(maxUnits, ({ body }) => body.length);
   let expiredAt = -Infinity;
@@ -51,7 +53,7 @@ export function answerCache(maxUnits: number): AnswerCache {
   };
 }
 
-/** A private view as its requests are checked. Times are epoch milliseconds. */
+/** What is needed to check requests to a private view. Times are epoch milliseconds. */
 export interface ViewAccess {
   id: string;
   tenantId: string;
@@ -59,31 +61,31 @@ export interface ViewAccess {
   endsAt: number | null;
 }
 
-/** What an isolate keeps of the registry. */
+/** What an isolate caches of the registry. */
 export interface RegistryMemory {
   answers: AnswerCache;
-  /** Private views by the hash of their secret, with when each was read. */
+  /** Private views by the hash of their secret; `at` is when each was read. */
   views: BoundedMap<{ view: ViewAccess; at: number }>;
-  /** Until then Postgres is not asked again where an older answer can stand in. */
+  /** Until this time, in epoch milliseconds, stale answers are used without asking Postgres. */
   downUntil: number;
 }
 
 const MAX_UNITS = 8_000_000;
 const MAX_VIEWS = 1_000;
 
-/** An empty memory, one for each isolate. */
+/** Creates an empty cache. Each isolate has one. */
 export const registryMemory = (): RegistryMemory => ({
   answers: answerCache(MAX_UNITS),
   views: boundedMap(MAX_VIEWS),
   downUntil: 0,
 });
 
-/** Remembers a private view; the oldest is forgotten when there are many. */
+/** Caches a private view. When the cache is full, the oldest one is removed. */
 export function rememberView({ views }: RegistryMemory, hash: string, view: ViewAccess, now: number): void {
   views.set(hash, { view, at: now });
 }
 
-/** After a change of private views, or of who may use one. */
+/** Clears the cached private views. Call it after a view was rotated or deleted. */
 export function forgetViews({ views }: RegistryMemory): void {
   views.clear();
 }

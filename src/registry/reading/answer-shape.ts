@@ -1,41 +1,41 @@
 import * as z from "zod";
 import { OFFICIAL_META } from "./answer.ts";
 
-/** Times of answers: RFC 3339 in UTC, such as `2026-01-31T12:00:00.000Z`. */
+/** A time in an answer: RFC 3339 in UTC, such as `2026-01-31T12:00:00.000Z`. */
 const time = (description: string) => z.string().meta({ format: "date-time", description });
 
 const icon = z.object({
-  src: z.string().describe("The address of the image."),
+  src: z.string().describe("The URL of the image."),
   mimeType: z.string().optional().describe("Its media type."),
   sizes: z.array(z.string()).optional().describe("Sizes such as `48x48`, or `any`."),
-  theme: z.enum(["light", "dark"]).optional().describe("The background that it is made for."),
+  theme: z.enum(["light", "dark"]).optional().describe("The background that it is designed for."),
 });
 const transport = z.object({
-  type: z.enum(["stdio", "streamable-http", "sse"]).describe("How clients talk to the server."),
-  url: z.string().optional().describe("Where it is; not for stdio."),
+  type: z.enum(["stdio", "streamable-http", "sse"]).describe("How clients connect to the server."),
+  url: z.string().optional().describe("The URL of the server; absent for stdio."),
 });
 const packageShape = z.object({
   registryType: z
     .string()
     .meta({ examples: ["npm"] })
-    .describe("Where the package comes from."),
-  identifier: z.string().describe("The name of the package, or its address."),
+    .describe("The package registry."),
+  identifier: z.string().describe("The name of the package, or its URL."),
   version: z.string().optional().describe("The version of the package."),
-  transport: transport.describe("How clients talk to it."),
+  transport: transport.describe("How clients connect to it."),
 });
 
-/** A server.json (2025-12-11), as far as the documentation of this API goes into it. */
+/** A server.json (2025-12-11), with the fields that the documentation of this API describes. */
 export const definitionShape = z
   .object({
     $schema: z
       .string()
       .meta({ format: "uri" })
-      .describe("The JSON Schema that the definition is written in; it describes every field."),
+      .describe("The JSON Schema of the definition; it describes every field."),
     name: z
       .string()
       .meta({ examples: ["com.example/weather"] })
-      .describe("Namespace and name of the server, with a slash between them."),
-    title: z.string().optional().describe("The name for people."),
+      .describe("Namespace and name of the server, separated by a slash."),
+    title: z.string().optional().describe("The display name."),
     description: z.string().describe("What the server does, in at most 100 characters."),
     version: z
       .string()
@@ -43,7 +43,7 @@ export const definitionShape = z
       .describe("The version of the server; never changed once it is published."),
     repository: z
       .object({
-        url: z.string().describe("Where the source code is."),
+        url: z.string().describe("The URL of the source code."),
         source: z
           .string()
           .meta({ examples: ["github"] })
@@ -57,8 +57,8 @@ export const definitionShape = z
       .array(packageShape)
       .optional()
       .describe("Packages that run on the user's machine; the schema has more fields."),
-    remotes: z.array(transport).optional().describe("Where the server can be reached; the schema has more fields."),
-    _meta: z.record(z.string(), z.unknown()).optional().describe("What the publisher says beside the schema."),
+    remotes: z.array(transport).optional().describe("URLs at which the server runs; the schema has more fields."),
+    _meta: z.record(z.string(), z.unknown()).optional().describe("Further data of the publisher."),
   })
   .meta({ id: "ServerDefinition", description: "A server.json of the MCP registry (schema 2025-12-11)." });
 
@@ -77,9 +77,9 @@ export const serverShape = z
             updatedAt: time("When this version was last changed."),
             isLatest: z.boolean().describe("Whether this is the latest version of the server."),
           })
-          .describe("What the registry says of this version."),
+          .describe("What the registry states about this version."),
       })
-      .describe("What registries say of this version."),
+      .describe("What registries state about this version."),
   })
   .meta({ id: "RegistryServer", description: "One version of a server in the registry." });
 

@@ -1,7 +1,10 @@
 import type { ServerDefinition } from "../definition/definition.ts";
 import type { RegistryEntry, ServerStatus } from "./entry.ts";
 
-/** What the registry itself says of a version; the OpenAPI document (2025-12-01) allows no further field. */
+/**
+ * The key of what this registry states about a version; the OpenAPI document (2025-12-01) allows no further field in
+ * it.
+ */
 export const OFFICIAL_META = "io.modelcontextprotocol.registry/official";
 
 /** `ServerResponse` of the MCP Registry API (v0.1). */
@@ -50,8 +53,8 @@ export const listAnswerOf = (
 });
 
 /**
- * A server behind this gateway is reached here and nowhere else: no package, no address of its own, and no header, because clients
- * sign in (Copilot refuses an installed server to which a header was added).
+ * An entry that points to an upstream has only the gateway's address: no packages, no remotes of its own, and no
+ * headers, because clients sign in (Copilot refuses an installed server to which a header was added).
  */
 function throughGateway({ definition, gatewaySlug }: RegistryEntry, origin: string): ServerDefinition {
   if (gatewaySlug === null) return definition;

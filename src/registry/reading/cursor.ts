@@ -3,7 +3,10 @@ import { packJson, unpackJson } from "../../platform/json.ts";
 import { parseName } from "../name.ts";
 import { MAX_VERSION_LENGTH } from "../version.ts";
 
-/** What a list is narrowed to. `version` is `latest` or an exact one; `updatedSince` in milliseconds, and implies deleted servers. */
+/**
+ * The filters of a list. `version` is `latest` or an exact version; `updatedSince` is in epoch milliseconds and implies
+ * deleted servers.
+ */
 export interface ListFilters {
   search?: string;
   version?: string;
@@ -12,29 +15,32 @@ export interface ListFilters {
 }
 
 /**
- * Where the next page begins: after this name and version, with the filters of the page before. Clients drop the filters of later pages
- * (VS Code its search), so the cursor brings them along.
+ * Where the next page begins: after this name and version, with the filters of the previous page. Some clients drop the
+ * filters on later pages (VS Code its search), so the cursor carries them.
  */
 export interface ListCursor {
   after: { name: string; version: string };
   filters: ListFilters;
 }
 
-/** Longest search text, in UTF-16 units. */
+/** Maximum length of a search text, in UTF-16 units. */
 export const MAX_SEARCH_LENGTH = 200;
 
 const MAX_CURSOR_LENGTH = 4096;
 const FORMAT = 1;
 const LAST_TIME = 8_640_000_000_000_000;
 
-/** Search text that Postgres can hold and a log line can show: no control characters, no half characters. */
+/** Whether a search text is safe for Postgres and the log: no control characters, no unpaired surrogates. */
 export const isSearchText = (text: string) =>
   text.length <= MAX_SEARCH_LENGTH && text.trim() !== "" && text.isWellFormed() && !/\p{Cc}/u.test(text);
 
 const isVersionText = (text: string) => text.isWellFormed() && !/[\p{Cc}\s]/u.test(text);
 const version = z.string().min(1).max(MAX_VERSION_LENGTH).refine(isVersionText);
 
-/** Short names, for cursors travel in URLs: format, name, release, search, filter by version, updated since, deleted too. */
+/**
+ * Short member names, because cursors are sent in URLs: format, name, release, search, filter by version, updated
+ * since, deleted too.
+ */
 const packed = z
   .strictObject({
     v: z.literal(FORMAT),
@@ -47,7 +53,7 @@ const packed = z
   })
   .refine(({ u, d }) => u === undefined || d);
 
-/** The cursor as text: unpadded base64url, so that it survives being pasted into a URL as it is. */
+/** The cursor as text, in unpadded base64url, so that it can be pasted into a URL. */
 export function encodeCursor({ after, filters }: ListCursor): string {
   const { search, version: wanted, updatedSince, includeDeleted } = filters;
   const content = {
@@ -63,8 +69,8 @@ export function encodeCursor({ after, filters }: ListCursor): string {
 }
 
 /**
- * The cursor that a client sent back. It is not signed: it says nothing that the query could not, and all of it is checked as fresh input.
- * Undefined for anything that {@link encodeCursor} would not have written in exactly this way.
+ * Parses a cursor that a client sends back. It is not signed: it holds nothing that the query could not, and all of it
+ * is validated like other input. Undefined for any text that {@link encodeCursor} would not have produced exactly.
  */
 export function decodeCursor(text: string): ListCursor | undefined {
   if (text.length > MAX_CURSOR_LENGTH) return undefined;

@@ -3,10 +3,12 @@ import type { Db } from "../../platform/postgres/db.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type RegistryView } from "./entry.ts";
 import { inView, isThere } from "./servers.ts";
 
-/** What a list of versions says of one. */
+/** An entry in a list of versions. */
 export type VersionSummary = Pick<RegistryEntry, "name" | "version" | "status" | "publishedAt" | "isLatest">;
 
-/** A version of a server among the others, newest first; `hasMore`: there are older ones still. */
+/**
+ * A version of a server and a list of its versions, newest first. `hasMore`: there are older ones that are not listed.
+ */
 export interface ServerDetail {
   entry: RegistryEntry;
   versions: VersionSummary[];
@@ -16,8 +18,8 @@ export interface ServerDetail {
 const MAX_VERSIONS = 100;
 
 /**
- * One version of a server, the latest unless one is named, with a list of its versions; null when the view does not have it. One statement, and
- * one definition however many versions there are: each may have 64 KB.
+ * One version of a server, by default the latest, with a list of its versions; null when the view does not have it. One
+ * statement, which reads the definition of that version only: each may have 64 KB.
  */
 export async function findServer(
   db: Pick<Db, "execute">,

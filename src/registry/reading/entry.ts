@@ -1,12 +1,12 @@
 import { sql, type SQL } from "drizzle-orm";
 import type { ServerDefinition } from "../definition/definition.ts";
 
-/** Which servers a reader sees: those of a tenant, or those that tenants show to everybody. */
+/** The servers that a reader sees: those of a tenant, or all public ones. */
 export type RegistryView = { kind: "tenant"; tenantId: string } | { kind: "public" };
 
 export type ServerStatus = "active" | "deprecated" | "deleted";
 
-/** A version of a server, with what the registry says of it. */
+/** A version of a server, with its status and times in the registry. */
 export interface RegistryEntry {
   name: string;
   version: string;
@@ -18,11 +18,11 @@ export interface RegistryEntry {
   updatedAt: Date;
   isLatest: boolean;
   isPublic: boolean;
-  /** The upstream of this gateway that the entry points at instead of its own remotes; null: none. */
+  /** Slug of the upstream of this gateway that the entry points to instead of its own remotes; null: none. */
   gatewaySlug: string | null;
 }
 
-/** {@link RegistryEntry} as a statement answers it, by {@link entryColumns}. */
+/** A {@link RegistryEntry} as a row of a statement, selected by {@link entryColumns}. */
 export interface EntryRow extends Record<string, unknown> {
   name: string;
   version: string;

@@ -1,5 +1,5 @@
--- What the registry search reads. The stored columns `words` and `terms` of registry_version are made with this function: after a change
--- of it, a migration must compute them again.
+-- The text that the registry search reads. The stored columns `words` and `terms` of registry_version are computed with
+-- this function: after a change of it, a migration must compute them again.
 
 -- A definition's name, title, description, tags and tool names, in lower case, as one text of at most 4000 characters.
 CREATE OR REPLACE FUNCTION registry_words(p_definition jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

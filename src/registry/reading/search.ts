@@ -8,7 +8,10 @@ import { containing, inView, isFirstOfName, notACursor, type EntryPage } from ".
 export const TRANSPORTS = ["stdio", "streamable-http", "sse"] as const;
 export const PACKAGE_TYPES = ["npm", "pypi", "oci", "nuget", "mcpb", "cargo"] as const;
 
-/** What is looked for. Without text: all, by name. Without a status: all but deleted ones. Text, filters and cursor go together on each page. */
+/**
+ * A search. Without text: all servers, by name. Without a status: all but deleted ones. Each page needs the same text
+ * and filters as its cursor.
+ */
 export interface SearchInput {
   text: string;
   transport?: (typeof TRANSPORTS)[number];
@@ -18,11 +21,20 @@ export interface SearchInput {
   cursor?: string;
 }
 
-/** How alike words must be to count as mistyped (pg_trgm, 0 to 1): `githb` and `github` are 0.67. Two letters in the wrong order are looked for by themselves. */
+/**
+ * Minimum word similarity for mistyped words (pg_trgm, 0 to 1): `githb` and `github` have 0.67. Swapped letters are
+ * searched separately.
+ */
 const ALIKE = "0.45";
-/** Shorter words are nearly like too many others, and longer ones have too many spellings. */
+/**
+ * Lengths of words for which misspellings are searched: shorter words are similar to too many others, longer ones have
+ * too many variants.
+ */
 const MISTYPED = { min: 4, max: 20 };
-/** Of what matches, at most so many are ranked: what is named like the text is among them whatever else matches. */
+/**
+ * How many matches of each kind are ranked. Servers whose name begins with the text have their own bound, so other
+ * matches cannot displace them.
+ */
 const MAX_NAMED = 200;
 const MAX_FOUND = 300;
 const MAX_NEAR = 200;
@@ -33,9 +45,9 @@ interface FoundRow extends EntryRow {
 }
 
 /**
- * The latest versions of servers that match, best first: by name, then by what name, title, description, tags and names of tools say; when
- * that is less than a page, also those that are nearly written like it. One request to Postgres.
- * @throws AppError `invalid_request` for a cursor that is none of ours.
+ * The latest versions of matching servers, best first: by name, then by the words of name, title, description, tags and
+ * tool names. When nothing matches exactly, similar spellings match too. One request to Postgres.
+ * @throws AppError `invalid_request` for an invalid cursor.
  */
 export async function searchServers(
   db: Pick<Db, "execute" | "batch">,
@@ -59,7 +71,8 @@ export async function searchServers(
   } else {
     const next = after ? nextOf(after) : sql`true`;
     [, { rows }] = await db.batch([
-      // For this transaction only: with no order to keep and a limit, Postgres would rather read the whole table than an index.
+      // For this transaction only: without an order and with a limit, Postgres would prefer a scan of the whole table
+      // to an index.
       db.execute(
         sql`select set_config('pg_trgm.word_similarity_threshold', ${ALIKE}, true), set_config('enable_seqscan', 'off', true)`,
       ),
@@ -71,13 +84,17 @@ export async function searchServers(
   return { entries, nextCursor: last ? cursorOf(last) : null };
 }
 
-/** Best first, then by name: after a position comes what has a lower score, or the same and a later name. */
+/**
+ * Rows after a position in the order "best score first, then by name": a lower score, or the same score and a later
+ * name.
+ */
 const nextOf = ({ score, name }: Position): SQL =>
   sql`(r.score < ${score} or (r.score = ${score} and r.name > ${name}))`;
 
 /**
- * Candidates by indexes, each kind bounded, then ranked. Scores are whole numbers, so that a cursor can hold them exactly. The bounds are
- * outside of what they bound: Postgres, which guesses that some will soon be met, would rather look at all rows in turn; it stops all the same.
+ * Finds candidates through indexes, bounds each kind, then ranks them. Scores are whole numbers, so that a cursor holds
+ * them exactly. The limits are outside of the bounded queries: with a limit inside, Postgres expects to find enough
+ * rows early and scans the table instead of using the index. The limits stop the queries all the same.
  */
 function ranked(text: string, wanted: SQL, { limit, isFirst, next }: { limit: number; isFirst: SQL; next: SQL }): SQL {
   const query = sql`(to_tsquery('simple', ${prefixes(text)}) || plainto_tsquery('english', ${text}))`;
@@ -86,7 +103,7 @@ function ranked(text: string, wanted: SQL, { limit, isFirst, next }: { limit: nu
   const isLong = wordsIn(text).some((word) => word.length >= MISTYPED.min);
   const candidates = (condition: SQL) =>
     sql`select v.server_id, v.version from registry_version v where ${wanted} and ${condition}`;
-  // Looking for what is nearly so costs most: only when nothing is so.
+  // The search for similar spellings costs most: it runs only when nothing matches exactly.
   const nothing = sql`${isLong}::boolean and not exists (select 1 from exact)`;
   return sql`
     with found as materialized (${candidates(sql`v.terms @@ ${query}`)}
@@ -117,14 +134,16 @@ function ranked(text: string, wanted: SQL, { limit, isFirst, next }: { limit: nu
 
 const startingWith = (text: string): string => containing(text).slice(1);
 
-/** The words of a text as a query for words that begin with them; no character in it means anything to Postgres. */
+/**
+ * A text as a query for words with these prefixes. Only letters and digits remain, so nothing in it is query syntax.
+ */
 const prefixes = (text: string): string =>
   wordsIn(text)
     .slice(0, MAX_WORDS)
     .map((word) => `'${word}':*`)
     .join(" & ");
 
-/** The same with each word as it is or with two neighbouring letters changed over. */
+/** The same query, where each word may also have two adjacent letters swapped. */
 const swaps = (text: string): string =>
   wordsIn(text)
     .slice(0, MAX_WORDS)
@@ -147,7 +166,10 @@ const wordsIn = (text: string): string[] => text.match(/[\p{L}\p{N}]+/gu) ?? [];
 
 const isBehindGateway = sql`exists (select 1 from registry_server g where g.id = v.server_id and g.gateway_slug is not null)`;
 
-/** A server behind this gateway is one that is reached by HTTP and has no packages, whatever its definition says. */
+/**
+ * Filter conditions. An entry that points to an upstream counts as streamable HTTP without packages, whatever its
+ * definition says.
+ */
 function filterOf({ transport, packageType, status }: Pick<SearchInput, "transport" | "packageType" | "status">): SQL {
   const conditions = [status === undefined ? sql`v.status <> 'deleted'` : sql`v.status = ${status}`];
   if (transport !== undefined) {

@@ -4,10 +4,13 @@ import { AppError } from "../../platform/errors.ts";
 import { decodeCursor, encodeCursor, type ListFilters } from "./cursor.ts";
 import { entryColumns, entryOf, type EntryRow, type RegistryEntry, type RegistryView } from "./entry.ts";
 
-/** A view as a statement can find it: also by the hash of a private view's secret, so that one request to Postgres is enough. */
+/**
+ * A view, or the hash of a private view's secret, which the statement itself resolves: one request to Postgres is
+ * enough.
+ */
 export type ViewScope = RegistryView | { kind: "secret"; hash: string };
 
-/** A statement and how its rows are read: whoever asks may send it together with others. */
+/** A statement and the function that reads its rows, so that the caller can send it in a batch with others. */
 export interface Question<Answer> {
   query: SQL;
   read: (rows: EntryRow[]) => Answer;
@@ -18,16 +21,16 @@ export interface EntryPage {
   nextCursor: string | null;
 }
 
-/** A page of servers. With a cursor its filters count, not those beside it. */
+/** A page of servers. With a cursor, the filters in the cursor apply, not the ones given here. */
 export interface ListInput extends ListFilters {
   limit: number;
   cursor?: string;
 }
 
-/** Newest versions of one server that are answered at once. */
+/** Most versions of one server in an answer; the newest ones. */
 const MAX_VERSIONS = 1_000;
 
-/** The versions of a view, for a `where` clause. For what everybody sees, {@link isFirstOfName} goes with it. */
+/** The versions of a view, as a condition. For the public view, use it with {@link isFirstOfName}. */
 export function inView(scope: ViewScope): SQL {
   switch (scope.kind) {
     case "tenant":
@@ -42,8 +45,9 @@ export function inView(scope: ViewScope): SQL {
 }
 
 /**
- * Several tenants may show a server of one name to everybody: the one that was published here counts before mirrored ones, then the one
- * that was there first. Counted rather than `not exists`, so that Postgres looks for each version of a page and does not compare all servers.
+ * Several tenants may have a public server with the same name: one published here comes before mirrored ones, then the
+ * oldest. Counted rather than `not exists`, so that Postgres looks up each version of a page and does not compare all
+ * servers.
  */
 export const isFirstOfName = (scope: ViewScope): SQL =>
   scope.kind === "public"
@@ -52,16 +56,18 @@ export const isFirstOfName = (scope: ViewScope): SQL =>
           and (o.source_id is not null, o.id) < (s.source_id is not null, s.id)) = 0`
     : sql`true`;
 
-/** Text for `like`, in which nothing but the text itself has a meaning. */
+/** A `like` pattern for texts that contain this text, with the text's own wildcards escaped. */
 export const containing = (text: string): string => `%${text.replace(/[\\%_]/g, "\\$&")}%`;
 
 export const isThere = (includeDeleted: boolean): SQL => (includeDeleted ? sql`true` : sql`v.status <> 'deleted'`);
 
-/** Each version's server by its id (`offset 0` keeps Postgres from reading all servers for a page of versions). */
+/**
+ * Joins each version with its server by id (`offset 0` keeps Postgres from reading all servers for a page of versions).
+ */
 const VERSIONS = sql`registry_version v
   join lateral (select * from registry_server where id = v.server_id offset 0) s on true`;
 
-/** @throws AppError `invalid_request` for a cursor that is none of ours. */
+/** @throws AppError `invalid_request` for an invalid cursor. */
 export function listQuestion(scope: ViewScope, { limit, cursor: text, ...given }: ListInput): Question<EntryPage> {
   const cursor = text === undefined ? undefined : decodeCursor(text);
   if (text !== undefined && cursor === undefined) throw notACursor();
@@ -89,8 +95,9 @@ export function listQuestion(scope: ViewScope, { limit, cursor: text, ...given }
 }
 
 /**
- * Name or description contain the text, in any case. The index is one of latest versions and of more than these two fields: older versions
- * are found when the latest one says it too. `case` keeps Postgres from taking the second condition for as rare again as the first.
+ * Name or description contain the text, ignoring case. The index covers latest versions only, and more than these two
+ * fields: an older version is found when the latest one also contains the text. `case` keeps Postgres from estimating
+ * the second condition to be as selective as the first.
  */
 function says(text: string, isLatestOnly: boolean): SQL {
   const pattern = containing(text);
@@ -122,19 +129,19 @@ export const versionQuestion = (
   read: ([row]) => (row ? entryOf(row) : null),
 });
 
-/** Asks one question: one statement. */
+/** Runs one question, as one statement. */
 async function ask<Answer>(db: Pick<Db, "execute">, { query, read }: Question<Answer>): Promise<Answer> {
   return read((await db.execute<EntryRow>(query)).rows);
 }
 
 /**
- * Versions of a view's servers by name and version, after the cursor.
- * @throws AppError `invalid_request` for a cursor that is none of ours.
+ * Versions of the servers in a view, ordered by name and version, after the cursor.
+ * @throws AppError `invalid_request` for an invalid cursor.
  */
 export const listServers = async (db: Pick<Db, "execute">, view: RegistryView, input: ListInput): Promise<EntryPage> =>
   ask(db, listQuestion(view, input));
 
-/** All versions of a server, newest first; at most a thousand. Empty when the view has no server of that name. */
+/** The versions of a server, newest first, at most a thousand. Empty when the view has no server of that name. */
 export const versionsOf = (
   db: Pick<Db, "execute">,
   view: RegistryView,
@@ -142,7 +149,7 @@ export const versionsOf = (
   options: { includeDeleted: boolean },
 ): Promise<RegistryEntry[]> => ask(db, versionsQuestion(view, name, options));
 
-/** One version of a server, `latest` for the latest; null when the view does not have it. */
+/** One version of a server, or the latest for `latest`; null when the view does not have it. */
 export const findVersion = (
   db: Pick<Db, "execute">,
   view: RegistryView,
@@ -152,4 +159,4 @@ export const findVersion = (
 ): Promise<RegistryEntry | null> => ask(db, versionQuestion(view, { name, version, includeDeleted }));
 
 export const notACursor = () =>
-  new AppError("invalid_request", "cursor: this is no cursor of this registry. Begin again without one.");
+  new AppError("invalid_request", '"cursor" is not a cursor of this registry. Start again without one.');

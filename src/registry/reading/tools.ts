@@ -4,7 +4,10 @@ import { parseName } from "../name.ts";
 import { searchServers, type SearchInput } from "./search.ts";
 import { findVersion, listServers } from "./servers.ts";
 
-/** A tenant's registry for MCP tools: short entries for a list, everything for one. `origin` is where this gateway is. */
+/**
+ * A tenant's registry for MCP tools: short entries in lists, the whole definition for one server. `origin` is the
+ * address of this gateway.
+ */
 export function registryTools(db: Pick<Db, "execute" | "batch">, origin: string) {
   return {
     search: async (tenantId: string, query: Omit<SearchInput, "cursor">) => {

@@ -10,7 +10,7 @@ import { generateViewSecret } from "./views.ts";
 
 type ViewDeps = { db: Pick<Db, "execute"> };
 
-/** A private view without its secret, which is known only when it is made. */
+/** A private view without its secret, which is shown only when the view is created. */
 export interface ViewInfo {
   id: string;
   name: string;
@@ -23,7 +23,7 @@ export interface ViewInfo {
 
 export type ViewRefusal = { state: "forbidden" } | { state: "unknown" } | { state: "full" } | { state: "ending" };
 
-/** Private views of one tenant that are in use. */
+/** Most private views of one tenant that have not ended. */
 export const MAX_VIEWS = 50;
 
 interface InfoRow extends Record<string, unknown> {
@@ -39,7 +39,10 @@ interface InfoRow extends Record<string, unknown> {
 
 const INFO = sql`id, name, addresses, created_at, created_by, ends_at, last_used_at`;
 
-/** All private views of the tenant, newest first, ended ones too. Undefined when the actor does not manage it. */
+/**
+ * All private views of the tenant, newest first, including ended ones. Undefined when the actor does not manage the
+ * tenant.
+ */
 export async function viewsOf({ db }: ViewDeps, actor: TenantActor): Promise<ViewInfo[] | undefined> {
   const { rows } = await db.execute<InfoRow>(sql`
     with standing as (select ${managesSql(actor)} as may)
@@ -48,7 +51,7 @@ export async function viewsOf({ db }: ViewDeps, actor: TenantActor): Promise<Vie
   return rows[0]?.verdict === "done" ? rows.filter(({ id }) => id !== null).map(infoOf) : undefined;
 }
 
-/** Makes a private view; its secret is in this answer and nowhere else. One statement. `now` is in milliseconds. */
+/** Creates a private view. Only this answer has the secret. One statement. `now` is in epoch milliseconds. */
 export async function createView(
   { db }: ViewDeps,
   actor: TenantActor,
@@ -72,8 +75,8 @@ export async function createView(
 }
 
 /**
- * Makes a view that takes the place of another, for the same addresses; both answer until the overlap ends. One statement. Of two at once
- * the second finds that the view is ending.
+ * Creates a view that replaces another, for the same addresses. Both answer until the overlap ends. One statement. Of
+ * two rotations at the same time, the second one gets `ending`.
  */
 export async function rotateView(
   { db }: ViewDeps,
@@ -99,7 +102,7 @@ export async function rotateView(
   return settled(rows, secret);
 }
 
-/** Ends a private view for good, at once in this isolate and within seconds in all. One statement. */
+/** Deletes a private view. This isolate stops serving it at once, the others within seconds. One statement. */
 export async function deleteView(
   { db }: ViewDeps,
   actor: TenantActor,
@@ -117,7 +120,7 @@ export async function deleteView(
   return { state: verdict };
 }
 
-/** The entry in the audit log of a change of the one row of `from`, or of none. */
+/** The audit entry of a change, for the row of `from` if there is one. */
 const entered = (event: AuditEventName, from: SQL, actor: TenantActor, now: number): SQL =>
   changeEntry({
     event,

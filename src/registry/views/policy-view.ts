@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Db } from "../../platform/postgres/db.ts";
 import { isThere } from "../reading/servers.ts";
 
-/** What is to be known of a view before a fleet of clients is limited to it. */
+/** What an administrator needs to know about a view before clients are limited to it. */
 export interface PolicyView {
   hasServers: boolean;
   hasAddresses: boolean;
@@ -10,7 +10,7 @@ export interface PolicyView {
 }
 
 /**
- * A private view of the tenant that has not ended, or with `null` what everybody sees; undefined when there is no such view.
+ * A private view of the tenant that has not ended, or the public view for `null`; undefined when there is no such view.
  * One statement. `now` is in epoch milliseconds.
  */
 export async function findPolicyView(

@@ -12,22 +12,22 @@ const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SECRET_LENGTH = 43;
 const SECRET = new RegExp(`^[0-9A-Za-z]{${SECRET_LENGTH}}$`);
 
-/** A new secret of a private view: 256 bits, in letters and digits that survive being pasted into a settings file. */
+/** Generates the secret of a private view: 256 bits, in letters and digits that can be pasted into a settings file. */
 export function generateViewSecret(): string {
   let text = "";
   while (text.length < SECRET_LENGTH) {
     for (const byte of crypto.getRandomValues(new Uint8Array(SECRET_LENGTH))) {
-      // Bytes from 248 (4 × 62) up are drawn again, so that all characters are equally likely.
+      // Bytes from 248 (4 × 62) up are discarded, so that all characters are equally likely.
       if (byte < 248 && text.length < SECRET_LENGTH) text += BASE62.charAt(byte % 62);
     }
   }
   return text;
 }
 
-/** Text of another form is nobody's secret: no need to look. */
+/** Whether a text has the form of a secret. Other texts need no lookup. */
 export const isViewSecret = (text: string): boolean => SECRET.test(text);
 
-/** A private view's row, as far as a request is checked by it. */
+/** The columns of a private view that are needed to check a request. */
 export interface ViewRow extends Record<string, unknown> {
   id: string;
   tenant_id: string;
@@ -35,7 +35,7 @@ export interface ViewRow extends Record<string, unknown> {
   ends_at: string | null;
 }
 
-/** The view of a secret's SHA-256, ended ones too. */
+/** The view with this hash of its secret (SHA-256), including an ended one. */
 export const viewQuery = (secretHash: string): SQL =>
   sql`select id, tenant_id, addresses, ends_at from registry_view where secret_hash = ${secretHash}`;
 
@@ -49,7 +49,9 @@ export const accessOf = (row: ViewRow | undefined): ViewAccess | undefined =>
 
 const isRange = (range: readonly string[]): range is readonly [string, string] => range.length === 2;
 
-/** Why a view does not answer now, or not to this address; undefined when it does. `now` is in milliseconds. */
+/**
+ * Why a view does not answer now, or not to this address; undefined when it answers. `now` is in epoch milliseconds.
+ */
 export function viewRefusal(
   { addresses, endsAt }: ViewAccess,
   address: string | null,
@@ -66,7 +68,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const MAX_NOTED = 5_000;
 
-/** How often this isolate writes down the use of views. */
+/** Limits how often this isolate records the use of views. */
 export interface UseMemory {
   minutes: Throttle;
   hours: Throttle;
@@ -78,8 +80,9 @@ export const useMemory = (): UseMemory => ({
 });
 
 /**
- * Writes down that a view is used: its last use at most once a minute, and in the audit log once an hour for each address. Undefined when
- * there is nothing to write, which is mostly; else one statement, for after the answer.
+ * Records that a view was used: the time of its last use at most once a minute, and an audit entry once an hour for
+ * each address block. Undefined when there is nothing to write, which is the usual case; otherwise one statement, to
+ * run after the answer.
  */
 export function noteUse(
   db: Pick<Db, "execute">,

@@ -43,7 +43,7 @@ describe("what was thrown is answered", () => {
       expect(shown).toEqual({
         code: "internal",
         status: 500,
-        text: "The gateway failed to answer. Give its operator the request id.",
+        text: "The gateway failed to answer. Report the request id to its operator.",
         headers: {},
         members: {},
       });

@@ -50,7 +50,7 @@ describe("a fault is one sentence with its place", () => {
       '"it" must be a time as in RFC 3339, such as "2026-01-31T12:00:00Z".',
     ],
     ["a number for a time", z.iso.datetime(), 7, '"it" must be a time as in RFC 3339, such as "2026-01-31T12:00:00Z".'],
-    ["another form", z.string().regex(/^a/), "b", '"it" must be in another form.'],
+    ["another form", z.string().regex(/^a/), "b", '"it" must be in another format.'],
     ["none of the choices", z.enum(["a", "b"]), "c", '"it" must be one of "a", "b".'],
     ["not the one choice", z.literal(true), false, '"it" must be true.'],
     ["another kind of item", z.array(z.string()), ["a", 1], '"it[1]" must be text.'],

@@ -216,7 +216,7 @@ describe("input that does not fit", () => {
     async (query) => {
       const { status, body, seen } = await change(`${PATH}?${query}`, '{"name":"bolt"}');
       expect(status).toBe(400);
-      expect(body["detail"]).toBe("Give each query parameter once.");
+      expect(body["detail"]).toBe("Send each query parameter only once.");
       expect(seen).toEqual([]);
     },
   );

@@ -98,8 +98,8 @@ describe("R3: a setting that is missing", () => {
   it("R3: is named, all of them at once", () => {
     expect(problemsOf({})).toEqual([
       ...REQUIRED.map((name) => ({ name, problem: "is required" })),
-      { name: "RESEND_API_KEY", problem: "is required in production, to send mail" },
-      { name: "MAIL_FROM", problem: "is required to send mail" },
+      { name: "RESEND_API_KEY", problem: "is required in production, to send email" },
+      { name: "MAIL_FROM", problem: "is required to send email" },
     ]);
   });
 
@@ -138,7 +138,7 @@ describe("R3: a setting that is wrong", () => {
       CLIENT_REGISTRATION: "must be open, off or hosts:example.com,…",
       LOGIN_PAGE: "must be a path such as /sign-in",
       REQUIRE_PKCE: "must be one of true, false",
-      ADMIN_EMAILS: "must be e-mail addresses",
+      ADMIN_EMAILS: "must be email addresses",
       LEGACY_KEYS: "must be one of accept, off",
     });
   });
@@ -186,11 +186,11 @@ describe("R3: production", () => {
 
   it("R3: refuses to start without mail", () => {
     expect(problemsOf(without(PRODUCTION, "RESEND_API_KEY", "MAIL_FROM"))).toEqual([
-      { name: "RESEND_API_KEY", problem: "is required in production, to send mail" },
-      { name: "MAIL_FROM", problem: "is required to send mail" },
+      { name: "RESEND_API_KEY", problem: "is required in production, to send email" },
+      { name: "MAIL_FROM", problem: "is required to send email" },
     ]);
     expect(problemsOf(without(PRODUCTION, "MAIL_FROM"))).toEqual([
-      { name: "MAIL_FROM", problem: "is required to send mail" },
+      { name: "MAIL_FROM", problem: "is required to send email" },
     ]);
   });
 

@@ -57,7 +57,7 @@ describe("R10: the setting LIMITS", () => {
   ])("R3: may not be %.70s", (text, place) => {
     const words = 'must be JSON such as {"tenant": {"perMinute": 600, "burst": 100}}';
     if (place === undefined) expect(problem(text)).toBe(words);
-    else expect(problem(text)).toContain(`${words}; look at ${place}`);
+    else expect(problem(text)).toContain(`${words}; check ${place}`);
   });
 
   it("R10: holds for a tenant, too", () => {

@@ -150,7 +150,7 @@ describe("the management API", () => {
     ["limit=x", '"limit" must be a whole number between 1 and 200.'],
     ["cursor=abc", '"cursor" must be the nextCursor of the previous page.'],
     ["tenant=other", '"tenant" is not a query parameter of this address.'],
-    ["limit=5&limit=6", "Give each query parameter once."],
+    ["limit=5&limit=6", "Send each query parameter only once."],
   ])("O03: refuses the query %s and says what is wrong with it", async (query, detail) => {
     const { key } = await newKey();
     const answer = await request(`/api/v1/audit?${query}`, { headers: { "x-api-key": key } });

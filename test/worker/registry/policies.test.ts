@@ -44,7 +44,7 @@ describe("policies for a fleet of clients", () => {
       managedSettings: { allowedMcpServers: [{ serverUrl: `${origin}/mcp` }, { serverUrl: `${origin}/mcp/*` }] },
       registryPolicy: { mcpRegistryUrl: origin, restrictMcpAccess: "Registry only" },
     });
-    expect(JSON.stringify(policy["notes"])).toContain("Use one of the two");
+    expect(JSON.stringify(policy["notes"])).toContain("Use only one of the two");
   });
 
   it("name an address at which the registry answers as VS Code asks it", async () => {
@@ -65,9 +65,9 @@ describe("policies for a fleet of clients", () => {
     expect(secret.length).toBeGreaterThan(30);
     expect(JSON.stringify(policy)).not.toContain(secret);
     expect(policy["notes"]).toEqual([
-      expect.stringContaining("in place of SECRET"),
-      expect.stringContaining("limited to"),
-      expect.stringContaining("no server in this view"),
+      expect.stringContaining("Replace SECRET"),
+      expect.stringContaining("allowed IP addresses"),
+      expect.stringContaining("has no servers"),
     ]);
     await addServer(tenantId);
     expect((await read())["notes"]).toHaveLength(2);
@@ -79,7 +79,9 @@ describe("policies for a fleet of clients", () => {
     const { id } = await json(await api("POST", VIEWS, { name: "Editors" }));
     const path = `${POLICIES}/copilot?view=${String(id)}`;
     await db.execute(sql`update registry_view set ends_at = '2099-01-01T00:00:00Z' where id = ${String(id)}::uuid`);
-    expect(JSON.stringify((await json(await api("GET", path)))["notes"])).toContain("ends at 2099-01-01T00:00:00.000Z");
+    expect(JSON.stringify((await json(await api("GET", path)))["notes"])).toContain(
+      "stops working at 2099-01-01T00:00:00.000Z",
+    );
     await db.execute(
       sql`update registry_view set ends_at = now() - interval '1 second' where id = ${String(id)}::uuid`,
     );

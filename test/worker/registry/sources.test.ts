@@ -220,7 +220,7 @@ describe("mirroring on demand and by the clock", () => {
     ["leads to a private address", { [HOST]: ["10.0.0.5"] }, /not public/],
     ["leads to a public and a private address", { [HOST]: ["93.184.216.34", "127.0.0.1"] }, /not public/],
     ["has no address", { [HOST]: [] }, /no address/],
-    ["cannot be looked up", { [HOST]: null }, /looked up/],
+    ["cannot be looked up", { [HOST]: null }, /resolved/],
   ])("P07: never asks a host whose name %s", async (_what, addresses, reason) => {
     const { key, id } = await withSource();
     const other = two();

@@ -117,7 +117,7 @@ describe("mirroring another registry", () => {
     const outcome = await sync(new OtherRegistry().put(...servers(2), bad), id);
     expect(outcome).toMatchObject({ state: "finished", read: 3, changed: 2, leftOut: 1 });
     expect(await kept(tenantId)).toHaveLength(2);
-    expect((await rowOf(id))["last_problem"]).toMatch(/^1 entry was left out, such as com\.example\/bad \(\w+\)\.$/);
+    expect((await rowOf(id))["last_problem"]).toMatch(/^1 entry was skipped, such as com\.example\/bad \(\w+\)\.$/);
   });
 
   it("leaves names alone that were published here, or that another source brought first", async () => {
@@ -285,7 +285,7 @@ describe("a registry that fails", () => {
   it.each<[string, (other: OtherRegistry) => void, RegExp]>([
     ["answers 503", (other) => other.failNext(status(503)), /status 503/],
     ["never answers", (other) => other.failNext(silence), /did not answer within/],
-    ["answers garbage", (other) => other.failNext(() => new Response("<html>")), /no list of servers/],
+    ["answers garbage", (other) => other.failNext(() => new Response("<html>")), /not a list of servers/],
     ["sends a page of 2 MB", (other) => other.failNext(() => new Response(" ".repeat(2_000_000))), /larger than/],
     [
       "cannot be reached",
@@ -296,7 +296,7 @@ describe("a registry that fails", () => {
       "leads in a circle",
       (other) =>
         other.failNext(() => Response.json({ servers: [], metadata: { nextCursor: "com.example/s101 1.0.0" } })),
-      /lead back/,
+      /form a loop/,
     ],
   ])("and %s leaves what is here as it was, and says why", async (_what, fail, reason) => {
     const { id, tenantId, api } = await mirroring();

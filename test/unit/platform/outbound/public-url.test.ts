@@ -8,7 +8,7 @@ function problemOf(text: string, allow: readonly string[] = []): string | undefi
   return url === null ? "not a URL" : publicUrlProblem(url, allow);
 }
 
-const ADDRESS = "an address is not allowed, use a public host name";
+const ADDRESS = "an IP address is not allowed, use a public host name";
 const NOT_PUBLIC = "this host name is not public";
 const SHORT_NAME = "only public host names are allowed";
 

@@ -178,8 +178,12 @@ describe("a server.json", () => {
       problems: [
         { pointer: "/name", code: "form", problem: expect.stringContaining("namespace/server") },
         { pointer: "/title", code: "wrong_type", problem: 'This must be a string: write "3" in quotes.' },
-        { pointer: "/description", code: "too_short", problem: "At least 1 character must stand here." },
-        { pointer: "/version", code: "version_range", problem: "This is a range: name one version, such as 1.0.0." },
+        { pointer: "/description", code: "too_short", problem: "At least 1 character is required here." },
+        {
+          pointer: "/version",
+          code: "version_range",
+          problem: "This is a version range. Write one version, such as 1.0.0.",
+        },
       ],
     });
   });

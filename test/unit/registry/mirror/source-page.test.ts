@@ -53,7 +53,7 @@ describe("a page of another registry", () => {
     ["bytes that are no text", new Uint8Array([0x7b, 0xff, 0x7d])],
   ])("is none when it is %s", async (_what, body) => {
     expect(await faultOf(answering(body))).toEqual({
-      problem: "Its answer is no list of servers (MCP Registry API v0.1).",
+      problem: "The answer is not a list of servers (MCP Registry API v0.1).",
       isRefused: false,
     });
   });
@@ -69,7 +69,7 @@ describe("a page of another registry", () => {
   ])("is none with status %s; whether the request was at fault: %s", async (status, isRefused) => {
     const body = status === 204 ? null : "Error at <script>";
     expect(await faultOf(() => Promise.resolve(new Response(body, { status })))).toEqual({
-      problem: `It answered with status ${status}.`,
+      problem: `The registry answered with status ${status}.`,
       isRefused,
     });
   });
@@ -82,13 +82,15 @@ describe("a page of another registry", () => {
         controller.enqueue(new Uint8Array(65_536).fill(32));
       },
     });
-    expect(await faultOf(answering(endless))).toMatchObject({ problem: "A page of it is larger than 1024 KiB." });
+    expect(await faultOf(answering(endless))).toMatchObject({
+      problem: "A page of the registry is larger than 1024 KiB.",
+    });
     expect(sent).toBeLessThan(2_000_000);
   });
 
   it("is given up at the deadline, also in the middle of its body", async () => {
     expect(await faultOf((target, init) => Promise.resolve(silence(new Request(target, init))), 20)).toMatchObject({
-      problem: "It did not answer within 0.02 seconds.",
+      problem: "The registry did not answer within 0.02 seconds.",
     });
     const slow: Outbound = (_target, init) =>
       Promise.resolve(
@@ -101,7 +103,7 @@ describe("a page of another registry", () => {
           }),
         ),
       );
-    expect(await faultOf(slow, 20)).toMatchObject({ problem: "It did not answer within 0.02 seconds." });
+    expect(await faultOf(slow, 20)).toMatchObject({ problem: "The registry did not answer within 0.02 seconds." });
   });
 
   it.each<[string, Outbound, string]>([
@@ -113,9 +115,9 @@ describe("a page of another registry", () => {
     [
       "a broken connection",
       () => Promise.reject(new TypeError("fetch failed: secret.internal")),
-      "It could not be reached.",
+      "The registry could not be reached.",
     ],
-    ["no resolver", () => Promise.reject(new ResolverUnavailable("x")), "Its name could not be looked up."],
+    ["no resolver", () => Promise.reject(new ResolverUnavailable("x")), "The host name could not be resolved."],
   ])("is none after %s, in words that give nothing away", async (_what, outbound, words) => {
     const fault = await faultOf(outbound);
     expect(fault?.problem).toContain(words);
