@@ -35,6 +35,7 @@ import { refresh } from "./token/refresh.ts";
 import { asPage, inOAuthTerms } from "./refusal.ts";
 import { compatibleRegistration, tooManyRegistrations } from "./registration.ts";
 import { revokeToken } from "./token/revoke.ts";
+import { tellForgottenClient } from "./token/forgotten-client.ts";
 import { tokenProof } from "./token/proof.ts";
 
 export interface OAuthDeps {
@@ -150,20 +151,26 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const exchange = async (known: { code?: TakenCode | undefined; redemption?: string } = {}, change: Change = {}) =>
       inOAuthTerms(await runTokenRequest({ ...known, endpoint }, () => ask(c, path, { body, ...change })));
     const authorization = c.req.header("authorization");
-    const grantType = form.get("grant_type") ?? "";
-    switch (grantType) {
-      case "client_credentials":
-        return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
-      case "authorization_code":
-        return redeem(deps.grants, form.get("code"), by(c), (code) => exchange({ code }));
-      case DEVICE_GRANT:
-        return redeemDeviceCode(deps.grants, form.get("device_code"), by(c), (redemption) => exchange({ redemption }));
-      case "refresh_token":
-        return refresh(deps.grants, { form, authorization, ...proof }, by(c), (grantId) =>
-          exchange({}, grantId === null ? {} : { headers: { [GRANT_HEADER]: grantId } }),
-        );
-      default:
-        return exchange();
+    const answer = await byGrantType();
+    return tellForgottenClient(deps.db, answer, form, authorization);
+
+    function byGrantType(): Promise<Response> {
+      switch (form.get("grant_type") ?? "") {
+        case "client_credentials":
+          return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
+        case "authorization_code":
+          return redeem(deps.grants, form.get("code"), by(c), (code) => exchange({ code }));
+        case DEVICE_GRANT:
+          return redeemDeviceCode(deps.grants, form.get("device_code"), by(c), (redemption) =>
+            exchange({ redemption }),
+          );
+        case "refresh_token":
+          return refresh(deps.grants, { form, authorization, ...proof }, by(c), (grantId) =>
+            exchange({}, grantId === null ? {} : { headers: { [GRANT_HEADER]: grantId } }),
+          );
+        default:
+          return exchange();
+      }
     }
   }
 

@@ -20,7 +20,7 @@ const INVALID_GRANT = new Set([
  */
 export async function inOAuthTerms(answer: Response): Promise<Response> {
   if (answer.status < 400) return answer;
-  const { error, error_description: description, message } = await fieldsOf(answer.clone());
+  const { error, error_description: description, message } = await inRefusal(answer);
   if (error === undefined) {
     const { status, headers } = answer;
     const retryAfter = headers.get("retry-after");
@@ -41,15 +41,16 @@ export async function inOAuthTerms(answer: Response): Promise<Response> {
  */
 export async function asPage(answer: Response, origin: string): Promise<Response> {
   if (answer.status !== 400) return answer;
-  const { error } = await fieldsOf(answer.clone());
+  const { error } = await inRefusal(answer);
   if (error !== "invalid_client") return answer;
   const page = `${origin}${AUTH_PAGES.error}?${new URLSearchParams({ error }).toString()}`;
   return new Response(null, { status: 302, headers: { location: page, "cache-control": "no-store" } });
 }
 
-async function fieldsOf(answer: Response): Promise<Partial<Record<string, string>>> {
+/** The texts of a refusal of an OAuth endpoint, by name. The answer can still be read afterwards. */
+export async function inRefusal(answer: Response): Promise<Partial<Record<string, string>>> {
   try {
-    const fields: unknown = await answer.json();
+    const fields: unknown = await answer.clone().json();
     const texts = Object.entries(fields ?? {}).filter(([, value]) => typeof value === "string");
     return Object.fromEntries(texts) as Record<string, string>;
   } catch {

@@ -25,6 +25,12 @@ export async function mayStayConnected(db: Pick<Db, "execute">, clientId: string
   return rows[0]?.may ?? clientId.startsWith("https:");
 }
 
+/** Whether there is a client of this id, disabled or not. */
+export async function isKnownClient(db: Pick<Db, "execute">, clientId: string): Promise<boolean> {
+  const { rows } = await db.execute(sql`select 1 from oauth_client where client_id = ${clientId}`);
+  return rows.length > 0;
+}
+
 /**
  * How many clients unauthenticated callers may register in a day, in all. Far above normal use; it bounds what a flood
  * can store.

@@ -1,5 +1,6 @@
 import type { ChangedBy } from "../../audit/event.ts";
 import { grantOfRedeemedDevice, releaseDeviceCode } from "../../grants/device/codes.ts";
+import { inRefusal } from "../refusal.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 
 /** Asks the framework for the tokens of a device code. `redemption` identifies this request if it redeems the code. */
@@ -37,5 +38,5 @@ export async function redeemDeviceCode(
 
 async function isUnknownCode(answer: Response): Promise<boolean> {
   if (answer.status !== 400) return false;
-  return (await answer.clone().json<{ error?: string }>()).error === "invalid_grant";
+  return (await inRefusal(answer)).error === "invalid_grant";
 }

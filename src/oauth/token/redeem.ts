@@ -3,6 +3,7 @@ import { closeCode, giveBackCode, takeCode, type TakenCode } from "../../grants/
 import { endGrantOfCode, grantOfCode, type GrantDeps } from "../../grants/revocation.ts";
 import type { Redis } from "../../platform/redis/redis.ts";
 import { oauthError } from "../answers.ts";
+import { inRefusal } from "../refusal.ts";
 
 export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds"> {
   redis: GrantDeps["redis"] & Pick<Redis, "eval" | "del">;
@@ -10,6 +11,12 @@ export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds">
 
 /** Asks the framework for the tokens of a code that has been taken for this request. */
 type Exchange = (code?: TakenCode) => Promise<Response>;
+
+/**
+ * Refusals that say nothing of the code: the client has not proved who it is, or has asked wrongly. It may correct that and present the code
+ * again. After a wrong verifier or redirect URI (`invalid_grant`) it may not: the code may be stolen.
+ */
+const KEEPS_CODE: ReadonlySet<string> = new Set(["invalid_client", "invalid_request", "invalid_target"]);
 
 const CODE = /^[A-Za-z0-9]{32}$/;
 
@@ -45,13 +52,15 @@ export async function redeem(
 
 async function redeemTaken({ redis }: RedeemDeps, code: TakenCode, exchange: Exchange): Promise<Response> {
   let answer: Response | undefined;
+  let isKept = true;
   try {
     answer = await exchange(code);
+    isKept = answer.status >= 500 || (answer.status >= 400 && KEEPS_CODE.has((await inRefusal(answer)).error ?? ""));
   } finally {
     // If this fails too, the code is lost and the person signs in again.
-    if (answer === undefined || answer.status >= 500) await giveBackCode(redis, code, Date.now());
+    if (isKept) await giveBackCode(redis, code, Date.now());
   }
-  // The tokens are issued, so a failure is ignored: the mark expires by itself.
-  if (answer.ok) await closeCode(redis, code).catch(() => undefined);
+  // A failure is ignored: the mark expires by itself.
+  if (!isKept) await closeCode(redis, code).catch(() => undefined);
   return answer;
 }

@@ -1,5 +1,6 @@
 import type { ChangedBy } from "../../audit/event.ts";
 import { endGrant, grantOfRefreshToken, type GrantDeps } from "../../grants/revocation.ts";
+import { inRefusal } from "../refusal.ts";
 import { presentedClientId } from "./client-id.ts";
 
 /** Sends this body to the framework, which authenticates the client. */
@@ -27,15 +28,11 @@ export async function revokeToken(
     form.set("token_type_hint", "refresh_token");
   }
   const answer = await ask(grantId === null ? body : form.toString());
-  const refused = !answer.ok && (presented === null || (await errorOf(answer)) !== "invalid_request");
+  const refused = !answer.ok && (presented === null || (await inRefusal(answer)).error !== "invalid_request");
   if (refused) return answer;
   // At this point the framework has authenticated the client.
   const by = { actor: { ...actor, clientId }, now };
   if (grantId !== null) await endGrant(grants, grantId, { event: "token.revoked", reason: "revoked_by_client", ...by });
   // Revoking an unknown token succeeds (RFC 7009 §2.2), although the framework answers 400.
   return new Response(null, { headers: { "cache-control": "no-store" } });
-}
-
-async function errorOf(answer: Response): Promise<string | undefined> {
-  return (await answer.clone().json<{ error?: string }>()).error;
 }

@@ -3,7 +3,20 @@ import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/platform/crypto.ts";
 import { formBrowser } from "../../support/browsing.ts";
 import { callTool, db, resetStats, stats, withFault } from "../../support/gateway.ts";
-import { codeFor, json, newClient, newPerson, redeem, refresh, type Tokens } from "../../support/oauth.ts";
+import { byBasic, postAs } from "../../support/managed-clients.ts";
+import {
+  codeFor,
+  json,
+  newClient,
+  newPerson,
+  redeem,
+  REDIRECT,
+  refresh,
+  register,
+  VERIFIER,
+  type Parameters,
+  type Tokens,
+} from "../../support/oauth.ts";
 
 async function newCode(): Promise<{ clientId: string; code: string }> {
   const clientId = await newClient();
@@ -11,6 +24,48 @@ async function newCode(): Promise<{ clientId: string; code: string }> {
 }
 
 const whoami = (token: string) => callTool("whoami", {}, { token });
+
+/** What is wrong with a request for tokens; the rest is right. */
+interface Mistake {
+  secret?: string | undefined;
+  changed?: Parameters;
+}
+
+interface SecretClient {
+  id: string;
+  secret: string | undefined;
+}
+
+/** A client that registers itself, with a secret unless it is a public one. */
+async function newSecretClient(fields: Record<string, unknown>): Promise<SecretClient> {
+  const usual = {
+    client_name: "Test client",
+    redirect_uris: [REDIRECT],
+    grant_types: ["authorization_code", "refresh_token"],
+  };
+  const answer = await json(await register({ ...usual, ...fields }));
+  return { id: String(answer["client_id"]), secret: answer["client_secret"] as string | undefined };
+}
+
+/** Redeems a code with the client's secret in the header, or in the form. */
+function redeemAs(
+  { id, secret }: SecretClient,
+  code: string,
+  changed: Parameters = {},
+  inForm = false,
+): Promise<Response> {
+  const sent =
+    secret === undefined || inForm
+      ? { fields: { client_id: id, client_secret: secret } }
+      : byBasic({ clientId: id, clientSecret: secret });
+  return postAs("token", sent, {
+    grant_type: "authorization_code",
+    code,
+    redirect_uri: REDIRECT,
+    code_verifier: VERIFIER,
+    ...changed,
+  });
+}
 
 describe("an authorization code", () => {
   it("C12: redeemed eight times at once gives tokens exactly once and they work, in each of a hundred rounds", async () => {
@@ -87,6 +142,48 @@ describe("an authorization code", () => {
     const wrong = await redeem(clientId, code, { code_verifier: "x".repeat(50) });
     expect(await json(wrong)).toMatchObject({ error: expect.stringMatching(/invalid_(grant|request)/) });
     expect((await redeem(clientId, code)).status).toBe(400);
+  });
+
+  const method = "client_secret_basic";
+  const mistakes: [what: string, registered: Record<string, unknown>, wrong: Mistake, refused: RegExp][] = [
+    [
+      "with an empty secret in the header",
+      { token_endpoint_auth_method: "client_secret_post" },
+      { secret: "" },
+      /^invalid_(client|request)$/,
+    ],
+    ["with a wrong secret", { token_endpoint_auth_method: method }, { secret: "wrong" }, /^invalid_client$/],
+    ["without its secret", { token_endpoint_auth_method: method }, { secret: undefined }, /^invalid_(client|request)$/],
+    ["for another resource", {}, { changed: { resource: "https://other.example.com/mcp" } }, /^invalid_target$/],
+    ["without the redirect URI", {}, { changed: { redirect_uri: undefined } }, /^invalid_request$/],
+  ];
+  it.each(mistakes)(
+    "presented %s is not used up: the right request gets tokens",
+    async (_what, fields, wrong, refused) => {
+      const client = await newSecretClient(fields);
+      const code = await codeFor(client.id, await newPerson());
+      const first = await redeemAs(
+        { ...client, secret: "secret" in wrong ? wrong.secret : client.secret },
+        code,
+        wrong.changed,
+      );
+      expect((await json(first))["error"]).toMatch(refused);
+      const second = await redeemAs(client, code, {}, fields["token_endpoint_auth_method"] === "client_secret_post");
+      expect(second.status).toBe(200);
+      expect((await whoami((await second.json<Tokens>()).access_token)).status).toBe(200);
+      expect((await redeemAs(client, code)).status).toBe(400);
+    },
+  );
+
+  it.each([
+    ["verifier", { code_verifier: "x".repeat(50) }],
+    ["redirect URI", { redirect_uri: "https://other.example.com/callback" }],
+  ])("presented with a wrong %s is used up, and the client is not told to wait", async (_what, changed) => {
+    const { clientId, code } = await newCode();
+    expect(await json(await redeem(clientId, code, changed))).toMatchObject({ error: "invalid_grant" });
+    const again = await json(await redeem(clientId, code));
+    expect(again["error"]).toBe("invalid_grant");
+    expect(again["error_description"]).not.toContain("another request");
   });
 
   it("costs three statements and two Redis requests to get, once the person is signed in and has consented", async () => {
