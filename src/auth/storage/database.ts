@@ -5,6 +5,7 @@ import type { Db } from "../../platform/postgres/db.ts";
 import { noteAccount } from "../trail.ts";
 import { polledDevice, redeemDevice } from "./device-codes.ts";
 import { readAhead } from "./read-ahead.ts";
+import { currentTokenRequest } from "./token-request.ts";
 import { isResource } from "../../identity/resources.ts";
 import * as schema from "../../identity/schema.ts";
 import { aboutSessions } from "./session-faults.ts";
@@ -39,6 +40,9 @@ export function database(db: Db, origin: string) {
       create: async <T extends Record<string, unknown>, R = T>(
         query: Parameters<typeof adapter.create<T, R>>[0],
       ): Promise<R> => {
+        // The client may have asked for fewer scopes this time: that narrows the access token, never its next refresh token (RFC 6749 §6).
+        const scopes = query.model === "oauthRefreshToken" ? currentTokenRequest()?.refreshScopes : undefined;
+        if (scopes !== undefined) return adapter.create<T, R>({ ...query, data: { ...query.data, scopes } });
         const code: unknown = query.model === "deviceCode" ? query.data["deviceCode"] : undefined;
         if (typeof code !== "string") return adapter.create<T, R>(query);
         return adapter.create<T, R>({ ...query, data: { ...query.data, deviceCode: await sha256(code) } });

@@ -36,7 +36,7 @@ export async function readAhead(
   return undefined;
 }
 
-async function refreshToken(db: Pick<Db, "select">, { rows }: TokenRequest, token: string): Promise<object | null> {
+async function refreshToken(db: Pick<Db, "select">, request: TokenRequest, token: string): Promise<object | null> {
   const { oauthRefreshToken, oauthClient, user } = schema;
   const [found] = await db
     .select({ token: oauthRefreshToken, client: oauthClient, user })
@@ -46,8 +46,9 @@ async function refreshToken(db: Pick<Db, "select">, { rows }: TokenRequest, toke
     .where(eq(oauthRefreshToken.token, token))
     .limit(1);
   if (!found) return null;
-  rows.set(`oauthClient:${found.client.clientId}`, found.client);
-  rows.set(`user:${found.user.id}`, found.user);
+  request.refreshScopes = found.token.scopes;
+  request.rows.set(`oauthClient:${found.client.clientId}`, found.client);
+  request.rows.set(`user:${found.user.id}`, found.user);
   return found.token;
 }
 

@@ -15,6 +15,8 @@ export interface TokenRequest {
   redemption?: string | undefined;
   /** What a person approved; set once this request has redeemed the device code. */
   approval?: { grantId: string; reference: string };
+  /** The scopes of the refresh token that this request presents, once its row has been read. */
+  refreshScopes?: readonly string[];
   /** Rows that were read together with another one, by model and id. Each answers one look-up. */
   rows: Map<string, object>;
 }

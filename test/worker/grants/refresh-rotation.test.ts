@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/platform/crypto.ts";
-import { callTool, db, resetStats, stats, withFault } from "../../support/gateway.ts";
+import { callTool, db, origin, resetStats, stats, withFault } from "../../support/gateway.ts";
 import { json, newClient, newPerson, refresh, tokensFor, type Tokens } from "../../support/oauth.ts";
 
 async function newGrant(): Promise<{ clientId: string; tokens: Tokens }> {
@@ -37,6 +37,30 @@ describe("refresh token rotation", () => {
     expect(body.refresh_token).not.toBe(tokens.refresh_token);
     const { result } = await callTool("whoami", {}, { token: body.access_token });
     expect(result?.structuredContent).toMatchObject({ credential: "access_token", clientId });
+  });
+
+  it("asked for fewer scopes each time narrows the access token only: the fifth refresh works, and one without scopes has all", async () => {
+    const { clientId, tokens } = await newGrant();
+    let token = tokens.refresh_token;
+    for (let n = 0; n < 5; n++) {
+      const body = await (await refresh(clientId, token, { scope: "mcp:tools" })).json<Tokens & { scope: string }>();
+      expect(body.scope).toBe("mcp:tools");
+      token = body.refresh_token;
+    }
+    const body = await (await refresh(clientId, token)).json<Tokens & { scope: string }>();
+    expect(body.scope.split(" ").toSorted()).toEqual(["mcp:tools", "offline_access", "openid"]);
+    const more = await refresh(clientId, body.refresh_token, { scope: "mcp:tools audit:read" });
+    expect(await json(more)).toMatchObject({ error: "invalid_scope" });
+    expect((await refresh(clientId, body.refresh_token)).status).toBe(200);
+  });
+
+  it("asked for one resource of its grant keeps the others", async () => {
+    const [clientId, person] = [await newClient(), await newPerson()];
+    const both = [`${origin}/mcp`, `${origin}/mcp/notes`];
+    const tokens = await tokensFor(clientId, person, { resource: both });
+    const [narrow, wide] = [{ resource: both[0] ?? "" }, { resource: both[1] ?? "" }];
+    const first = await (await refresh(clientId, tokens.refresh_token, narrow)).json<Tokens>();
+    expect((await refresh(clientId, first.refresh_token, wide)).status).toBe(200);
   });
 
   it("G05: sixteen concurrent refreshes make one successor and get one answer, in each of fifty rounds", async () => {
