@@ -25,11 +25,17 @@ export async function readEnvelope(request: Request): Promise<Envelope | { refus
 
 function toEnvelope(body: unknown): Envelope | null {
   if (!isObject(body)) return null;
-  const { jsonrpc, method, id, params = {} } = body;
+  const { jsonrpc, method, id } = body;
   if (jsonrpc !== "2.0" || typeof method !== "string" || method === "") return null;
   if (id !== undefined && typeof id !== "string" && typeof id !== "number") return null;
+  const params = body["params"] ?? {};
   if (!isObject(params)) return null;
   const { name, uri } = params;
   const target = method === "resources/read" ? uri : name;
-  return { message: body, method, id: id ?? null, target: typeof target === "string" ? target : null };
+  return {
+    message: body["params"] === null ? { ...body, params } : body,
+    method,
+    id: id ?? null,
+    target: typeof target === "string" ? target : null,
+  };
 }

@@ -140,8 +140,8 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   }
 
   async function token(c: Context<HttpEnv>) {
-    const body = tokenParameters(await textOf(c), origin);
-    const form = new URLSearchParams(body);
+    const form = tokenParameters(await textOf(c), origin);
+    const body = form.toString();
     const path = `${AUTH}/oauth2/token`;
     if (hasRepeated(form)) return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
     const endpoint = `${origin}${c.req.path}`;

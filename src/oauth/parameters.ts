@@ -15,19 +15,28 @@ const DEVICE_PARAMETERS = [
   "scope",
   "resource",
 ];
+/** An empty one is kept, and refused as ill-formed: taken for absent it would turn PKCE off. */
+const CHALLENGE = "code_challenge";
 /** The SHA-256 of a verifier in base64url (RFC 7636 §4.2). */
 const S256_CHALLENGE = /^[\w-]{43}$/;
+
+/**
+ * The parameters of a request to an OAuth endpoint. A parameter without a value counts as absent (RFC 6749 §3.1, §3.2):
+ * many clients send every field of a form, whether or not it has a value.
+ */
+export const givenParameters = (text: string): URLSearchParams =>
+  new URLSearchParams([...new URLSearchParams(text)].filter(([name, value]) => value !== "" || name === CHALLENGE));
 
 /**
  * Normalizes an authorization request for Better Auth: sets the resource, removes repeated scopes, and changes an
  * ill-formed challenge so that Better Auth refuses it. `offered` are the scopes of this deployment.
  */
 export function authorizationParameters(text: string, origin: string, offered: readonly string[] | undefined): string {
-  const parameters = new URLSearchParams(text);
+  const parameters = givenParameters(text);
   setResourceMeant(parameters, origin);
   // A repeated parameter is an error that Better Auth reports.
   if (parameters.getAll("scope").length <= 1) setScopes(parameters, offered);
-  const challenge = parameters.get("code_challenge");
+  const challenge = parameters.get(CHALLENGE);
   // Without a method, Better Auth refuses it with an error to the client. Without the challenge, it could pass as a
   // request without PKCE.
   if (challenge !== null && !S256_CHALLENGE.test(challenge)) parameters.delete("code_challenge_method");
@@ -43,7 +52,7 @@ export function deviceParameters(
   origin: string,
   offered: readonly string[] | undefined,
 ): string | { error: "invalid_request" | "invalid_target"; description: string } {
-  const parameters = new URLSearchParams(text);
+  const parameters = givenParameters(text);
   if (hasRepeated(parameters)) return { error: "invalid_request", description: "Give each parameter once." };
   if (parameters.getAll("resource").length > 1)
     return { error: "invalid_target", description: "Name one resource. A token is for one server of this gateway." };
@@ -70,12 +79,11 @@ function setScopes(parameters: URLSearchParams, offered: readonly string[] | und
   parameters.set("scope", scopes.join(" "));
 }
 
-/** A token request with each `resource`, if any, in canonical form. */
-export function tokenParameters(text: string, origin: string): string {
-  const parameters = new URLSearchParams(text);
-  if (!parameters.has("resource")) return text;
-  setCanonicalResources(parameters, origin);
-  return parameters.toString();
+/** The parameters of a token request, with `resource`, if there is one, in canonical form. */
+export function tokenParameters(text: string, origin: string): URLSearchParams {
+  const parameters = givenParameters(text);
+  if (parameters.has("resource")) setCanonicalResources(parameters, origin);
+  return parameters;
 }
 
 /** Whether a parameter other than `resource` (RFC 8707 §2) is repeated: two readers could use different values. */

@@ -52,7 +52,8 @@ export function compatibleRegistration(
   policy: RegistrationPolicy,
 ): CompatibleRegistration | { error: "invalid_redirect_uri" | "invalid_client_metadata"; description: string } {
   const body: Record<string, unknown> = {};
-  for (const field of FIELDS) if (Object.hasOwn(request, field)) body[field] = request[field];
+  for (const field of FIELDS)
+    if (Object.hasOwn(request, field) && !isEmpty(request[field])) body[field] = request[field];
   for (const field of LINKS) if (!isWebPage(body[field])) delete body[field];
   const device = wantsDeviceGrant(body["grant_types"]);
   if (device !== undefined && policy.kind === "hosts") {
@@ -100,6 +101,9 @@ function wantsDeviceGrant(grantTypes: unknown): "alone" | "too" | undefined {
   if (!Array.isArray(grantTypes) || !grantTypes.includes(DEVICE_GRANT)) return undefined;
   return grantTypes.includes("authorization_code") ? "too" : "alone";
 }
+
+/** Clients send null, empty text and empty lists for what they do not say (RFC 7591 §2: absent means the default). */
+const isEmpty = (value: unknown) => value === null || value === "" || (Array.isArray(value) && value.length === 0);
 
 const isWebPage = (text: unknown) => typeof text === "string" && /^https?:$/.test(URL.parse(text)?.protocol ?? "");
 

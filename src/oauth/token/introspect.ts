@@ -1,7 +1,7 @@
 import { introspectToken, type IntrospectionDeps } from "../../access/verification/introspection.ts";
 import type { AuthenticatedClient } from "../../grants/clients/authenticated-client.ts";
 import { oauthError } from "../answers.ts";
-import { hasRepeated } from "../parameters.ts";
+import { givenParameters, hasRepeated } from "../parameters.ts";
 import { inOAuthTerms } from "../refusal.ts";
 
 /** Asks the framework which client a form is from. */
@@ -20,7 +20,7 @@ export async function introspect(
   { body, authorization, now }: { body: string; authorization: string | undefined; now: number },
   authenticate: Authenticate,
 ): Promise<Response> {
-  const form = new URLSearchParams(body);
+  const form = givenParameters(body);
   if (hasRepeated(form) || form.getAll("resource").length > 1)
     return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
   const named = [...form].filter(([name]) => CREDENTIALS.includes(name));

@@ -1,5 +1,6 @@
 import type { ChangedBy } from "../../audit/event.ts";
 import { endGrant, grantOfRefreshToken, type GrantDeps } from "../../grants/revocation.ts";
+import { givenParameters } from "../parameters.ts";
 import { inRefusal } from "../refusal.ts";
 import { presentedClientId } from "./client-id.ts";
 
@@ -19,7 +20,7 @@ export async function revokeToken(
   { body, authorization, actor, now }: { body: string; authorization: string | undefined } & ChangedBy,
   ask: Ask,
 ): Promise<Response> {
-  const form = new URLSearchParams(body);
+  const form = givenParameters(body);
   const presented = form.get("token");
   const clientId = presentedClientId(form, authorization);
   const grantId = presented && clientId ? await grantOfRefreshToken(grants, presented, clientId) : null;
@@ -27,7 +28,7 @@ export async function revokeToken(
     form.set("token", NO_TOKEN);
     form.set("token_type_hint", "refresh_token");
   }
-  const answer = await ask(grantId === null ? body : form.toString());
+  const answer = await ask(form.toString());
   const refused = !answer.ok && (presented === null || (await inRefusal(answer)).error !== "invalid_request");
   if (refused) return answer;
   // At this point the framework has authenticated the client.

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { authorizationParameters, deviceParameters, tokenParameters } from "../../../src/oauth/parameters.ts";
+import {
+  authorizationParameters,
+  deviceParameters,
+  givenParameters,
+  tokenParameters,
+} from "../../../src/oauth/parameters.ts";
 
 const ORIGIN = "https://gateway.example.com";
 const CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -115,16 +120,39 @@ describe("everything else of a request", () => {
     ]);
   });
 
-  it("stays untouched in a token request that names no resource", () => {
+  it("is not added to a token request that names none", () => {
     const form = "grant_type=authorization_code&code=a%20b+c";
-    expect(tokenParameters(form, ORIGIN)).toBe(form);
+    expect([...tokenParameters(form, ORIGIN)]).toEqual([...new URLSearchParams(form)]);
   });
 
   it("C13: has the resource of a token request in its canonical form, and adds none", () => {
-    const parameters = new URLSearchParams(
-      tokenParameters(`code=x&resource=${ORIGIN}/&resource=https://evil.example`, ORIGIN),
-    );
+    const parameters = tokenParameters(`code=x&resource=${ORIGIN}/&resource=https://evil.example`, ORIGIN);
     expect(parameters.getAll("resource")).toEqual([`${ORIGIN}/mcp`, "https://evil.example"]);
     expect(parameters.get("code")).toBe("x");
+  });
+});
+
+describe("a parameter without a value", () => {
+  it.each(["scope", "prompt", "max_age", "claims", "request", "dpop_jkt", "redirect_uri", "resource", "state"])(
+    "is as good as absent at the authorization endpoint: %s",
+    (name) => {
+      const [given, absent] = [authorize(`client_id=c&${name}=`), authorize("client_id=c")];
+      expect([...given]).toEqual([...absent]);
+    },
+  );
+
+  it("is as good as absent at the other endpoints", () => {
+    expect([...givenParameters("token=x&client_secret=&client_id=c&scope=")].map(([name]) => name)).toEqual([
+      "token",
+      "client_id",
+    ]);
+    expect(tokenParameters("code=x&resource=&scope=", ORIGIN).toString()).toBe("code=x");
+    expect(deviceParameters("client_id=c&scope=&resource=", ORIGIN, undefined)).toBe(
+      deviceParameters("client_id=c", ORIGIN, undefined),
+    );
+  });
+
+  it("beside one with a value is no repetition", () => {
+    expect(authorize("client_id=c&scope=&scope=mcp:tools").getAll("scope")).toEqual(["mcp:tools"]);
   });
 });

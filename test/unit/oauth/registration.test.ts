@@ -33,8 +33,16 @@ describe("a registration of a web client", () => {
 
   it("is made for refreshing, too, unless it says what it is made for", () => {
     expect(accepted({ redirect_uris: [WEB] }).body["grant_types"]).toEqual(["authorization_code", "refresh_token"]);
-    for (const types of [["authorization_code"], ["client_credentials"], [], "refresh_token"])
+    for (const types of [["authorization_code"], ["client_credentials"], "refresh_token"])
       expect(accepted({ redirect_uris: [WEB], grant_types: types }).body["grant_types"]).toEqual(types);
+  });
+
+  it.each(
+    ["scope", "contacts", "software_id", "response_types", "application_type", "grant_types", "client_name"].flatMap(
+      (field) => [null, "", []].map((value) => ({ field, value })),
+    ),
+  )("says nothing by $field: $value", ({ field, value }) => {
+    expect(accepted({ redirect_uris: [WEB], [field]: value })).toEqual(accepted({ redirect_uris: [WEB] }));
   });
 
   it("keeps the fields of RFC 7591 that a stranger may set", () => {
