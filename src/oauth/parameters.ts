@@ -1,5 +1,5 @@
 import { canonicalResource } from "../identity/resources.ts";
-import { MINIMAL_SCOPES } from "../identity/scopes.ts";
+import { ALL_SCOPES, MINIMAL_SCOPES } from "../identity/scopes.ts";
 
 /**
  * The default scopes (RFC 6749 §3.3): the minimal ones and `offline_access`. Better Auth would grant all that the
@@ -67,16 +67,16 @@ function setResourceMeant(parameters: URLSearchParams, origin: string): void {
   else setCanonicalResources(parameters, origin);
 }
 
-/** Removes repeated scopes. When none is named, sets the default ones that are `offered`. */
-function setScopes(parameters: URLSearchParams, offered: readonly string[] | undefined): void {
-  const named = new Set(
-    parameters
-      .get("scope")
-      ?.split(" ")
-      .filter((scope) => scope !== ""),
-  );
-  const scopes = named.size > 0 ? [...named] : DEFAULT_SCOPES.filter((scope) => offered?.includes(scope) ?? true);
-  parameters.set("scope", scopes.join(" "));
+/**
+ * Removes repeated scopes, and those that this deployment does not have: the server may grant less than was asked for, and
+ * says what it granted (RFC 6749 §3.3). A request for unknown scopes only stays as it is, and is refused. When no scope is
+ * named, sets the default ones.
+ */
+function setScopes(parameters: URLSearchParams, offered: readonly string[] = ALL_SCOPES): void {
+  const named = new Set((parameters.get("scope") ?? "").split(" ").filter((scope) => scope !== ""));
+  const known = [...named].filter((scope) => offered.includes(scope));
+  const scopes = named.size > 0 ? [...named] : DEFAULT_SCOPES.filter((scope) => offered.includes(scope));
+  parameters.set("scope", (known.length > 0 ? known : scopes).join(" "));
 }
 
 /** The parameters of a token request, with `resource`, if there is one, in canonical form. */

@@ -108,7 +108,7 @@ describe("an authorization request", () => {
   });
 
   it.each([
-    ["an unknown scope", "openid nonsense"],
+    ["unknown scopes only", "nonsense more"],
     ["500 scopes", Array.from({ length: 500 }, (_none, index) => `s${index}`).join(" ")],
     ["a quote in a scope", 'a"b'],
   ])("A08: with %s is refused", async (_what, scope) => {
