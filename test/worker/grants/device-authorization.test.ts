@@ -108,7 +108,7 @@ describe("device authorization (RFC 8628)", () => {
   it.each([
     ["no client", {}, "invalid_request"],
     ["an unknown client", { client_id: "nobody" }, "invalid_client"],
-    ["a scope that is none", { scope: "mcp:tools everything" }, "invalid_scope"],
+    ["unknown scopes only", { scope: "everything" }, "invalid_scope"],
     ["a resource elsewhere", { resource: "https://evil.example.com/mcp" }, "invalid_target"],
     ["two resources", { resource: [`${origin}/mcp`, `${origin}/mcp/notes`] }, "invalid_target"],
     ["the client twice", { client_id: ["a", "b"] }, "invalid_request"],
@@ -201,7 +201,7 @@ describe("a device that polls (RFC 8628 §3.5)", () => {
     ["an empty code", { device_code: "" }, "invalid_request"],
     ["a long code", { device_code: "x".repeat(5_000) }, "invalid_grant"],
     ["another resource", { resource: `${origin}/mcp/notes` }, "invalid_target"],
-    ["an unknown client", { client_id: "nobody" }, "invalid_grant"],
+    ["an unknown client", { client_id: "nobody" }, "invalid_client"],
   ])("is refused with %s, and the code stays as good as it was", async (_what, changed, error) => {
     const { clientId, code } = await approved();
     expect(await pollError(clientId, code, changed)).toMatchObject({ error });
