@@ -151,10 +151,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const exchange = async (known: { code?: TakenCode | undefined; redemption?: string } = {}, change: Change = {}) =>
       inOAuthTerms(await runTokenRequest({ ...known, endpoint }, () => ask(c, path, { body, ...change })));
     const authorization = c.req.header("authorization");
-    const answer = await byGrantType();
-    return tellForgottenClient(deps.db, answer, form, authorization);
-
-    function byGrantType(): Promise<Response> {
+    const byGrantType = (): Promise<Response> => {
       switch (form.get("grant_type") ?? "") {
         case "client_credentials":
           return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
@@ -171,7 +168,9 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
         default:
           return exchange();
       }
-    }
+    };
+    const answer = await byGrantType();
+    return tellForgottenClient(deps.db, answer, form, authorization);
   }
 
   async function deviceAuthorization(c: Context<HttpEnv>) {
