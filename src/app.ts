@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { api, managementRoutes } from "./api/api.ts";
-import type { HttpEnv } from "./platform/http.ts";
+import { routedPath, type HttpEnv } from "./platform/http.ts";
 import { reportFailure } from "./http/failure.ts";
 import { openApiOf } from "./http/openapi.ts";
 import { problemResponse } from "./http/problem.ts";
@@ -17,7 +17,7 @@ export const jsonRoutes: readonly Declaration[] = [...managementRoutes, ...regis
 
 /** Builds the app: what every request passes through, and the planes in the order in which they are matched. */
 export function createApp(services: Services): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
+  const app = new Hono<HttpEnv>({ getPath: routedPath });
   const { BASE_URL } = services.config;
   const secure = BASE_URL.startsWith("https:");
 

@@ -18,6 +18,8 @@ export type AccessRefusal =
       /** Set when the token came with a proof of possession. */
       scheme?: "DPoP" | undefined;
     }
+  /** What was sent is a credential in the wrong form. `problem` says how to send it, and holds nothing of it. */
+  | { kind: "malformed_credential"; problem: string }
   /** The token is bound to a key but came without the DPoP scheme, or the other way round (RFC 9449 §7.1). */
   | { kind: "wrong_token_scheme"; presented: "Bearer" | "DPoP" }
   /** `problem` is for the developer of the client. */

@@ -29,6 +29,10 @@ export function toError(refusal: AccessRefusal): AppError {
           },
         },
       );
+    case "malformed_credential":
+      return new AppError("invalid_credential", refusal.problem, {
+        headers: { "www-authenticate": 'Bearer error="invalid_token"' },
+      });
     case "wrong_token_scheme":
       return new AppError("invalid_credential", WRONG_SCHEME[refusal.presented], {
         headers: { "www-authenticate": dpopChallenge("invalid_token") },

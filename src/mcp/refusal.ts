@@ -72,6 +72,14 @@ function answer(refusal: Refusal): Answer {
           ? { oauthError: "invalid_token", challengeScopes: MINIMAL_SCOPES }
           : { dpopError: "invalid_token" }),
       };
+    case "malformed_credential":
+      return {
+        status: 401,
+        code: 401,
+        message: refusal.problem,
+        oauthError: "invalid_token",
+        challengeScopes: MINIMAL_SCOPES,
+      };
     case "wrong_token_scheme":
       return { status: 401, code: 401, message: WRONG_SCHEME[refusal.presented], dpopError: "invalid_token" };
     case "invalid_dpop_proof":

@@ -8,8 +8,9 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { mayUseServer, mayUseTool } from "../access/policy.ts";
-import type { Principal } from "../access/principal.ts";
-import { listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
+import { missingScopes, type Principal } from "../access/principal.ts";
+import { searchServers } from "../upstreams/builtin/search-servers.ts";
+import { builtinToolNamed, listTools, resolveTool, type CatalogDeps } from "../upstreams/catalog.ts";
 import { exposedName, splitExposedName } from "../upstreams/tool-name.ts";
 import type { ToolCaller, ToolRegistry } from "../upstreams/builtin/tool.ts";
 import { UpstreamUnavailable, type UpstreamConnection } from "../upstreams/client.ts";
@@ -76,7 +77,9 @@ export function server(deps: ServeDeps): Serve {
 function aggregateServer(deps: ServeDeps, call: Call): Server {
   const { principal, request, envelope, catalog } = call;
   const caller = upstreamCaller(principal.userId, request, envelope.message);
-  const instructions = "Tools of other MCP servers are named {server}__{tool}. search_servers finds servers.";
+  const mayCall = (name: string) => mayUseTool(principal, name) && hasScopesOf(principal, name);
+  const search = mayCall(searchServers.name) ? ` ${searchServers.name} finds servers.` : "";
+  const instructions = `Tools of other MCP servers are named {server}__{tool}.${search}`;
   // Clients request every list that is announced, so resources are announced only to callers who may read the registry.
   const hasResources = principal.tools === null && principal.scopes.has("mcp-registry:read");
   const capabilities = { tools: {}, ...(hasResources && { resources: {} }) };
@@ -92,7 +95,7 @@ function aggregateServer(deps: ServeDeps, call: Call): Server {
   }
   mcp.setRequestHandler("tools/list", async () => {
     const listed = await listTools(catalog, principal.tenantId, caller, (slug) => isListed(principal, slug));
-    const tools = listed.tools.filter(({ name }) => mayUseTool(principal, name));
+    const tools = listed.tools.filter(({ name }) => mayCall(name));
     const { unavailable } = listed;
     return { tools, ...(unavailable.length > 0 && { _meta: { "mcp-registry-gateway/unavailable": unavailable } }) };
   });
@@ -224,3 +227,7 @@ function toolCaller({ principal }: Call): ToolCaller {
   const { userId, tenantId, scopes, credential, clientId } = principal;
   return { userId, tenantId, scopes: [...scopes], credential, clientId };
 }
+
+/** Whether a caller has the scopes that a tool needs. Tools of upstreams need none beside those of the request. */
+const hasScopesOf = (principal: Principal, name: string): boolean =>
+  missingScopes(principal, builtinToolNamed(name)?.scopes ?? []).length === 0;

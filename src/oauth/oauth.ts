@@ -235,13 +235,13 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   app.post(`${AUTH}/oauth2/revoke`, revoke);
   app.post(`${AUTH}/oauth2/introspect`, introspection);
   app.get(`${AUTH}/callback/*`, async (c) => {
-    const answer = await ask(c, new URL(c.req.url).pathname);
+    const answer = await ask(c, c.req.path);
     // A person returns from an identity provider here, so a failure is a page, not JSON.
     return answer.status < 500 ? answer : c.redirect(`${AUTH_PAGES.error}?error=temporarily_unavailable`);
   });
   app.on(["GET", "POST"], `${AUTH}/oauth2/userinfo`, userInformation);
   for (const path of INNER) app.all(`${AUTH}${path}`, (c) => c.notFound());
-  app.all(`${AUTH}/*`, (c) => ask(c, new URL(c.req.url).pathname));
+  app.all(`${AUTH}/*`, (c) => ask(c, c.req.path));
 
   app.onError((error, c) => {
     return failureAnswer(reportFailure(deps.log, "oauth", c, error));

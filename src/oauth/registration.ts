@@ -1,5 +1,5 @@
 import { DEVICE_GRANT } from "../grants/grant-id.ts";
-import { EDITOR_REDIRECT } from "../grants/clients/redirect-uris.ts";
+import { EDITOR_REDIRECT, REVERSED_DOMAIN_REDIRECT } from "../grants/clients/redirect-uris.ts";
 import type { RegistrationPolicy } from "../platform/settings.ts";
 import { oauthError } from "./answers.ts";
 
@@ -87,7 +87,7 @@ export function compatibleRegistration(
   const others = uris.filter((uri) => !EDITOR_REDIRECT.test(uri));
   if (
     body["application_type"] === undefined &&
-    (editors.length > 0 || others.some((uri) => LOOPBACK_REDIRECT.test(uri)))
+    (editors.length > 0 || others.some((uri) => LOOPBACK_REDIRECT.test(uri) || REVERSED_DOMAIN_REDIRECT.test(uri)))
   ) {
     body["application_type"] = "native";
   }

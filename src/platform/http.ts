@@ -1,3 +1,5 @@
+import { getPath } from "hono/utils/url";
+
 /** Variables of Hono's context for all planes, set by the first middleware. */
 export interface HttpEnv {
   Variables: { requestId: string };
@@ -5,6 +7,15 @@ export interface HttpEnv {
 
 /** The IP address of the caller as seen by Cloudflare: the only one of these headers that a caller cannot set. */
 export const clientAddress = (headers: Headers): string | null => headers.get("cf-connecting-ip");
+
+/**
+ * The path by which a request is routed. Clients join a base address and a path without care, so a doubled slash is one,
+ * and one at the end is none. `c.req.url` stays as it was sent: proofs of possession name that (RFC 9449 §4.3).
+ */
+export const routedPath = (request: Request): string =>
+  getPath(request)
+    .replaceAll(/\/{2,}/g, "/")
+    .replace(/(?<=.)\/$/, "");
 
 /** Where a request comes from. Only `ip` is not set by the caller; see {@link clientAddress}. */
 export interface RequestOrigin {

@@ -166,7 +166,7 @@ describe("the import of a conflicted database", () => {
     await applyMigrations(url);
     expect(await run(url)).toEqual({ state: "foreign", report: undefined });
     await databases.within(url, (client) => client.query(`create table "apiKey" (id text)`));
-    await expect(run(url)).rejects.toThrow("stand beside an applied schema");
+    await expect(run(url)).rejects.toThrow("already has this gateway's schema");
   });
 
   it("undoes everything when a rule does not hold", async () => {

@@ -10,20 +10,41 @@ export type PresentedCredential =
 const MAX_LENGTH = 8_192;
 const URL_PARAMETERS = ["access_token", "api_key", "apikey", "x-api-key", "key", "token"];
 const TOKEN = /^(Bearer|DPoP) +([A-Za-z0-9._~+/-]+=*)$/i;
+/** A header without a value, or with the name of a scheme only: what a client sends whose setting is empty. */
+const EMPTY = /^\s*((Bearer|DPoP|Basic)\s*)?$/i;
+
+/** The mistakes that people make when they set a header by hand, and what to do instead. */
+const MISTAKES: readonly (readonly [header: "authorization" | "apiKey", form: RegExp, problem: string])[] = [
+  ["apiKey", /^["'`].*["'`]$/, "Send the API key without quotation marks."],
+  ["apiKey", /^(Bearer|Basic|Token) /i, "Send the API key alone in x-api-key, without a scheme such as Bearer."],
+  ["authorization", /^((Bearer|DPoP) +)?["'`]/i, "Send the key or token without quotation marks."],
+  ["authorization", /^mrg_/, "Send the API key as Authorization: Bearer <key>, or in the header x-api-key."],
+  ["authorization", /^eyJ/, "Send the access token as Authorization: Bearer <token>."],
+  [
+    "authorization",
+    /^Basic /i,
+    "Send an access token or an API key as Authorization: Bearer <value>. Basic is not used here.",
+  ],
+];
 
 /**
  * Reads `Authorization: Bearer <access token or API key>`, `Authorization: DPoP <access token>` or
  * `x-api-key: <API key>`, and exactly one of them (RFC 6750 §2: never more than one method). A credential in the URL is
- * refused even beside a valid one, because it is already in somebody's logs.
+ * refused even beside a valid one, because it is already in somebody's logs. A header without a value counts as absent.
  */
 export function readCredential(
   headers: { authorization: string | undefined; apiKey: string | undefined; proof: PresentedProof },
   query: URLSearchParams,
 ): PresentedCredential | { refusal: AccessRefusal } {
-  const { authorization, apiKey, proof } = headers;
+  const { proof } = headers;
+  const [authorization, apiKey] = [headers.authorization, headers.apiKey].map((value) =>
+    value === undefined || EMPTY.test(value) ? undefined : value,
+  );
   if ([...query.keys()].some((name) => URL_PARAMETERS.includes(name.toLowerCase())))
     return { refusal: { kind: "credential_in_url" } };
   if (authorization !== undefined && apiKey !== undefined) return { refusal: { kind: "several_credentials" } };
+  const mistake = MISTAKES.find(([header, form]) => form.test((header === "apiKey" ? apiKey : authorization) ?? ""));
+  if (mistake) return { refusal: { kind: "malformed_credential", problem: mistake[2] } };
   if (apiKey !== undefined) {
     // Fetch joins repeated headers with a comma, which no key contains.
     if (apiKey.includes(",")) return { refusal: { kind: "several_credentials" } };

@@ -1,12 +1,12 @@
-/** Private-use schemes of well-known editors that are not reversed domain names (RFC 8252 §7.1). */
+/** Private-use schemes of well-known editors and launchers that are not reversed domain names (RFC 8252 §7.1). */
 export const EDITOR_REDIRECT =
-  /^(cursor:\/\/anysphere\.cursor-(mcp|retrieval)\/oauth\/|(vscode|vscode-insiders):\/\/[a-z0-9.-]+\/|windsurf:\/\/[a-z0-9.-]+\/)[A-Za-z0-9/._~-]{0,200}$/;
+  /^((cursor:\/\/anysphere\.cursor-(mcp|retrieval)\/oauth\/|(vscode|vscode-insiders|vscodium|windsurf|warp|zed):\/\/[a-z0-9.-]+\/)[A-Za-z0-9/._~-]{0,200}|raycast:\/\/oauth\/?(\?package_name=[A-Za-z0-9%._~-]{1,200})?)$/;
 
 const MAX_LENGTH = 2_000;
 const LOOPBACK_HOST = /^(localhost\.?|127(\.\d+){0,3}|\[::1\]|\[::ffff:7f.*\])$/;
 /** Matches the text as written: parsers read `http://127.1` and `http://0x7f.1` as loopback, but not all of them do. */
 const LOOPBACK_REDIRECT = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?([/?]|$)/;
-const REVERSED_DOMAIN_REDIRECT = /^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+:\/(?!\/)/;
+export const REVERSED_DOMAIN_REDIRECT = /^[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)+:\/(?!\/)/;
 
 /**
  * Why a redirect URI cannot be registered, as a predicate to follow the URI; undefined when it can. Exact matching

@@ -7,7 +7,7 @@ export const getServer = builtinTool({
   title: "Get a server",
   description:
     "Returns a server of the registry by its name, such as com.example/weather: how to reach or run it, and its status. `found` is false when there is no such server.",
-  scopes: ["mcp-registry:read"],
+  scopes: ["mcp:tools"],
   input: z.object({
     name: z.string().max(200).describe("The name, with its slash"),
     version: z.string().min(1).max(255).default("latest").describe("A version, or latest"),

@@ -22,7 +22,7 @@ export const searchServers = builtinTool({
   title: "Search servers",
   description:
     "Finds MCP servers: those behind this gateway whose name or description contains the text (`servers`), and those of the registry that match it, best match first (`registry`). Empty text lists all. get_server returns the details of a server of the registry.",
-  scopes: ["mcp-registry:read"],
+  scopes: ["mcp:tools"],
   input: z.object({
     query: z
       .string()

@@ -106,6 +106,8 @@ export function builtinTool<Input extends z.ZodObject, Output extends z.ZodObjec
   };
 }
 
+/** Without `$schema`: several SDKs know one dialect, and fail to compile a schema that names another. */
 function objectSchema(schema: z.ZodObject): Tool["inputSchema"] {
-  return { ...z.toJSONSchema(schema, { io: "input" }), type: "object" } as Tool["inputSchema"];
+  const { $schema: _dialect, ...described } = z.toJSONSchema(schema, { io: "input" });
+  return { ...described, type: "object" } as Tool["inputSchema"];
 }

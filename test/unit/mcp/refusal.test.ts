@@ -14,6 +14,11 @@ const EACH: { [K in Refusal["kind"]]: { refusal: Extract<Refusal, { kind: K }>; 
     status: 401,
     code: 401,
   },
+  malformed_credential: {
+    refusal: { kind: "malformed_credential", problem: "Send the API key without quotation marks." },
+    status: 401,
+    code: 401,
+  },
   wrong_token_scheme: { refusal: { kind: "wrong_token_scheme", presented: "Bearer" }, status: 401, code: 401 },
   invalid_dpop_proof: {
     refusal: { kind: "invalid_dpop_proof", problem: "The proof needs a jti." },
@@ -105,6 +110,7 @@ describe.each(CASES)("the refusal $refusal.kind", ({ refusal, status, code }) =>
       "several_credentials",
       "credential_in_url",
       "invalid_credential",
+      "malformed_credential",
       "wrong_token_scheme",
       "invalid_dpop_proof",
       "insufficient_scope",

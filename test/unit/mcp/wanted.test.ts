@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isHarmless, requiredScopes, wantedOf } from "../../../src/mcp/wanted.ts";
 import { exposedName } from "../../../src/upstreams/tool-name.ts";
+import { BUILTIN_TOOLS } from "../../../src/upstreams/builtin/tools.ts";
 
 const envelope = (method: string, target: string | null = null) => ({ message: {}, method, id: 1, target });
 const LONG = "a".repeat(80);
@@ -73,7 +74,7 @@ describe("the scopes that a request needs", () => {
   );
 
   it("are those that a built-in tool states, where it can be called", () => {
-    expect(needed("tools/call", "search_servers")).toEqual(["mcp-registry:read"]);
+    for (const { name, scopes } of BUILTIN_TOOLS) expect(needed("tools/call", name)).toEqual(scopes);
     expect(needed("tools/call", "search_servers", "notes")).toEqual(["mcp:tools"]);
     expect(needed("tools/list", "search_servers")).toEqual(["mcp:tools"]);
     expect(needed("prompts/get", "search_servers")).toEqual(["mcp:tools"]);

@@ -45,6 +45,23 @@ describe("a registration of a web client", () => {
     expect(accepted({ redirect_uris: [WEB], [field]: value })).toEqual(accepted({ redirect_uris: [WEB] }));
   });
 
+  it.each(["com.example.app:/callback", "http://127.0.0.1:3000/cb", "warp://mcp/oauth2callback"])(
+    "to %s is of a native application, which need not say so",
+    (uri) => {
+      expect(accepted({ redirect_uris: [uri] }).body["application_type"]).toBe("native");
+      expect(accepted({ redirect_uris: [uri], application_type: "web" }).body["application_type"]).toBe("web");
+    },
+  );
+
+  it.each([
+    "vscodium://vscode.github-authentication/did-authenticate",
+    "warp://mcp/oauth2callback",
+    "zed://mcp/callback",
+    "raycast://oauth?package_name=Extension",
+  ])("may be sent to %s", (uri) => {
+    expect(accepted({ redirect_uris: [uri] }).redirectUris).toEqual([uri]);
+  });
+
   it("keeps the fields of RFC 7591 that a stranger may set", () => {
     const request = {
       redirect_uris: [WEB],

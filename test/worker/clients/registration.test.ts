@@ -129,7 +129,6 @@ describe("client registration", () => {
       "a grant for machines beside others, with a secret",
       { grant_types: ["authorization_code", "client_credentials"], token_endpoint_auth_method: "client_secret_basic" },
     ],
-    ["no grant at all", { grant_types: [] }],
     ["the password grant", { grant_types: ["password"] }],
     ["the implicit flow", { response_types: ["token"] }],
     ["a name that is no text", { client_name: 7 }],

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { addUpstream, callTool, newKey, request, rpc, upstreams } from "../../support/gateway.ts";
+import { BUILTIN_TOOLS } from "../../../src/upstreams/builtin/tools.ts";
+import type { Scope } from "../../../src/identity/scopes.ts";
+import { keyWith } from "../../support/admission.ts";
 
 describe("built-in tools", () => {
   it("R22: echo returns the text that it is given", async () => {
@@ -141,5 +144,41 @@ describe("browser clients", () => {
     const answer = await rpc("tools/list", {}, { headers: { origin: "http://localhost:6274" } });
     expect(answer.status).toBe(401);
     expect(answer.response.headers.get("access-control-expose-headers")).toContain("www-authenticate");
+  });
+});
+
+describe("what is listed and what may be called", () => {
+  const scopeSets: readonly Scope[][] = [
+    ["mcp:tools"],
+    ["mcp-registry:read"],
+    ["mcp:tools", "mcp-registry:read"],
+    ["audit:read"],
+  ];
+  const cases = scopeSets.flatMap((scopes) =>
+    [null, [], ["whoami", "search_servers"]].map((tools) => ({ scopes, tools })),
+  );
+
+  it.each(cases)("are the same for a key with $scopes and the tool list $tools", async ({ scopes, tools }) => {
+    const { key } = await keyWith({ tools }, { scopes });
+    const { result, status } = await rpc("tools/list", {}, { key });
+    const listed = (result?.tools ?? []).map(({ name }) => name);
+    const callable: string[] = [];
+    for (const { name } of BUILTIN_TOOLS) {
+      const answer = await callTool(name, {}, { key });
+      if (answer.status === 200 && answer.error === undefined) callable.push(name);
+      else expect(answer.error?.data?.["code"]).toMatch(/^(insufficient_scope|unknown_tool)$/);
+    }
+    expect(listed).toEqual(callable);
+    expect(status).toBe(scopes.includes("mcp:tools") ? 200 : 403);
+  });
+
+  it("are the same in the instructions: search_servers is named to who may call it", async () => {
+    const initialize = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "x", version: "1" } };
+    const instructionsFor = async (tools: string[] | null) => {
+      const { key } = await keyWith({ tools });
+      return (await rpc("initialize", initialize, { key })).result?.["instructions"];
+    };
+    expect(await instructionsFor(null)).toContain("search_servers");
+    expect(await instructionsFor(["echo"])).not.toContain("search_servers");
   });
 });

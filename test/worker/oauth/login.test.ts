@@ -97,8 +97,11 @@ describe("signing in with OAuth", () => {
     const answer = leftFor(await browser.submit(consent, "/consent", { decision: "allow" }));
     const tokens = await json(await redeem(clientId, answer.searchParams.get("code") ?? "", {}, gateway));
     expect(tokens["expires_in"]).toBe(60);
-    const refused = leftFor(await browser.open(authorizePath(clientId, { scope: "mcp:tools audit:read" })));
+    const refused = leftFor(await browser.open(authorizePath(clientId, { scope: "audit:read" })));
     expect(refused.searchParams.get("error")).toBe("invalid_scope");
+    const some = leftFor(await browser.open(authorizePath(clientId, { scope: "mcp:tools audit:read" })));
+    const { scope } = await json(await redeem(clientId, some.searchParams.get("code") ?? "", {}, gateway));
+    expect(scope).toBe("mcp:tools offline_access");
   });
 
   it("R23: whether confidential clients need PKCE is a setting; public ones always do", async () => {

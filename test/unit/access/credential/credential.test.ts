@@ -51,9 +51,6 @@ describe("R8: a credential", () => {
   });
 
   it.each([
-    "",
-    "Bearer",
-    "Bearer ",
     `Bearer${JWT}`,
     `Bearer\t${JWT}`,
     ` Bearer ${JWT}`,
@@ -63,10 +60,6 @@ describe("R8: a credential", () => {
     "Bearer a=b",
     "Bearer a\u0000b",
     "Bearer tök",
-    'Bearer "abc"',
-    JWT,
-    "Basic dXNlcjpwdw==",
-    "DPoP",
     `DPoP ${JWT} ${JWT}`,
     `DPoPs ${JWT}`,
     `Token ${JWT}`,
@@ -74,6 +67,37 @@ describe("R8: a credential", () => {
   ])("R8: is not valid in another form: %j", (authorization) => {
     expect(read({ authorization })).toEqual({ refusal: NOT_BEARER });
   });
+
+  it.each(["", " ", "Bearer", "Bearer ", "bearer  ", "DPoP", "Basic "])(
+    "R8: is absent when the header has no value: %j",
+    (empty) => {
+      expect(read({ authorization: empty })).toEqual({ refusal: { kind: "no_credential" } });
+      expect(read({ authorization: empty, apiKey: KEY })).toEqual({ kind: "api_key", key: KEY });
+      expect(read({ authorization: empty, apiKey: "" })).toEqual({ refusal: { kind: "no_credential" } });
+    },
+  );
+
+  it("R8: is the token when the header of keys has no value", () => {
+    for (const apiKey of ["", "  "])
+      expect(read({ authorization: `Bearer ${JWT}`, apiKey })).toEqual({ kind: "access_token", token: JWT });
+  });
+
+  it.each<[Parameters<typeof read>[0], RegExp]>([
+    [{ authorization: KEY }, /Authorization: Bearer <key>/],
+    [{ authorization: JWT }, /Authorization: Bearer <token>/],
+    [{ authorization: `Bearer "${KEY}"` }, /without quotation marks/],
+    [{ authorization: `'Bearer ${KEY}'` }, /without quotation marks/],
+    [{ authorization: "Basic dXNlcjpwdw==" }, /Authorization: Bearer <value>/],
+    [{ apiKey: `Bearer ${KEY}` }, /without a scheme/],
+    [{ apiKey: `"${KEY}"` }, /without quotation marks/],
+  ])(
+    "R8: sent in a form that people mistake for the right one names the mistake, and not the credential: %j",
+    (headers, problem) => {
+      const answer = read(headers);
+      expect(answer).toEqual({ refusal: { kind: "malformed_credential", problem: expect.stringMatching(problem) } });
+      expect(JSON.stringify(answer)).not.toMatch(/aaaa|eyJhbG|dXNlcj/);
+    },
+  );
 
   it("R8: is read up to 8192 characters and no further", () => {
     const token = "a".repeat(8_192 - "Bearer ".length);

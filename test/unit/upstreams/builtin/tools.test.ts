@@ -106,6 +106,19 @@ describe("R22: whoami", () => {
   });
 });
 
+describe("the schemas of built-in tools", () => {
+  it.each(BUILTIN_TOOLS)(
+    "name no dialect and no list of types, which older SDKs cannot compile: $name",
+    ({ definition }) => {
+      const { inputSchema, outputSchema } = definition();
+      for (const schema of [inputSchema, outputSchema]) {
+        expect(schema).not.toHaveProperty("$schema");
+        expect(JSON.stringify(schema)).not.toContain('"type":[');
+      }
+    },
+  );
+});
+
 describe("search_servers", () => {
   const ROW = ["id-notes", "notes", "Notes", "Takes notes", "https://notes.example.com/mcp"];
 
@@ -118,8 +131,8 @@ describe("search_servers", () => {
     expect(text(result)).not.toContain("notes.example.com");
   });
 
-  it("needs the scope to read the registry", () => {
-    expect(searchServers.scopes).toEqual(["mcp-registry:read"]);
+  it("can be called by everybody who sees it", () => {
+    expect(searchServers.scopes).toEqual(["mcp:tools"]);
   });
 
   it("looks in the tenant of the caller, among enabled servers, for at most 50", async () => {
