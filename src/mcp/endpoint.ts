@@ -67,7 +67,6 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
       return refuse({ refusal: { kind: "foreign_origin" } });
     if (request.method === "OPTIONS")
       return preflightResponse(origin ?? deps.config.BASE_URL, request.headers.get("access-control-request-headers"));
-    if (request.method !== "POST") return refuse({ refusal: { kind: "method_not_allowed" } });
     const presented = readCredential(...credentialPlaces(c, slug));
     if ("refusal" in presented) return refuse(stranger(presented, address, startedAt));
 
@@ -75,6 +74,8 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     const resource = resourceOf(deps.config.BASE_URL, slug ?? undefined);
     const authenticated = await authenticate(deps, presented, { resource, address }, startedAt);
     if ("refusal" in authenticated) return refuse(authenticated);
+    // After the credential: clients that fall back to SSE with a GET show its refusal instead of the one that matters.
+    if (request.method !== "POST") return refuse({ refusal: { kind: "method_not_allowed" } });
     const envelope = await readEnvelope(request);
     if ("refusal" in envelope) return refuse(stranger(envelope, address, startedAt));
     known.envelope = envelope;

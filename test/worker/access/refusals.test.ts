@@ -131,10 +131,20 @@ describe("messages", () => {
   );
 
   it.each(["GET", "PUT", "DELETE", "HEAD"])("K06: answers %s with 405 and names the method to use", async (method) => {
-    const answer = await request("/mcp", { method });
+    const { key } = await newKey();
+    const answer = await request("/mcp", { method, headers: { "x-api-key": key } });
     expect(answer.status).toBe(405);
     expect(answer.headers.get("allow")).toBe("POST, OPTIONS");
   });
+
+  it.each([{}, { "x-api-key": generateApiKey().slice(1) }, { authorization: "Bearer abc" }])(
+    "K06: answers a GET with %j by the refusal of the credential, which is what keeps the client out",
+    async (headers) => {
+      const answer = await request("/mcp", { headers });
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get("www-authenticate")).toContain("resource_metadata=");
+    },
+  );
 
   it.each(["text/plain", "multipart/form-data; boundary=x", "application/jsonp"])(
     "K07: refuses the content type %s",
