@@ -175,7 +175,8 @@ describe("a session", () => {
     await sql`rollback`;
     const [row] =
       await sql`select current_setting('statement_timeout') timeout, current_setting('app.tenant', true) tenant,
-      to_regclass('scratch') scratch, (select count(*)::int from pg_locks where locktype = 'advisory') locks`;
+      to_regclass('scratch') scratch, (select count(*)::int from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())) locks`;
     expect(row).toEqual({ timeout: "0", tenant: expect.not.stringContaining("leaked"), scratch: null, locks: 0 });
     expect(await sql`select slug from things`).toEqual([{ slug: "kept" }]);
   });
@@ -193,7 +194,8 @@ describe("a session", () => {
     await holder.connect();
     await holder.query("begin; select 1 from things where slug = 'locked' for update");
     const waiter = Promise.resolve(sql`update things set v = 2 where slug = 'locked' returning v`);
-    const waiting = () => sql`select 1 from pg_locks where not granted`;
+    const waiting = () => sql`select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`;
     while ((await waiting()).length === 0);
     await holder.query("commit");
     await holder.end();

@@ -43,21 +43,23 @@ export function readCredential(
   if ([...query.keys()].some((name) => URL_PARAMETERS.includes(name.toLowerCase())))
     return { refusal: { kind: "credential_in_url" } };
   if (authorization !== undefined && apiKey !== undefined) return { refusal: { kind: "several_credentials" } };
-  const mistake = MISTAKES.find(([header, form]) => form.test((header === "apiKey" ? apiKey : authorization) ?? ""));
-  if (mistake) return { refusal: { kind: "malformed_credential", problem: mistake[2] } };
-  if (apiKey !== undefined) {
-    // Fetch joins repeated headers with a comma, which no key contains.
-    if (apiKey.includes(",")) return { refusal: { kind: "several_credentials" } };
-    return { kind: "api_key", key: apiKey };
-  }
+  // Fetch joins repeated headers with a comma, which no credential contains.
+  if (apiKey?.includes(",") || authorization?.includes(",")) return { refusal: { kind: "several_credentials" } };
+  if (apiKey !== undefined) return mistakeIn("apiKey", apiKey) ?? { kind: "api_key", key: apiKey };
   if (authorization === undefined) return { refusal: { kind: "no_credential" } };
-  if (authorization.includes(",")) return { refusal: { kind: "several_credentials" } };
   const [, scheme = "", token] = authorization.length <= MAX_LENGTH ? (TOKEN.exec(authorization) ?? []) : [];
-  if (token === undefined) {
-    return { refusal: { kind: "invalid_credential", reason: "not a bearer token", presented: "access_token" } };
-  }
+  if (token === undefined) return mistakeIn("authorization", authorization) ?? NOT_BEARER;
   if (scheme.toLowerCase() === "bearer")
     return looksLikeApiKey(token) ? { kind: "api_key", key: token } : { kind: "access_token", token };
   // API keys are not bound to a key pair, so only an access token is valid under the DPoP scheme.
   return { kind: "access_token", token, proof };
+}
+
+const NOT_BEARER = {
+  refusal: { kind: "invalid_credential", reason: "not a bearer token", presented: "access_token" },
+} as const;
+
+function mistakeIn(header: "authorization" | "apiKey", value: string): { refusal: AccessRefusal } | undefined {
+  const mistake = MISTAKES.find(([where, form]) => where === header && form.test(value));
+  return mistake && { refusal: { kind: "malformed_credential", problem: mistake[2] } };
 }

@@ -1,6 +1,7 @@
 import type { CallToolResult, Tool, ToolAnnotations } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
 import type { Scope } from "../../identity/scopes.ts";
+import { isObject } from "../../platform/json.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
 /** The caller of a tool, with what tools need to know. */
@@ -106,8 +107,18 @@ export function builtinTool<Input extends z.ZodObject, Output extends z.ZodObjec
   };
 }
 
-/** Without `$schema`: several SDKs know one dialect, and fail to compile a schema that names another. */
+/**
+ * A schema in the form that every SDK compiles: without `$schema`, because several know one dialect only, and with one type
+ * in each place instead of a list of types.
+ */
 function objectSchema(schema: z.ZodObject): Tool["inputSchema"] {
   const { $schema: _dialect, ...described } = z.toJSONSchema(schema, { io: "input" });
-  return { ...described, type: "object" } as Tool["inputSchema"];
+  return { ...(JSON.parse(JSON.stringify(described), withOneType) as object), type: "object" };
+}
+
+/** A reviver of JSON: `{"type": ["string", "null"], …}` becomes `{"anyOf": [{"type": "string"}, {"type": "null"}], …}`. */
+function withOneType(_name: string, value: unknown): unknown {
+  if (!isObject(value) || !Array.isArray(value["type"])) return value;
+  const { type: types, ...rest } = value;
+  return { ...rest, anyOf: (types as unknown[]).map((type) => ({ type })) };
 }

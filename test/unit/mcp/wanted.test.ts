@@ -44,7 +44,7 @@ describe("what a request wants", () => {
   });
 
   it("carries the address and the scopes along", async () => {
-    expect(await wantedOf(envelope("tools/call", "search_servers"), null, "192.0.2.1")).toMatchObject({
+    expect(await wantedOf(envelope("resources/list"), null, "192.0.2.1")).toMatchObject({
       address: "192.0.2.1",
       scopes: ["mcp-registry:read"],
     });

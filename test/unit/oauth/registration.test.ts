@@ -257,7 +257,7 @@ describe("D02: a dangerous redirect URI", () => {
     "vscode://evil@host/x",
     "vscode://host:80/x",
     "vscode://host/<script>",
-    "vscodium://host/x",
+    "vscodiumx://host/x",
     "xvscode://host/x",
     "windsurf:host/x",
   ];

@@ -100,7 +100,7 @@ describe("credentials", () => {
 
   it("K03: names the scope that a call lacks", async () => {
     const { key } = await newKey({ scopes: ["audit:read"] });
-    const answer = await callTool("search_servers", {}, { key });
+    const answer = await rpc("resources/list", {}, { key });
     expectRefused(answer, 403, 403, "insufficient_scope");
     expect(answer.response.headers.get("www-authenticate")).toContain('error="insufficient_scope"');
     expect(answer.response.headers.get("www-authenticate")).toContain('scope="mcp-registry:read"');
@@ -137,7 +137,7 @@ describe("messages", () => {
     expect(answer.headers.get("allow")).toBe("POST, OPTIONS");
   });
 
-  it.each([{}, { "x-api-key": generateApiKey().slice(1) }, { authorization: "Bearer abc" }])(
+  it.each([{}, { "x-api-key": `${generateApiKey().slice(0, -1)}!` }, { authorization: "Bearer abc" }])(
     "K06: answers a GET with %j by the refusal of the credential, which is what keeps the client out",
     async (headers) => {
       const answer = await request("/mcp", { headers });

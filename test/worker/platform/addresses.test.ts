@@ -32,7 +32,7 @@ describe("an address with careless slashes", () => {
     const good = await (await request(path)).text();
     for (const other of [`${path}/`, `/${path}`, path.replace(/\/(?=[^/]*$)/, "//")]) {
       const answer = await request(other);
-      expect(answer.status, other).toBe(200);
+      expect([other, answer.status]).toEqual([other, 200]);
       expect(await answer.text()).toBe(good);
     }
   });
