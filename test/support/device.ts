@@ -73,7 +73,8 @@ export async function decide(
   person: Pick<Person, "email">,
   decision: "approve" | "deny" = "approve",
   browser = formBrowser(),
+  beforeDeciding: () => Promise<Record<string, string>> = async () => ({}),
 ): Promise<Page> {
   const page = await enterCode(browser, person, userCode);
-  return pageOf(await browser.submit(page, "/device/decide", { decision }));
+  return pageOf(await browser.submit(page, "/device/decide", { decision, ...(await beforeDeciding()) }));
 }

@@ -2,6 +2,7 @@
 import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { hashPassword } from "better-auth/crypto";
+import { sql } from "drizzle-orm";
 import { vi } from "vitest";
 import { account } from "../../src/identity/schema.ts";
 import { createWorker } from "../../src/worker.ts";
@@ -116,6 +117,15 @@ export async function authorize(
     visit = await browser.submit(visit.page, "/consent", { decision });
   }
   return leftFor(visit);
+}
+
+/** A code for a client from an administrator, who grants the scope `admin` too. A sign-in sets the role anew, so it comes after that. */
+export async function adminCodeFor(clientId: string, person: Person, scope: string): Promise<string> {
+  const browser = formBrowser();
+  const page = pageOf(await signInAt(browser, await browser.open(authorizePath(clientId, { scope })), person));
+  await db.execute(sql`update "user" set role = 'admin' where id = ${person.id}`);
+  const answer = leftFor(await browser.submit(page, "/consent", { decision: "allow", grant_admin: "yes" }));
+  return answer.searchParams.get("code") ?? "";
 }
 
 /** A code for a client, from a person in a browser. */

@@ -7,7 +7,7 @@ import {
 import type { BetterAuthPlugin } from "better-auth";
 import { APIError, createAuthEndpoint } from "better-auth/api";
 import * as z from "zod";
-import { actsIn } from "../../identity/standing.ts";
+import { actsIn, isAdministratorRole } from "../../identity/standing.ts";
 import { personActor } from "../trail.ts";
 import { consentReference } from "../../grants/consent-reference.ts";
 import type { AuthDeps } from "../deps.ts";
@@ -89,17 +89,23 @@ export function deviceAuthorization({
         {
           method: "POST",
           use: [ownSession],
-          body: z.object({ userCode: z.string(), accept: z.boolean(), tenantId: z.string().optional() }),
+          body: z.object({
+            userCode: z.string(),
+            accept: z.boolean(),
+            tenantId: z.string().optional(),
+            admin: z.boolean().optional(),
+          }),
         },
         async (ctx) => {
           const { user, session } = ctx.context.session;
           const { accept, tenantId = "" } = ctx.body;
+          const admin = ctx.body.admin === true && isAdministratorRole(user["role"]);
           const userCode = await enteredCode(user.id, ctx.body.userCode);
           if (accept && !(await actsIn(db, user.id, tenantId))) throw noMember();
           const by = { actor: personActor(user.id, session.id), now: now() };
           const reference = await consentReference(tenantId, NO_REDIRECT);
           const decided = accept
-            ? await approveDevice(db, { userCode, tenantId, reference, ...by })
+            ? await approveDevice(db, { userCode, tenantId, reference, admin, ...by })
             : await denyDevice(db, { userCode, ...by });
           if (!decided) throw noSuchCode();
           return ctx.json({ decided });

@@ -22,6 +22,8 @@ interface WaitingRow extends Record<string, unknown> {
   resources: string[] | null;
 }
 
+/** The scopes that a device asked for, but `admin`. */
+const WITHOUT_ADMIN = sql`array_to_string(array_remove(string_to_array(d.scope, ' '), 'admin'), ' ')`;
 const WAITS = sql`d.status = 'pending' and d.expires_at > now() at time zone 'utc'`;
 
 /** The device that shows a user code, if the code is valid and nobody has decided about it. */
@@ -38,7 +40,8 @@ export async function waitingDevice(db: Pick<Db, "execute">, userCode: string): 
 
 /**
  * Approves a device for a person, under a reference (`consentReference`). False when somebody decided before or the
- * code has expired. The same statement writes the consent, which lists the app among the person's connected ones.
+ * code has expired. Without `admin` that scope is left out; when it was the only one, nothing is approved. The same
+ * statement writes the consent, which lists the app among the person's connected ones.
  */
 export async function approveDevice(
   db: Pick<Db, "execute">,
@@ -46,15 +49,17 @@ export async function approveDevice(
     userCode,
     tenantId,
     reference,
+    admin,
     actor,
     now,
-  }: { userCode: string; tenantId: string; reference: string } & ChangedBy<KnownActor>,
+  }: { userCode: string; tenantId: string; reference: string; admin: boolean } & ChangedBy<KnownActor>,
 ): Promise<boolean> {
   const { userId } = actor;
   const { rows } = await db.execute(sql`
     with approved as (
-      update device_code d set status = 'approved', user_id = ${userId}, reference_id = ${reference}
-      where d.user_code = ${userCode} and ${WAITS}
+      update device_code d set status = 'approved', user_id = ${userId}, reference_id = ${reference},
+        scope = case when ${admin}::boolean then d.scope else ${WITHOUT_ADMIN} end
+      where d.user_code = ${userCode} and ${WAITS} and (${admin}::boolean or ${WITHOUT_ADMIN} <> '')
       returning d.oauth_client_id as client_id, string_to_array(d.scope, ' ') as scopes, d.resources
     ), again as (
       update oauth_consent k set updated_at = now() at time zone 'utc',

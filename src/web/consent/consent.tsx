@@ -5,6 +5,7 @@ import { actsIn, personalTenantId } from "../../identity/standing.ts";
 import { errorFields } from "../../platform/log.ts";
 import { requestAuth, textOf, type AuthAnswer } from "../frame/auth-request.ts";
 import { consentPage } from "./page.tsx";
+import { grantedScopes } from "./scopes.tsx";
 import type { PageContext, WebDeps } from "../frame/deps.ts";
 import { errorPage } from "../frame/error.tsx";
 import { htmlPage } from "../frame/layout.tsx";
@@ -22,6 +23,12 @@ const NO_MEMBER = "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION";
 interface Asked {
   query: OAuthQuery;
   person: SignedIn;
+}
+
+/** What a person decided: the tenant in which the app may act, or undefined to deny, and the scopes that it gets. */
+interface Decision {
+  tenant: string | undefined;
+  scopes: readonly string[];
 }
 
 /** `GET /consent`: shows what an app asks for, after checking that the authorization server has signed the request. */
@@ -57,9 +64,12 @@ export function decideConsent(deps: WebDeps) {
     if (form.get("user") !== person.userId) return refusedForm(c, deps.config.BASE_URL, "expired");
     const decision = form.get("decision");
     if (decision !== "allow" && decision !== "deny") return errorPage(c, "invalid_request");
-    const tenant = decision === "allow" ? (form.get("tenant") ?? person.tenantId) : undefined;
+    const scopes = grantedScopes(query.scopes, person, form);
+    // Who can grant nothing of a request denies it.
+    const allows = decision === "allow" && scopes.length > 0;
+    const tenant = allows ? (form.get("tenant") ?? person.tenantId) : undefined;
     if (tenant !== undefined && !(await actsIn(deps.db, person.userId, tenant))) return noMemberPage(c, query);
-    const answer = await onlyOnce(deps, query, () => decide(c, deps, asked, tenant));
+    const answer = await onlyOnce(deps, query, () => decide(c, deps, asked, { tenant, scopes }));
     if (answer === undefined) return decidedPage(c, query);
     if (answer.status === 429) return tooManyPage(c, answer.retryAfter);
     // The session has just ended, or could not be read: the consent page checks it again.
@@ -67,15 +77,16 @@ export function decideConsent(deps: WebDeps) {
     if (answer.code === "invalid_signature") return c.redirect(restartPath(query, []), 303);
     if (answer.code === NO_MEMBER) return noMemberPage(c, query);
     if (answer.status !== 200) return errorPage(c, answer.code);
-    deps.journal.record(decisionEvent(c, asked, tenant));
+    deps.journal.record(decisionEvent(c, asked, { tenant, scopes }));
     return continueTo(c, deps, answer, query);
   };
 }
 
 /** The audit event of a decision that Better Auth has stored. An undefined tenant means that it was denied. */
-function decisionEvent(c: PageContext, { query, person }: Asked, tenant: string | undefined): AuditEvent {
+function decisionEvent(c: PageContext, { query, person }: Asked, { tenant, scopes }: Decision): AuditEvent {
   const { actor, now } = changedBy(c, person);
-  const about = { actor, target: query.clientId, detail: { scopes: query.scopes.join(" ") } };
+  const named = tenant === undefined ? query.scopes : scopes;
+  const about = { actor, target: query.clientId, detail: { scopes: named.join(" ") } };
   return tenant === undefined
     ? happened({ event: "consent.denied", tenantId: personalTenantId(person.userId), ...about }, now)
     : happened({ event: "consent.given", tenantId: tenant, ...about }, now);
@@ -110,7 +121,7 @@ async function decide(
   c: PageContext,
   deps: WebDeps,
   { query, person }: Asked,
-  tenant: string | undefined,
+  { tenant, scopes }: Decision,
 ): Promise<AuthAnswer> {
   if (tenant !== undefined && tenant !== person.tenantId) {
     const switched = await requestAuth(c, deps, "/organization/set-active", { organizationId: tenant });
@@ -118,7 +129,12 @@ async function decide(
   }
   // Reads the session from the database: a cached session may have another active tenant.
   const path = "/oauth2/consent?disableCookieCache=true";
-  return requestAuth(c, deps, path, { accept: tenant !== undefined, oauth_query: query.raw });
+  return requestAuth(c, deps, path, {
+    accept: tenant !== undefined,
+    oauth_query: query.raw,
+    // Without a list the framework grants all that was asked for.
+    ...(tenant !== undefined && scopes.length < query.scopes.length && { scope: scopes.join(" ") }),
+  });
 }
 
 /** The request and the person who is asked, or the response to send when one of them is missing. */

@@ -7,6 +7,7 @@ import { codePage, decidedPage, DEVICE_PATH, deviceRequestPage } from "./device-
 import { errorPage } from "../frame/error.tsx";
 import { htmlPage } from "../frame/layout.tsx";
 import { formToken, refusedForm } from "../frame/protected-form.tsx";
+import { grantedScopes } from "./scopes.tsx";
 import { signedIn, type SignedIn } from "../frame/session.ts";
 import { inWords } from "../frame/time.tsx";
 
@@ -59,7 +60,9 @@ export function decideDevice(deps: WebDeps) {
     if (decision !== "approve" && decision !== "deny") return errorPage(c, "invalid_request");
     const accept = decision === "approve";
     const tenantId = form.get("tenant") ?? person.tenantId;
-    const answer = await requestAuth(c, deps, DECIDE_DEVICE_PATH, { userCode, accept, ...(accept && { tenantId }) });
+    const admin = grantedScopes(["admin"], person, form).length > 0;
+    const granted = { tenantId, admin };
+    const answer = await requestAuth(c, deps, DECIDE_DEVICE_PATH, { userCode, accept, ...(accept && granted) });
     if (answer.status === 200) return decidedPage(c, accept);
     if (answer.code === "NO_MEMBER") return noMemberPage(c);
     return askAgain(c, deps, person, userCode, answer);

@@ -1,7 +1,7 @@
 import type { FC } from "hono/jsx";
-import { isScope, SCOPES } from "../../identity/scopes.ts";
 import type { Membership } from "../../identity/tenants.ts";
 import { Client, TenantName } from "../frame/names.tsx";
+import { AdminChoice, ScopeList } from "./scopes.tsx";
 import { TenantChoice } from "./page.tsx";
 import type { PageContext } from "../frame/deps.ts";
 import { Field, Form } from "../frame/fields.tsx";
@@ -84,11 +84,7 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
         </strong>{" "}
         asks to:
       </p>
-      <ul class="list">
-        {request.scopes.map((scope) => (
-          <li>{isScope(scope) ? SCOPES[scope] : `Use the permission “${untrustedText(scope)}”`}</li>
-        ))}
-      </ul>
+      <ScopeList scopes={request.scopes} person={person} />
       <dl class="card facts">
         <Client clientId={request.clientId} />
         <dt>Code</dt>
@@ -126,6 +122,7 @@ export function deviceRequestPage(c: PageContext, request: DeviceRequest): Respo
         token={request.decideToken}
         carry={{ user_code: userCode, user: person.userId, tenant: only?.tenantId }}
       >
+        <AdminChoice scopes={request.scopes} person={person} />
         {!only && <TenantChoice memberships={memberships} active={active?.tenantId} />}
         <div class="buttons">
           <button type="submit" name="decision" value="approve" class="primary">

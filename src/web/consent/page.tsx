@@ -1,5 +1,4 @@
 import type { FC } from "hono/jsx";
-import { isScope, SCOPES } from "../../identity/scopes.ts";
 import type { Membership } from "../../identity/tenants.ts";
 import type { PageContext } from "../frame/deps.ts";
 import { Form } from "../frame/fields.tsx";
@@ -8,6 +7,7 @@ import { Client, TenantName } from "../frame/names.tsx";
 import type { OAuthQuery } from "../frame/oauth-query.ts";
 import { redirectReceiver, type RedirectReceiver } from "../frame/redirect.ts";
 import type { SignedIn } from "../frame/session.ts";
+import { AdminChoice, ScopeList } from "./scopes.tsx";
 import { untrustedText } from "../frame/untrusted.ts";
 
 interface ConsentRequest {
@@ -38,11 +38,7 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
         </strong>{" "}
         asks to:
       </p>
-      <ul class="list">
-        {query.scopes.map((scope) => (
-          <li>{isScope(scope) ? SCOPES[scope] : `Use the permission “${untrustedText(scope)}”`}</li>
-        ))}
-      </ul>
+      <ScopeList scopes={query.scopes} person={person} />
       <dl class="card facts">
         <Client clientId={query.clientId} />
         {receiver && <Receiver receiver={receiver} />}
@@ -71,6 +67,7 @@ export function consentPage(c: PageContext, request: ConsentRequest): Response |
         token={consentToken}
         carry={{ oauth_query: query.raw, user: person.userId, tenant: only?.tenantId }}
       >
+        <AdminChoice scopes={query.scopes} person={person} />
         {!only && <TenantChoice memberships={memberships} active={active?.tenantId} />}
         <div class="buttons">
           <button type="submit" name="decision" value="allow" class="primary">

@@ -1,4 +1,4 @@
-import { isActive, personalTenantId } from "../../identity/standing.ts";
+import { isActive, isAdministratorRole, personalTenantId } from "../../identity/standing.ts";
 import type { Actor, ChangedBy, KnownActor } from "../../audit/event.ts";
 import { AppError } from "../../platform/errors.ts";
 import { originOf } from "../../platform/http.ts";
@@ -10,6 +10,8 @@ export interface SignedIn {
   userId: string;
   name: string;
   email: string;
+  /** Whether the person administers the gateway. */
+  isAdministrator: boolean;
   /** The session of this browser. */
   sessionId: string;
   /** The active tenant of the session. A grant that is given now is for this tenant. */
@@ -49,6 +51,7 @@ export async function signedIn(
     userId,
     name: textOf(record, "name") ?? "",
     email: textOf(record, "email") ?? "",
+    isAdministrator: isAdministratorRole(textOf(record, "role")),
     sessionId: textOf(session, "id") ?? "",
     tenantId: textOf(session, "activeOrganizationId") ?? personalTenantId(userId),
   };

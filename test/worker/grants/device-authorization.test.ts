@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { createWorker } from "../../../src/worker.ts";
-import { newAddress } from "../../support/browsing.ts";
+import { formBrowser, newAddress } from "../../support/browsing.ts";
 import { browserOf } from "../../support/dashboard.ts";
 import { ageRedemption, askToStart, decide, DEVICE_GRANT, newDeviceClient } from "../../support/device.ts";
 import { poll, pollError, start, waitInterval } from "../../support/device.ts";
@@ -11,6 +11,7 @@ import { callTool, db, origin, request, resetStats, stats, withFault } from "../
 import { AUTH, claimsOf, gatewayWith, json, later, newClient, newPerson, postForm } from "../../support/oauth.ts";
 import { refresh, register, type Tokens } from "../../support/oauth.ts";
 import { background } from "../../support/worker.ts";
+import { setRole } from "../../support/managed-clients.ts";
 
 const whoami = (token: string) => callTool("whoami", {}, { token });
 
@@ -294,9 +295,19 @@ describe("the tokens of a device", () => {
     expect(await pollError(gone.clientId, gone.code)).toEqual({ status: 400, error: "access_denied" });
   });
 
-  it("hold the scope admin for administrators only", async () => {
-    const { clientId, code } = await approved({ scope: "mcp:tools admin" });
-    expect(await pollError(clientId, code)).toEqual({ status: 400, error: "invalid_scope" });
+  it("hold the scope admin for administrators only who tick it; others get the rest", async () => {
+    const scopesOf = async (role: "admin" | "user", fields: Record<string, string>) => {
+      const [clientId, person] = [await newDeviceClient(), await newPerson()];
+      const started = await start(clientId, { scope: "mcp:tools admin" });
+      await decide(started.user_code, person, "approve", formBrowser(), async () => {
+        await setRole(person.id, role);
+        return fields;
+      });
+      return (await json(await poll(clientId, started.device_code)))["scope"];
+    };
+    expect(await scopesOf("user", { grant_admin: "yes" })).toBe("mcp:tools offline_access");
+    expect(await scopesOf("admin", {})).toBe("mcp:tools offline_access");
+    expect(await scopesOf("admin", { grant_admin: "yes" })).toBe("mcp:tools admin offline_access");
   });
 
   it.each(

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { formBrowser } from "../../support/browsing.ts";
 import { callTool, rpc } from "../../support/gateway.ts";
 import {
+  adminCodeFor,
   claimsOf,
   codeFor,
   gatewayWith,
@@ -13,6 +14,7 @@ import {
   redeem,
   tokensFor,
 } from "../../support/oauth.ts";
+import { setRole } from "../../support/managed-clients.ts";
 
 describe("at /mcp", () => {
   const statusWith = async (token: string) => {
@@ -24,7 +26,12 @@ describe("at /mcp", () => {
   it("J02: the scope admin is given to administrators only, whatever a person consents to", async () => {
     const clientId = await newClient();
     const code = await codeFor(clientId, await newPerson(), { scope: "mcp:tools admin" });
-    const refused = await redeem(clientId, code);
+    expect((await json(await redeem(clientId, code)))["scope"]).toBe("mcp:tools offline_access");
+    // Somebody who was an administrator at consent, and is none when the client comes for the token.
+    const person = await newPerson();
+    const granted = await adminCodeFor(clientId, person, "mcp:tools admin");
+    await setRole(person.id, "user");
+    const refused = await redeem(clientId, granted);
     expect(refused.status).toBe(400);
     expect(await json(refused)).toMatchObject({ error: "invalid_scope" });
   });

@@ -4,6 +4,7 @@ import { member, organization } from "../../../src/identity/schema.ts";
 import { formBrowser } from "../../support/browsing.ts";
 import { db, origin, request, resetStats, stats, withFault } from "../../support/gateway.ts";
 import {
+  adminCodeFor,
   AUTH,
   authorize,
   authorizePath,
@@ -193,8 +194,7 @@ describe("introspection of an access token", () => {
 
   it("leaves out the scope admin for somebody who is no administrator any more", async () => {
     const [clientId, person] = [await newClient({ grant_types: ["authorization_code"] }), await newPerson()];
-    const code = await codeFor(clientId, person, { scope: "mcp:tools admin" });
-    await setRole(person.id, "admin");
+    const code = await adminCodeFor(clientId, person, "mcp:tools admin");
     const { access_token: token } = await json(await redeem(clientId, code));
     const server = await newServer();
     expect((await told(server, String(token)))["scope"]).toBe("mcp:tools admin");
