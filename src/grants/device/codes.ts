@@ -3,6 +3,7 @@ import { changeEntry } from "../../audit/entry.ts";
 import type { ChangedBy, KnownActor } from "../../audit/event.ts";
 import { deviceCode } from "../../identity/schema.ts";
 import { personalTenantId } from "../../identity/standing.ts";
+import type { Scope } from "../../identity/scopes.ts";
 import { sha256 } from "../../platform/crypto.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
@@ -22,8 +23,9 @@ interface WaitingRow extends Record<string, unknown> {
   resources: string[] | null;
 }
 
+const ADMIN_SCOPE: Scope = "admin";
 /** The scopes that a device asked for, but `admin`. */
-const WITHOUT_ADMIN = sql`array_to_string(array_remove(string_to_array(d.scope, ' '), 'admin'), ' ')`;
+const WITHOUT_ADMIN = sql`array_to_string(array_remove(string_to_array(d.scope, ' '), ${ADMIN_SCOPE}::text), ' ')`;
 const WAITS = sql`d.status = 'pending' and d.expires_at > now() at time zone 'utc'`;
 
 /** The device that shows a user code, if the code is valid and nobody has decided about it. */
