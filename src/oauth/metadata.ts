@@ -21,16 +21,18 @@ export function protectedResource(origin: string, slug?: string): Record<string,
  * The metadata of the authorization server (RFC 8414, OpenID Connect Discovery) as the framework writes it, with
  * corrections. Public clients exist, and revoke their tokens, even where unauthenticated callers cannot register. No
  * client can register for logout by a client or over the back channel. There is no account selection, because a browser
- * has one account.
+ * has one account. `admin` is not announced: clients that ask for all that is would ask every person for it.
  */
 export function correctedMetadata(document: string): string {
   const { end_session_endpoint: _unused, ...metadata } = JSON.parse(document) as Record<string, unknown>;
+  const scopes = metadata["scopes_supported"] as string[] | undefined;
   const prompts = metadata["prompt_values_supported"] as string[] | undefined;
   const withPublic = (name: string) => [...new Set(["none", ...((metadata[name] as string[] | undefined) ?? [])])];
   return JSON.stringify({
     ...metadata,
     token_endpoint_auth_methods_supported: withPublic("token_endpoint_auth_methods_supported"),
     revocation_endpoint_auth_methods_supported: withPublic("revocation_endpoint_auth_methods_supported"),
+    ...(scopes && { scopes_supported: scopes.filter((scope) => scope !== "admin") }),
     ...(prompts && { prompt_values_supported: prompts.filter((prompt) => prompt !== "select_account") }),
     backchannel_logout_supported: false,
     backchannel_logout_session_supported: false,
