@@ -42,6 +42,14 @@ describe("an address with careless slashes", () => {
     expect((await request("/v0.1//servers")).status).toBe(200);
   });
 
+  it("is a page with the same protection", async () => {
+    const policyOf = async (path: string) =>
+      (await request(path)).headers.get("content-security-policy")?.replace(/nonce-[^']+/, "nonce");
+    expect(await policyOf("//sign-in/")).toBe(await policyOf("/sign-in"));
+    expect(await policyOf("/sign-in")).toContain("frame-ancestors 'none'");
+    expect((await postForm("//sign-in", { email: "a@example.com", password: "x" })).status).toBe(403);
+  });
+
   it("opens nothing that is closed", async () => {
     for (const path of ["//api/auth/oauth2/consent", "/api/auth//oauth2/consent/", "/api/auth/token/"])
       expect((await postForm(path, {})).status).toBe(404);
