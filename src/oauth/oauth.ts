@@ -19,7 +19,7 @@ import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
 import type { Db } from "../platform/postgres/db.ts";
-import { originOf, type HttpEnv } from "../platform/http.ts";
+import { originOf, sentPath, type HttpEnv } from "../platform/http.ts";
 import { reportFailure } from "../http/failure.ts";
 import { parseObject } from "../platform/json.ts";
 import type { Log } from "../platform/log.ts";
@@ -235,13 +235,13 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
   app.post(`${AUTH}/oauth2/revoke`, revoke);
   app.post(`${AUTH}/oauth2/introspect`, introspection);
   app.get(`${AUTH}/callback/*`, async (c) => {
-    const answer = await ask(c, c.req.path);
+    const answer = await ask(c, sentPath(c.req.url));
     // A person returns from an identity provider here, so a failure is a page, not JSON.
     return answer.status < 500 ? answer : c.redirect(`${AUTH_PAGES.error}?error=temporarily_unavailable`);
   });
   app.on(["GET", "POST"], `${AUTH}/oauth2/userinfo`, userInformation);
   for (const path of INNER) app.all(`${AUTH}${path}`, (c) => c.notFound());
-  app.all(`${AUTH}/*`, (c) => ask(c, c.req.path));
+  app.all(`${AUTH}/*`, (c) => ask(c, sentPath(c.req.url)));
 
   app.onError((error, c) => {
     return failureAnswer(reportFailure(deps.log, "oauth", c, error));

@@ -12,10 +12,15 @@ export const clientAddress = (headers: Headers): string | null => headers.get("c
  * The path by which a request is routed. Clients join a base address and a path without care, so a doubled slash is one,
  * and one at the end is none. `c.req.url` stays as it was sent: proofs of possession name that (RFC 9449 §4.3).
  */
-export const routedPath = (request: Request): string =>
-  getPath(request)
-    .replaceAll(/\/{2,}/g, "/")
-    .replace(/(?<=.)\/$/, "");
+export const routedPath = (request: Request): string => withoutCarelessSlashes(getPath(request));
+
+/**
+ * The path of a request as it was sent, percent-encoded, to hand it on. {@link routedPath} is decoded: a URL that is made
+ * of that reads an encoded backslash as a slash, and leads elsewhere than where the request was routed.
+ */
+export const sentPath = (url: string): string => withoutCarelessSlashes(new URL(url).pathname);
+
+const withoutCarelessSlashes = (path: string): string => path.replaceAll(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
 
 /** Where a request comes from. Only `ip` is not set by the caller; see {@link clientAddress}. */
 export interface RequestOrigin {

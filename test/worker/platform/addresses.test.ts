@@ -54,5 +54,11 @@ describe("an address with careless slashes", () => {
     for (const path of ["//api/auth/oauth2/consent", "/api/auth//oauth2/consent/", "/api/auth/token/"])
       expect((await postForm(path, {})).status).toBe(404);
     expect((await request("//api/v1/keys")).status).toBe(401);
+    // A URL that is made of the decoded path would lead past our own endpoints.
+    for (const name of ["register", "token", "consent", "authenticate-client", "introspect"])
+      for (const slash of ["%5C", "%5c", "%2F", "%255C", "\\"]) {
+        const answer = await postForm(`/api/auth/oauth2${slash}${name}`, { grant_type: "authorization_code" });
+        expect([slash, name, answer.status === 404 || slash === "\\"]).toEqual([slash, name, true]);
+      }
   });
 });
