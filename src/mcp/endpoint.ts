@@ -131,7 +131,10 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
 
   function credentialPlaces(c: Context<HttpEnv>, slug: string | null): Parameters<typeof readCredential> {
     const path = slug === null ? "/mcp" : `/mcp/${slug}`;
-    const proof = { jwt: c.req.header("dpop"), method: c.req.method, url: `${deps.config.BASE_URL}${path}` };
+    const jwt = c.req.header("dpop");
+    // A proof names the address as it was sent (RFC 9449 §4.3).
+    const sent = jwt === undefined ? path : new URL(c.req.url).pathname;
+    const proof = { jwt, method: c.req.method, url: `${deps.config.BASE_URL}${sent}` };
     const query = c.req.url.includes("?") ? new URL(c.req.url).searchParams : NO_QUERY;
     return [{ authorization: c.req.header("authorization"), apiKey: c.req.header("x-api-key"), proof }, query];
   }

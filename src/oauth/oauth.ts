@@ -144,7 +144,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     const body = form.toString();
     const path = `${AUTH}/oauth2/token`;
     if (hasRepeated(form)) return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
-    const endpoint = `${origin}${c.req.path}`;
+    const endpoint = `${origin}${new URL(c.req.url).pathname}`;
     const presented = { jwt: c.req.header("dpop"), method: "POST", url: endpoint };
     const proof = await tokenProof(deps.grants.redis, presented, deps.now());
     if (proof instanceof Response) return proof;

@@ -1,6 +1,6 @@
 import { Hono, type Context } from "hono";
 import { principalOf } from "../http/caller.ts";
-import type { HttpEnv } from "../platform/http.ts";
+import { sentPath, type HttpEnv } from "../platform/http.ts";
 import { mountRoutes, honoPath, type Authenticate } from "../http/mount.ts";
 import { localBuckets } from "../limits/local.ts";
 import { AppError } from "../platform/errors.ts";
@@ -56,7 +56,7 @@ export function registryApi(services: RegistryApiDeps): Hono<HttpEnv> {
     app.use(area, async (c, next) => {
       const { pathname, search } = new URL(c.req.url);
       if (c.req.method === "OPTIONS") return preflight();
-      if (pathname.endsWith("/")) return c.redirect(`${pathname.replace(/\/+$/, "")}${search}`, 308);
+      if (pathname.endsWith("/")) return c.redirect(`${sentPath(c.req.url)}${search}`, 308);
       if (`${pathname}${search}`.includes("%00"))
         throw new AppError("invalid_request", "The URL must not contain a NUL character.");
       await next();

@@ -18,6 +18,8 @@ type Exchange = (code?: TakenCode) => Promise<Response>;
  */
 const KEEPS_CODE: ReadonlySet<string> = new Set(["invalid_client", "invalid_request", "invalid_target"]);
 
+/** How long a request waits for one that holds the code, in milliseconds: a second in all. */
+const WAITS = [40, 80, 140, 240, 500];
 const CODE = /^[A-Za-z0-9]{32}$/;
 
 /**
@@ -35,7 +37,7 @@ export async function redeem(
   const taking = await takeCode(deps.redis, presented);
   switch (taking.state) {
     case "redeeming":
-      return oauthError(400, "invalid_grant", "This code is being redeemed by another request.");
+      return redeemAfterOther(deps, presented, exchange);
     case "unknown": {
       // Read before the framework deletes the tokens that the code gave.
       const begun = await grantOfCode(deps.db, presented);
@@ -48,6 +50,20 @@ export async function redeem(
     default:
       return taking satisfies never;
   }
+}
+
+/**
+ * Another request holds the code. It may give the code back, after a mistake of its own; otherwise this one is too late. It
+ * is no replay either way, and ends nothing.
+ */
+async function redeemAfterOther(deps: RedeemDeps, presented: string, exchange: Exchange): Promise<Response> {
+  for (const wait of WAITS) {
+    await new Promise((next) => setTimeout(next, wait));
+    const taking = await takeCode(deps.redis, presented);
+    if (taking.state === "taken") return redeemTaken(deps, taking.code, exchange);
+    if (taking.state === "unknown") break;
+  }
+  return oauthError(400, "invalid_grant", "Another request redeemed this code. Sign in again if it was not yours.");
 }
 
 async function redeemTaken({ redis }: RedeemDeps, code: TakenCode, exchange: Exchange): Promise<Response> {

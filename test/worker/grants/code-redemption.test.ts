@@ -175,6 +175,18 @@ describe("an authorization code", () => {
     },
   );
 
+  it("is redeemed by the right one of two requests at once, whichever of them takes it first", async () => {
+    const client = await newSecretClient({ token_endpoint_auth_method: "client_secret_basic" });
+    const [person, browser] = [await newPerson(), formBrowser()];
+    for (let round = 0; round < 5; round++) {
+      const code = await codeFor(client.id, person, {}, browser);
+      const wrong = { ...client, secret: "wrong" };
+      const answers = await Promise.all([wrong, client, wrong].map((one) => redeemAs(one, code)));
+      expect(answers[1]?.status).toBe(200);
+      expect([answers[0]?.status, answers[2]?.status]).not.toContain(200);
+    }
+  });
+
   it.each([
     ["verifier", { code_verifier: "x".repeat(50) }],
     ["redirect URI", { redirect_uri: "https://other.example.com/callback" }],

@@ -42,6 +42,13 @@ describe("an address with careless slashes", () => {
     expect((await request("/v0.1//servers")).status).toBe(200);
   });
 
+  it("of the registry is never led to another host", async () => {
+    for (const path of ["//v0/servers/", "///v0.1/servers/?limit=1"]) {
+      const answer = await request(path);
+      expect(answer.headers.get("location") ?? "/v").toMatch(/^\/v/);
+    }
+  });
+
   it("is a page with the same protection", async () => {
     const policyOf = async (path: string) =>
       (await request(path)).headers.get("content-security-policy")?.replace(/nonce-[^']+/, "nonce");
