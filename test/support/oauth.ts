@@ -120,9 +120,16 @@ export async function authorize(
 }
 
 /** A code for a client from an administrator, who grants the scope `admin` too. A sign-in sets the role anew, so it comes after that. */
-export async function adminCodeFor(clientId: string, person: Person, scope: string): Promise<string> {
+export async function adminCodeFor(
+  clientId: string,
+  person: Person,
+  scope: string,
+  changed: Parameters = {},
+): Promise<string> {
   const browser = formBrowser();
-  const page = pageOf(await signInAt(browser, await browser.open(authorizePath(clientId, { scope })), person));
+  const page = pageOf(
+    await signInAt(browser, await browser.open(authorizePath(clientId, { scope, ...changed })), person),
+  );
   await db.execute(sql`update "user" set role = 'admin' where id = ${person.id}`);
   const answer = leftFor(await browser.submit(page, "/consent", { decision: "allow", grant_admin: "yes" }));
   return answer.searchParams.get("code") ?? "";

@@ -223,7 +223,7 @@ describe("the list of tools of a key", () => {
 describe("the scopes of a key", () => {
   it("R7: refuse before anything is taken, and name what is missing", async () => {
     const subject = await keyWith({ quotaMax: 5, quotaPeriod: "total" }, { scopes: ["mcp-registry:read"] });
-    expect((await callTool("search_servers", {}, { key: subject.key })).status).toBe(200);
+    expect((await rpc("resources/list", {}, { key: subject.key })).status).toBe(200);
     const before = await countsOf(subject);
     const refused = await echo(subject.key);
     expect(refused.error).toMatchObject({

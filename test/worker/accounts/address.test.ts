@@ -2,9 +2,10 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { ADDRESS_SUBJECT, isSignedIn, linkIn, NEW_PASSWORD, submitAccountForm } from "../../support/account-forms.ts";
 import { newEmail, postJson, signIn, userOf } from "../../support/accounts.ts";
-import { formBrowser, pageOf, textOf, type FormBrowser, type Send } from "../../support/browsing.ts";
+import { leftFor, formBrowser, pageOf, textOf, type FormBrowser, type Send } from "../../support/browsing.ts";
 import { callTool, db, mailsTo, origin, request } from "../../support/gateway.ts";
 import {
+  authorizePath,
   AUTH,
   codeFor,
   gatewayWith,
@@ -172,7 +173,9 @@ describe("the address of an administrator", () => {
     for (const one of [browser, elsewhere]) await signIn(one, admin.email);
     expect(await userOf(admin.email)).toMatchObject({ role: "admin" });
     const clientId = await newClient({}, gateway);
-    const code = await codeFor(clientId, admin, { scope: SCOPE }, elsewhere);
+    const consent = pageOf(await elsewhere.open(authorizePath(clientId, { scope: SCOPE })));
+    const allowed = leftFor(await elsewhere.submit(consent, "/consent", { decision: "allow", grant_admin: "yes" }));
+    const code = allowed.searchParams.get("code") ?? "";
     const { access_token: token } = await (await redeem(clientId, code, {}, gateway)).json<Tokens>();
     expect((await callTool("echo", { text: "x" }, { token })).status).toBe(200);
     const plain = await codeFor(clientId, admin, { scope: "openid mcp:tools" }, elsewhere);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { formBrowser } from "../../support/browsing.ts";
 import { callTool, db, newKey, newUser, origin, request, withFault } from "../../support/gateway.ts";
 import {
+  adminCodeFor,
   AUTH,
   authorize,
   authorizePath,
@@ -240,9 +241,8 @@ describe("who manages clients", () => {
     const withToken = async (token: unknown) =>
       (await request(CLIENTS, { headers: { authorization: `Bearer ${String(token)}` } })).status;
     const scope = "mcp:tools admin";
-    const code = await codeFor(clientId, person, { scope });
-    const forServer = await codeFor(clientId, person, { scope, resource: `${origin}/mcp/notes` });
-    await setRole(person.id, "admin");
+    const code = await adminCodeFor(clientId, person, scope);
+    const forServer = await adminCodeFor(clientId, person, scope, { resource: `${origin}/mcp/notes` });
     const server = await json(await redeem(clientId, forServer));
     expect(await withToken(server["access_token"])).toBe(401);
     const tokens = await json(await redeem(clientId, code));
