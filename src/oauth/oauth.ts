@@ -8,13 +8,9 @@ import type { Auth } from "../auth/auth.ts";
 import { AUTHENTICATE_CLIENT_PATH } from "../grants/clients/authenticated-client.ts";
 import { mayRegister, setRedirectUris } from "../grants/clients/clients.ts";
 import { stayingConnected } from "./staying-connected.ts";
-import type { TakenCode } from "../grants/codes.ts";
-import { DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../identity/pages.ts";
-import { DEVICE_GRANT, GRANT_HEADER } from "../grants/grant-id.ts";
-import { AUTH_PAGES } from "../identity/pages.ts";
+import { AUTH_PAGES, DECIDE_DEVICE_PATH, WAITING_DEVICE_PATH } from "../identity/pages.ts";
 import { isSlug } from "../identity/resources.ts";
 import type { SigningKeys } from "../identity/signing-keys.ts";
-import { runTokenRequest } from "../auth/storage/token-request.ts";
 import { hasEnded, type GrantDeps } from "../grants/revocation.ts";
 import { boundedMap } from "../platform/bounded-map.ts";
 import type { Config } from "../platform/config.ts";
@@ -24,19 +20,15 @@ import { reportFailure } from "../http/failure.ts";
 import { parseObject } from "../platform/json.ts";
 import type { Log } from "../platform/log.ts";
 import { cacheable, failureAnswer, oauthError } from "./answers.ts";
-import { clientCredentials } from "./token/client-credentials.ts";
-import { redeemDeviceCode } from "./token/device.ts";
-import { framework, textOf, type Change } from "./framework.ts";
+import { framework, textOf } from "./framework.ts";
 import { introspect } from "./token/introspect.ts";
 import { correctedMetadata, protectedResource } from "./metadata.ts";
-import { authorizationParameters, deviceParameters, hasRepeated, tokenParameters } from "./parameters.ts";
-import { redeem, type RedeemDeps } from "./token/redeem.ts";
-import { refresh } from "./token/refresh.ts";
+import { authorizationParameters, deviceParameters } from "./parameters.ts";
+import { tokenEndpoint } from "./token/endpoint.ts";
+import type { RedeemDeps } from "./token/redeem.ts";
 import { asPage, inOAuthTerms } from "./refusal.ts";
 import { compatibleRegistration, tooManyRegistrations } from "./registration.ts";
 import { revokeToken } from "./token/revoke.ts";
-import { tellForgottenClient } from "./token/forgotten-client.ts";
-import { tokenProof } from "./token/proof.ts";
 
 export interface OAuthDeps {
   config: Pick<Config, "BASE_URL" | "BETTER_AUTH_SECRETS" | "CLIENT_REGISTRATION" | "SCOPES">;
@@ -139,40 +131,6 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     return asPage(await ask(c, `${AUTH}/oauth2/authorize`, { ...change, headers: NAVIGATION }), origin);
   }
 
-  async function token(c: Context<HttpEnv>) {
-    const form = tokenParameters(await textOf(c), origin);
-    const body = form.toString();
-    const path = `${AUTH}/oauth2/token`;
-    if (hasRepeated(form)) return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
-    const endpoint = `${origin}${new URL(c.req.url).pathname}`;
-    const presented = { jwt: c.req.header("dpop"), method: "POST", url: endpoint };
-    const proof = await tokenProof(deps.grants.redis, presented, deps.now());
-    if (proof instanceof Response) return proof;
-    const exchange = async (known: { code?: TakenCode | undefined; redemption?: string } = {}, change: Change = {}) =>
-      inOAuthTerms(await runTokenRequest({ ...known, endpoint }, () => ask(c, path, { body, ...change })));
-    const authorization = c.req.header("authorization");
-    const byGrantType = (): Promise<Response> => {
-      switch (form.get("grant_type") ?? "") {
-        case "client_credentials":
-          return clientCredentials(form, origin, (sent) => exchange({}, { body: sent }));
-        case "authorization_code":
-          return redeem(deps.grants, form.get("code"), by(c), (code) => exchange({ code }));
-        case DEVICE_GRANT:
-          return redeemDeviceCode(deps.grants, form.get("device_code"), by(c), (redemption) =>
-            exchange({ redemption }),
-          );
-        case "refresh_token":
-          return refresh(deps.grants, { form, authorization, ...proof }, by(c), (grantId) =>
-            exchange({}, grantId === null ? {} : { headers: { [GRANT_HEADER]: grantId } }),
-          );
-        default:
-          return exchange();
-      }
-    };
-    const answer = await byGrantType();
-    return tellForgottenClient(deps.db, answer, form, authorization);
-  }
-
   async function deviceAuthorization(c: Context<HttpEnv>) {
     const body = deviceParameters(await textOf(c), origin, deps.config.SCOPES);
     if (typeof body !== "string") return oauthError(400, body.error, body.description);
@@ -226,7 +184,7 @@ export function oauth(deps: OAuthDeps): Hono<HttpEnv> {
     return Response.json({ ...registered, redirect_uris: redirectUris }, { status: answer.status, headers });
   }
 
-  const endpoints = { authorize, token, register };
+  const endpoints = { authorize, token: tokenEndpoint(deps, ask, by), register };
   for (const name of OLD_ENDPOINTS) {
     const methods = name === "authorize" ? ["GET", "POST"] : ["POST"];
     for (const path of [`${AUTH}/oauth2/${name}`, `/${name}`, `/mcp/${name}`]) app.on(methods, path, endpoints[name]);

@@ -68,9 +68,9 @@ function setResourceMeant(parameters: URLSearchParams, origin: string): void {
 }
 
 /**
- * Removes repeated scopes, and those that this deployment does not have: the server may grant less than was asked for, and
- * says what it granted (RFC 6749 §3.3). A request for unknown scopes only stays as it is, and is refused. When no scope is
- * named, sets the default ones.
+ * Removes repeated scopes and those that this deployment does not have: a server may grant less than was asked for and
+ * says what it granted (RFC 6749 §3.3). A request for unknown scopes only is left as it is, and is refused later. When
+ * no scope is named, sets the default ones.
  */
 function setScopes(parameters: URLSearchParams, offered: readonly string[] = ALL_SCOPES): void {
   const named = new Set((parameters.get("scope") ?? "").split(" ").filter((scope) => scope !== ""));

@@ -22,8 +22,11 @@ export async function mayStayConnected(db: Pick<Db, "execute">, clientId: string
   const { rows } = await db.execute<{ may: boolean }>(sql`
     select 'refresh_token' = any(grant_types) and coalesce('offline_access' = any(scopes), true) as may
     from oauth_client where client_id = ${clientId}`);
-  return rows[0]?.may ?? clientId.startsWith("https:");
+  return rows[0]?.may ?? namesDocument(clientId);
 }
+
+/** Whether a client id is the address of a metadata document: such a client needs no registration. */
+export const namesDocument = (clientId: string): boolean => clientId.startsWith("https:");
 
 /** Whether there is a client of this id, disabled or not. */
 export async function isKnownClient(db: Pick<Db, "execute">, clientId: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { isKnownClient } from "../../grants/clients/clients.ts";
+import { isKnownClient, namesDocument } from "../../grants/clients/clients.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 import { oauthError } from "../answers.ts";
 import { inRefusal } from "../refusal.ts";
@@ -7,12 +7,10 @@ import { presentedClientId } from "./client-id.ts";
 /** Refusals behind which there can be a client that we do not know. */
 const SUSPECT: ReadonlySet<string | undefined> = new Set(["invalid_grant", "invalid_client"]);
 
-/** A client of this kind is known by its metadata document, whether or not we remember it. */
-const BY_DOCUMENT = /^https:/;
-
 /**
- * Refuses with `invalid_client` (RFC 6749 §5.2) when there is no such client any more: what it was granted was deleted with its registration,
- * so the framework says `invalid_grant`, but clients register again only after `invalid_client`. Costs one statement, after a refusal only.
+ * Refuses with `invalid_client` (RFC 6749 §5.2) when there is no such client any more. What it was granted was deleted
+ * with its registration, so the framework says `invalid_grant`; but clients register again only after `invalid_client`.
+ * Costs one statement, after a refusal only.
  */
 export async function tellForgottenClient(
   db: Pick<Db, "execute">,
@@ -22,7 +20,7 @@ export async function tellForgottenClient(
 ): Promise<Response> {
   if (answer.status < 400 || !SUSPECT.has((await inRefusal(answer)).error)) return answer;
   const clientId = presentedClientId(form, authorization);
-  if (!clientId || BY_DOCUMENT.test(clientId) || (await isKnownClient(db, clientId))) return answer;
+  if (!clientId || namesDocument(clientId) || (await isKnownClient(db, clientId))) return answer;
   return oauthError(
     401,
     "invalid_client",

@@ -1,6 +1,7 @@
 import { introspectToken, type IntrospectionDeps } from "../../access/verification/introspection.ts";
 import type { AuthenticatedClient } from "../../grants/clients/authenticated-client.ts";
 import { oauthError } from "../answers.ts";
+import { clientIdRefusal } from "./client-id.ts";
 import { givenParameters, hasRepeated } from "../parameters.ts";
 import { inOAuthTerms } from "../refusal.ts";
 
@@ -23,6 +24,8 @@ export async function introspect(
   const form = givenParameters(body);
   if (hasRepeated(form) || form.getAll("resource").length > 1)
     return oauthError(400, "invalid_request", "Give each parameter once (RFC 6749 §3.2).");
+  const unusable = clientIdRefusal(form, authorization);
+  if (unusable) return unusable;
   const named = [...form].filter(([name]) => CREDENTIALS.includes(name));
   if (authorization === undefined && named.length === 0) return unknownClient("Authenticate as a confidential client.");
   const answer = await inOAuthTerms(await authenticate(new URLSearchParams(named).toString()));

@@ -4,6 +4,7 @@ import { endGrantOfCode, grantOfCode, type GrantDeps } from "../../grants/revoca
 import type { Redis } from "../../platform/redis/redis.ts";
 import { oauthError } from "../answers.ts";
 import { inRefusal } from "../refusal.ts";
+import { settled } from "./settled.ts";
 
 export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds"> {
   redis: GrantDeps["redis"] & Pick<Redis, "eval" | "del">;
@@ -13,13 +14,19 @@ export interface RedeemDeps extends Pick<GrantDeps, "db" | "accessTokenSeconds">
 type Exchange = (code?: TakenCode) => Promise<Response>;
 
 /**
- * Refusals that say nothing of the code: the client has not proved who it is, or has asked wrongly. It may correct that and present the code
- * again. After a wrong verifier or redirect URI (`invalid_grant`) it may not: the code may be stolen.
+ * Refusals that say nothing of the code: the client has not proved who it is, has asked wrongly, or too often. It may
+ * correct that and present the code again. After a wrong verifier or redirect URI (`invalid_grant`) it may not, because
+ * the code may be stolen.
  */
-const KEEPS_CODE: ReadonlySet<string> = new Set(["invalid_client", "invalid_request", "invalid_target"]);
+const KEEPS_CODE: ReadonlySet<string> = new Set([
+  "invalid_client",
+  "unauthorized_client",
+  "invalid_request",
+  "invalid_target",
+  // The framework's limit of requests from one address.
+  "temporarily_unavailable",
+]);
 
-/** How long a request waits for one that holds the code, in milliseconds: a second in all. */
-const WAITS = [40, 80, 140, 240, 500];
 const CODE = /^[A-Za-z0-9]{32}$/;
 
 /**
@@ -34,11 +41,16 @@ export async function redeem(
   exchange: Exchange,
 ): Promise<Response> {
   if (presented === null || !CODE.test(presented)) return exchange();
-  const taking = await takeCode(deps.redis, presented);
+  const { answer: taking, hasWaited } = await settled(
+    () => takeCode(deps.redis, presented),
+    ({ state }) => state === "redeeming",
+  );
   switch (taking.state) {
     case "redeeming":
-      return redeemAfterOther(deps, presented, exchange);
+      return redeemedByOther();
     case "unknown": {
+      // The request that held it has redeemed it meanwhile. This one came at the same time: it is no replay.
+      if (hasWaited) return redeemedByOther();
       // Read before the framework deletes the tokens that the code gave.
       const begun = await grantOfCode(deps.db, presented);
       const refused = await exchange();
@@ -50,20 +62,6 @@ export async function redeem(
     default:
       return taking satisfies never;
   }
-}
-
-/**
- * Another request holds the code. It may give the code back, after a mistake of its own; otherwise this one is too late. It
- * is no replay either way, and ends nothing.
- */
-async function redeemAfterOther(deps: RedeemDeps, presented: string, exchange: Exchange): Promise<Response> {
-  for (const wait of WAITS) {
-    await new Promise((next) => setTimeout(next, wait));
-    const taking = await takeCode(deps.redis, presented);
-    if (taking.state === "taken") return redeemTaken(deps, taking.code, exchange);
-    if (taking.state === "unknown") break;
-  }
-  return oauthError(400, "invalid_grant", "Another request redeemed this code. Sign in again if it was not yours.");
 }
 
 async function redeemTaken({ redis }: RedeemDeps, code: TakenCode, exchange: Exchange): Promise<Response> {
@@ -80,3 +78,6 @@ async function redeemTaken({ redis }: RedeemDeps, code: TakenCode, exchange: Exc
   if (!isKept) await closeCode(redis, code).catch(() => undefined);
   return answer;
 }
+
+const redeemedByOther = () =>
+  oauthError(400, "invalid_grant", "Another request redeemed this code. Sign in again if it was not yours.");

@@ -1,16 +1,10 @@
 import type { ChangedBy } from "../../audit/event.ts";
-import {
-  lockRefresh,
-  discardSuccessor,
-  keepAnswer,
-  releaseLock,
-  type RefreshLock,
-  type RefreshRequest,
-} from "../../grants/rotation.ts";
+import { lockRefresh, discardSuccessor, keepAnswer, releaseLock, type RefreshRequest } from "../../grants/rotation.ts";
 import { sha256 } from "../../platform/crypto.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 import { endGrant, type GrantDeps } from "../../grants/revocation.ts";
 import { oauthError, temporarilyUnavailable } from "../answers.ts";
+import { settled } from "./settled.ts";
 import { presentedClientId } from "./client-id.ts";
 
 interface PresentedRefresh {
@@ -23,8 +17,6 @@ interface PresentedRefresh {
 /** Asks the framework for new tokens of this grant; null when the presented token belongs to none. */
 type Rotate = (grantId: string | null) => Promise<Response>;
 
-/** Pauses in milliseconds, one second in all, of a request whose token another request is rotating. */
-const WAITS = [40, 80, 140, 240, 500];
 const MAX_TOKEN_LENGTH = 512;
 
 /**
@@ -41,7 +33,10 @@ export async function refresh(
   const { db } = grants;
   const request = await refreshRequest(presented);
   if (request === undefined) return rotate(null);
-  const lock = await settledLock(db, request, by);
+  const { answer: lock } = await settled(
+    () => lockRefresh(db, request, by),
+    ({ state }) => state === "pending",
+  );
   switch (lock.state) {
     case "unknown":
       return rotate(null);
@@ -79,16 +74,6 @@ async function rotateOnce(
   const { refresh_token: successor } = JSON.parse(body) as { refresh_token?: string };
   if (successor !== undefined) await discardSuccessor(db, successor);
   return temporarilyUnavailable();
-}
-
-async function settledLock(db: Pick<Db, "execute">, request: RefreshRequest, by: ChangedBy): Promise<RefreshLock> {
-  let lock = await lockRefresh(db, request, by);
-  for (const wait of WAITS) {
-    if (lock.state !== "pending") break;
-    await new Promise((next) => setTimeout(next, wait));
-    lock = await lockRefresh(db, request, by);
-  }
-  return lock;
 }
 
 /** Undefined when the form has no refresh token; the framework refuses that. */

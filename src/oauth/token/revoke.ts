@@ -2,7 +2,7 @@ import type { ChangedBy } from "../../audit/event.ts";
 import { endGrant, grantOfRefreshToken, type GrantDeps } from "../../grants/revocation.ts";
 import { givenParameters } from "../parameters.ts";
 import { inRefusal } from "../refusal.ts";
-import { presentedClientId } from "./client-id.ts";
+import { clientIdRefusal, presentedClientId } from "./client-id.ts";
 
 /** Sends this body to the framework, which authenticates the client. */
 type Ask = (body: string) => Promise<Response>;
@@ -21,6 +21,8 @@ export async function revokeToken(
   ask: Ask,
 ): Promise<Response> {
   const form = givenParameters(body);
+  const unusable = clientIdRefusal(form, authorization);
+  if (unusable) return unusable;
   const presented = form.get("token");
   const clientId = presentedClientId(form, authorization);
   const grantId = presented && clientId ? await grantOfRefreshToken(grants, presented, clientId) : null;

@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { db, request } from "../../support/gateway.ts";
 import {
+  form,
   AUTH,
   codeFor,
   json,
@@ -56,6 +57,34 @@ describe("a client whose registration was deleted", () => {
     expect(answer.headers.get("www-authenticate")).toBe("Basic");
     await expectForgotten(answer);
   });
+});
+
+describe("a client id with a NUL character", () => {
+  const encoded = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const assertion = `${encoded({ alg: "ES256" })}.${encoded({ sub: "a\u0000b" })}.c2ln`;
+  const byAssertion = {
+    client_assertion: assertion,
+    client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+  };
+
+  it.each(["token", "revoke", "introspect"])(
+    "is refused at the %s endpoint as the client's mistake, not as ours",
+    async (name) => {
+      for (const grantType of ["refresh_token", "authorization_code", "client_credentials"]) {
+        const fields = { grant_type: grantType, refresh_token: "x", code: "a".repeat(32), token: "x" };
+        const basic = {
+          authorization: `Basic ${btoa("a%00b:secret")}`,
+          "content-type": "application/x-www-form-urlencoded",
+        };
+        const answers = [
+          await request(`${AUTH}/oauth2/${name}`, { method: "POST", headers: basic, body: form(fields) }),
+          await postForm(`${AUTH}/oauth2/${name}`, { ...fields, ...byAssertion }),
+        ];
+        for (const answer of answers)
+          expect([answer.status, await json(answer)]).toMatchObject([401, { error: "invalid_client" }]);
+      }
+    },
+  );
 });
 
 describe("a client that is registered", () => {
