@@ -32,37 +32,23 @@ interface FieldProps {
 }
 
 /** A required input with its label, hint and problem. */
-export const Field: FC<FieldProps> = (props) => {
-  const { name, label, hint, problem, describedBy } = props;
-  const describers = [problem && `${name}-problem`, hint && `${name}-hint`, describedBy].filter(Boolean).join(" ");
-  return (
-    <div class="field">
-      <label for={name}>{label}</label>
-      <input
-        id={name}
-        name={name}
-        type={props.type}
-        value={props.value}
-        autocomplete={props.autocomplete}
-        minlength={props.minlength}
-        maxlength={props.maxlength}
-        aria-describedby={describers === "" ? undefined : describers}
-        aria-invalid={problem || describedBy ? "true" : undefined}
-        required
-      />
-      {hint && (
-        <p id={`${name}-hint`} class="muted small">
-          {hint}
-        </p>
-      )}
-      {problem && (
-        <p id={`${name}-problem`} class="problem" role="alert">
-          {problem}
-        </p>
-      )}
-    </div>
-  );
-};
+export const Field: FC<FieldProps> = (props) => (
+  <div class="field">
+    <label for={props.name}>{props.label}</label>
+    <input
+      id={props.name}
+      name={props.name}
+      type={props.type}
+      value={props.value}
+      autocomplete={props.autocomplete}
+      minlength={props.minlength}
+      maxlength={props.maxlength}
+      {...described(props)}
+      required
+    />
+    <FieldTexts {...props} />
+  </div>
+);
 
 interface OptionalFieldProps {
   name: string;
@@ -73,7 +59,7 @@ interface OptionalFieldProps {
 }
 
 /** The hint and the problem under an input. {@link described} links the input to them. */
-export const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = ({ name, hint, problem }) => (
+export const FieldTexts: FC<Pick<FieldProps, "name" | "hint" | "problem">> = ({ name, hint, problem }) => (
   <>
     {hint && (
       <p id={`${name}-hint`} class="muted small">
@@ -88,10 +74,15 @@ export const Said: FC<Pick<OptionalFieldProps, "name" | "hint" | "problem">> = (
   </>
 );
 
-function described({ name, hint, problem }: Pick<OptionalFieldProps, "name" | "hint" | "problem">) {
-  const ids = [problem && `${name}-problem`, hint && `${name}-hint`].filter(Boolean).join(" ");
-  return { "aria-describedby": ids === "" ? undefined : ids, "aria-invalid": problem ? ("true" as const) : undefined };
+function described({ name, hint, problem, describedBy }: Described) {
+  const ids = [problem && `${name}-problem`, hint && `${name}-hint`, describedBy].filter(Boolean).join(" ");
+  return {
+    "aria-describedby": ids === "" ? undefined : ids,
+    "aria-invalid": problem || describedBy ? ("true" as const) : undefined,
+  };
 }
+
+type Described = Pick<FieldProps, "name" | "hint" | "problem" | "describedBy">;
 
 /** As {@link described}, for a group of inputs. A group does not support `aria-invalid` (WAI-ARIA 1.2 §6.6). */
 export const describedGroup = (name: string, problem: string | undefined) => ({
@@ -112,7 +103,7 @@ export const NumberField: FC<OptionalFieldProps> = (props) => (
       maxlength={13}
       {...described(props)}
     />
-    <Said {...props} />
+    <FieldTexts {...props} />
   </div>
 );
 
@@ -123,7 +114,7 @@ export const LinesField: FC<OptionalFieldProps> = (props) => (
     <textarea id={props.name} name={props.name} rows={3} spellcheck={false} autocomplete="off" {...described(props)}>
       {props.value}
     </textarea>
-    <Said {...props} />
+    <FieldTexts {...props} />
   </div>
 );
 
@@ -140,7 +131,7 @@ export const Select: FC<OptionalFieldProps & { options: readonly (readonly [valu
         </option>
       ))}
     </select>
-    <Said {...props} />
+    <FieldTexts {...props} />
   </div>
 );
 
@@ -160,6 +151,6 @@ export const Radios: FC<{
         <span>{label}</span>
       </label>
     ))}
-    <Said name={name} problem={problem} />
+    <FieldTexts name={name} problem={problem} />
   </fieldset>
 );

@@ -1,6 +1,6 @@
 import type { FC } from "hono/jsx";
 import { SCOPES, type Scope } from "../../identity/scopes.ts";
-import { describedGroup, LinesField, NumberField, Said, Select } from "../frame/fields.tsx";
+import { describedGroup, LinesField, NumberField, FieldTexts, Select } from "../frame/fields.tsx";
 import type { InputProblems, KeyEntries } from "./form.ts";
 
 /** The permissions of the key, in the same words as on the consent page. */
@@ -17,7 +17,7 @@ export const ScopeChoice: FC<{
         <span>{SCOPES[scope]}</span>
       </label>
     ))}
-    <Said name="scope" problem={problem} />
+    <FieldTexts name="scope" problem={problem} />
   </fieldset>
 );
 
