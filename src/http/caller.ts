@@ -30,7 +30,7 @@ export interface CallerDeps extends AuthenticateDeps {
 }
 
 /**
- * Authenticates the caller with the same credentials and limits as at `/mcp` (R8). Throws for callers without these
+ * Authenticates the caller with the same credentials and limits as at `/mcp`. Throws for callers without these
  * scopes.
  */
 export async function principalOf(c: Context<HttpEnv>, deps: CallerDeps, scopes: readonly Scope[]): Promise<Principal> {

@@ -4,7 +4,7 @@ import { AppError } from "../platform/errors.ts";
 import type { JsonRules } from "../platform/body.ts";
 import { readJsonText, readJsonValue } from "./body.ts";
 import type { HttpEnv } from "../platform/http.ts";
-import { check, type Place } from "./faults.ts";
+import { check, type Place } from "../platform/faults.ts";
 
 interface Schemas {
   query?: z.ZodObject;

@@ -1,7 +1,7 @@
 import * as z from "zod/v4";
 import { builtinTool } from "./tool.ts";
 
-/** Returns the text that it is given: the shortest proof that a client is connected (R22). */
+/** Returns the text that it is given: the shortest proof that a client is connected. */
 export const echo = builtinTool({
   name: "echo",
   title: "Echo",

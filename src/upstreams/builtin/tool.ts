@@ -1,6 +1,7 @@
 import type { CallToolResult, Tool, ToolAnnotations } from "@modelcontextprotocol/server";
 import * as z from "zod/v4";
 import type { Scope } from "../../identity/scopes.ts";
+import { check } from "../../platform/faults.ts";
 import { isObject } from "../../platform/json.ts";
 import type { Db } from "../../platform/postgres/db.ts";
 
@@ -94,29 +95,27 @@ export function builtinTool<Input extends z.ZodObject, Output extends z.ZodObjec
         annotations,
       }),
     call: async (args, context) => {
-      const parsed = input.safeParse(args ?? {});
-      if (!parsed.success) {
-        return {
-          isError: true,
-          content: [{ type: "text", text: `Invalid arguments for ${name}: ${z.prettifyError(parsed.error)}` }],
-        };
+      const checked = check(input, args ?? {}, "arguments");
+      if ("faults" in checked) {
+        const text = `Invalid arguments for ${name}. ${checked.faults.join(" ")}`;
+        return { isError: true, content: [{ type: "text", text }] };
       }
-      const structuredContent = await run(parsed.data, context);
+      const structuredContent = await run(checked.data, context);
       return { content: [{ type: "text", text: JSON.stringify(structuredContent) }], structuredContent };
     },
   };
 }
 
 /**
- * A schema in the form that every SDK compiles: without `$schema`, because several know one dialect only, and with one type
- * in each place instead of a list of types.
+ * A schema in the form that every SDK compiles: without `$schema`, because several know only one dialect, and with a
+ * single type in each place instead of a list of types.
  */
 function objectSchema(schema: z.ZodObject): Tool["inputSchema"] {
   const { $schema: _dialect, ...described } = z.toJSONSchema(schema, { io: "input" });
   return { ...(JSON.parse(JSON.stringify(described), withOneType) as object), type: "object" };
 }
 
-/** A reviver of JSON: `{"type": ["string", "null"], …}` becomes `{"anyOf": [{"type": "string"}, {"type": "null"}], …}`. */
+/** A reviver of JSON: `{"type": ["string", "null"]}` becomes `{"anyOf": [{"type": "string"}, {"type": "null"}]}`. */
 function withOneType(_name: string, value: unknown): unknown {
   if (!isObject(value) || !Array.isArray(value["type"])) return value;
   const { type: types, ...rest } = value;

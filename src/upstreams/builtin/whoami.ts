@@ -1,7 +1,7 @@
 import * as z from "zod/v4";
 import { builtinTool } from "./tool.ts";
 
-/** Shows the caller how this gateway sees them (R22). */
+/** Shows the caller how this gateway sees them. */
 export const whoami = builtinTool({
   name: "whoami",
   title: "Who am I",

@@ -61,15 +61,15 @@ describe("arguments that do not fit", () => {
     [echo, null, "text"],
     [echo, { text: 7 }, "text"],
     [echo, { text: "x".repeat(10_001) }, "text"],
-    [echo, "text", "expected object"],
-    [echo, ["text"], "expected object"],
+    [echo, "text", "The arguments must be an object"],
+    [echo, ["text"], "The arguments must be an object"],
     [searchServers, { query: "x".repeat(201) }, "query"],
     [searchServers, { query: null }, "query"],
   ])("are a result of $0.name that says where, for a model to correct: %#", async (tool, args, place) => {
     const { made, statements } = context();
     const result = await tool.call(args, made);
     expect(result.isError).toBe(true);
-    expect(text(result)).toMatch(new RegExp(`^Invalid arguments for ${tool.name}: `));
+    expect(text(result)).toMatch(new RegExp(`^Invalid arguments for ${tool.name}\\. .*\\.$`));
     expect(text(result)).toContain(place);
     expect(result).not.toHaveProperty("structuredContent");
     expect(statements).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
-import { check, type Place } from "../../../src/http/faults.ts";
+import { check, type Place } from "../../../src/platform/faults.ts";
 
 /** One sentence for each fault, in the order of the schema's issues. */
 function faults(schema: z.ZodType, value: unknown, place: Place = "body"): string[] {

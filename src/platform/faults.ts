@@ -2,8 +2,8 @@ import * as z from "zod";
 
 type Issue = Parameters<z.core.$ZodErrorMap>[0];
 
-/** The part of a request that is checked. A fault of the whole part names it. */
-export type Place = "query" | "path" | "header" | "body";
+/** The part of a request, or the arguments of a tool, that is checked. A fault of the whole part names it. */
+export type Place = "query" | "path" | "header" | "body" | "arguments";
 
 /** The parsed value, or one sentence for each fault. */
 export type Checked<T> = { data: T } | { faults: string[] };
@@ -29,6 +29,7 @@ const WHOLE: Readonly<Record<Place, string>> = {
   path: "The path",
   header: "The headers",
   body: "The body",
+  arguments: "The arguments",
 };
 
 function sentences(issue: z.core.$ZodIssue, place: Place): string[] {
@@ -44,6 +45,7 @@ const KNOWN: Readonly<Record<Place, string>> = {
   path: "a part of this address",
   header: "a header of this address",
   body: "a known field",
+  arguments: "an argument of this tool",
 };
 
 /** `rate.perMinute`, `addresses[2]`. */
