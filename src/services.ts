@@ -45,7 +45,7 @@ import { formCookieName } from "./web/frame/form.ts";
 export type Services = ReturnType<typeof createServices>;
 
 const OIDC_RETRY_MS = 60_000;
-const PUBLISH_AGAIN_MS = 2_000;
+const FLUSH_AGAIN_MS = 2_000;
 /** Bounds of what an isolate caches; plain data of a few megabytes at most. */
 const MAX_RECORDS = 5_000;
 const MAX_LOCAL_BUCKETS = 20_000;
@@ -88,16 +88,16 @@ export function createServices(config: Config, { keepAlive, wait }: Later = RUNT
 
   const send = scriptRunner(config);
   const runScript: RunScript = (script, names, args) => guard(() => send(script, names, args));
-  const bringChanges = () => flushOutbox({ db, runScript, background });
+  const flush = () => flushOutbox({ db, runScript, background });
   /**
    * Flushes the outbox. After a failure, tries once more after the answer; later, each change and the cron run each
    * minute try again.
    */
   const flushNow = async () => {
     try {
-      await bringChanges();
+      await flush();
     } catch (error) {
-      background(wait(PUBLISH_AGAIN_MS).then(bringChanges));
+      background(wait(FLUSH_AGAIN_MS).then(flush));
       throw error;
     }
   };

@@ -1,7 +1,7 @@
 import type { ActorOrigin, TenantActor } from "../audit/event.ts";
 import type { Scope } from "../identity/scopes.ts";
 
-/** Who calls, on whose behalf and with which credential. The same for an OAuth access token and an API key (R8). */
+/** Who calls, on whose behalf and with which credential. The same for an OAuth access token and an API key. */
 export interface Principal {
   credential: {
     kind: "access_token" | "api_key";

@@ -21,7 +21,7 @@ const good = z.object({
 });
 
 /**
- * Tells a server of the caller's tenant whether an API key of that tenant is valid now, from the given address (R16).
+ * Tells a server of the caller's tenant whether an API key of that tenant is valid now, from the given address.
  * The answer is the same for all keys that are not. The call counts against the caller's limits, not the key's.
  */
 export const verifyApiKey = route({

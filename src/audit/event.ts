@@ -1,7 +1,7 @@
 import { uuidv7 } from "../platform/crypto.ts";
 
 /**
- * The events of the audit log (R11), each with a text for people. A new kind of event is one new line here. Names are
+ * The events of the audit log, each with a text for people. A new kind of event is one new line here. Names are
  * `{noun}.{what happened}`. They are stored for years, so the meaning of a name never changes.
  */
 export const AUDIT_EVENTS = {

@@ -1,7 +1,7 @@
 import { index, integer, jsonb, pgTable, text, timestamp, uuid } from "drizzle-orm/pg-core";
 
 /**
- * Who called what, with which credential, and the outcome (R11). Rows outlive the things they name, so there are no
+ * Who called what, with which credential, and the outcome. Rows outlive the things they name, so there are no
  * foreign keys.
  */
 export const auditLog = pgTable(

@@ -35,7 +35,7 @@ const ORGANIZATION_PATHS = [
   ..."check-slug get-organization list-members get-active-member get-active-member-role has-permission".split(" "),
 ].map((name) => `/organization/${name}`);
 
-/** The options of the one Better Auth instance (R1). Exported so that a test can generate the schema they imply. */
+/** The options of the one Better Auth instance. Exported so that a test can generate the schema they imply. */
 export function authOptions(deps: AuthDeps) {
   const { config, db } = deps;
   return {

@@ -34,7 +34,7 @@ export interface AuthDeps {
   generateApiKey: () => string;
   keyStartLength: number;
   defaultKeyPermissions: Record<string, string[]>;
-  /** Sends committed changes of keys, roles and bans to Redis, before the answer that confirms them (R9). */
+  /** Sends committed changes of keys, roles and bans to Redis, before the answer that confirms them. */
   flushOutbox: FlushOutbox;
   /**
    * Refuses keys and access tokens immediately, whatever Postgres says. `resumeGrants` accepts those of a grant again.

@@ -21,7 +21,7 @@ EXCEPTION WHEN OTHERS THEN
   RETURN '{}';
 END $$;
 
--- Enough to decide as the gateway does (R16); no keys, no email addresses, no other table. Migrations grant it to
+-- Enough to decide as the gateway does; no keys, no email addresses, no other table. Migrations grant it to
 -- mrg_read.
 CREATE OR REPLACE VIEW api_key_check WITH (security_barrier) AS
 SELECT k.key AS key_hash, k.id AS key_id, k.name, p.tenant_id,

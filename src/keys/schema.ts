@@ -3,7 +3,7 @@ import { bigint, boolean, check, index, integer, pgTable, text, timestamp } from
 import { apikey, user } from "../identity/schema.ts";
 
 /**
- * Legacy registry tokens with their original columns (R4). `token_hash` is lower-case hex SHA-256 of the whole token.
+ * Legacy registry tokens with their original columns. `token_hash` is lower-case hex SHA-256 of the whole token.
  */
 export const apiToken = pgTable("api_token", {
   id: text("id").primaryKey(),
@@ -20,7 +20,7 @@ export const apiToken = pgTable("api_token", {
 });
 
 /**
- * What the gateway stores about an API key beyond Better Auth's table (R4). One row per key, inserted by a trigger
+ * What the gateway stores about an API key beyond Better Auth's table. One row per key, inserted by a trigger
  * whichever code inserts the key. Null lists allow everything; empty lists allow nothing.
  */
 export const apiKeyPolicy = pgTable(

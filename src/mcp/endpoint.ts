@@ -68,7 +68,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     if (request.method === "OPTIONS")
       return preflightResponse(origin ?? deps.config.BASE_URL, request.headers.get("access-control-request-headers"));
     const presented = readCredential(...credentialPlaces(c, slug));
-    if ("refusal" in presented) return refuse(stranger(presented, address, startedAt));
+    if ("refusal" in presented) return refuse(unauthenticated(presented, address, startedAt));
 
     // authenticate: form and checksum, or signature; no I/O
     const resource = resourceOf(deps.config.BASE_URL, slug ?? undefined);
@@ -77,7 +77,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
     // After the credential: clients that fall back to SSE with a GET show its refusal instead of the one that matters.
     if (request.method !== "POST") return refuse({ refusal: { kind: "method_not_allowed" } });
     const envelope = await readEnvelope(request);
-    if ("refusal" in envelope) return refuse(stranger(envelope, address, startedAt));
+    if ("refusal" in envelope) return refuse(unauthenticated(envelope, address, startedAt));
     known.envelope = envelope;
 
     // admit: one Redis request checks the credential and its permissions, takes the call from limits, and writes the
@@ -123,7 +123,7 @@ export function mcp(deps: McpDeps): Hono<HttpEnv> {
   }
 
   /** A refusal of an unauthenticated caller. An address with too many of them gets the rate limit's refusal instead. */
-  function stranger(refusedAs: Refused, address: string | null, now: number): Refused {
+  function unauthenticated(refusedAs: Refused, address: string | null, now: number): Refused {
     const shutOut = deps.failedAttempts.refusalOf(address, now);
     deps.failedAttempts.failed(address, now);
     return shutOut ? { refusal: shutOut } : refusedAs;

@@ -9,14 +9,16 @@ export interface HttpEnv {
 export const clientAddress = (headers: Headers): string | null => headers.get("cf-connecting-ip");
 
 /**
- * The path by which a request is routed. Clients join a base address and a path without care, so a doubled slash is one,
- * and one at the end is none. `c.req.url` stays as it was sent: proofs of possession name that (RFC 9449 §4.3).
+ * The path by which a request is routed, decoded. Clients join a base address and a path without care, so a doubled
+ * slash counts as one, and a slash at the end as none. `c.req.url` is still the URL as sent, which proofs of possession
+ * name (RFC 9449 §4.3).
  */
 export const routedPath = (request: Request): string => withoutCarelessSlashes(getPath(request));
 
 /**
- * The path of a request as it was sent, percent-encoded, to hand it on. {@link routedPath} is decoded: a URL that is made
- * of that reads an encoded backslash as a slash, and leads elsewhere than where the request was routed.
+ * The path of a request for handing it on: as {@link routedPath}, but still percent-encoded. In a URL made of the
+ * decoded path, what was an encoded backslash would be a slash, so the request would reach another endpoint than the one
+ * it was routed to.
  */
 export const sentPath = (url: string): string => withoutCarelessSlashes(new URL(url).pathname);
 

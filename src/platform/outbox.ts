@@ -54,7 +54,7 @@ interface Change extends Record<string, unknown> {
 
 /**
  * Flushes the outbox to Redis. When this resolves, every change committed before the call is in force for the next
- * request (R9). When Redis does not accept it, the changes stay committed, are retried later, and are in force when
+ * request. When Redis does not accept it, the changes stay committed, are retried later, and are in force when
  * cached records expire: a 503 says so.
  */
 export async function flushOutbox({ db, runScript, background }: ChangeDeps): Promise<void> {

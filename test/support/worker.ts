@@ -6,6 +6,8 @@ import type { Later } from "../../src/services.ts";
 import { createWorker } from "../../src/worker.ts";
 
 const LOOK_MS = 5;
+/** A minute. Work that takes longer hangs. Looks are counted because a test may have changed the clock. */
+const MAX_LOOKS = 60_000 / LOOK_MS;
 const after = { works: 0, hurries: 0 };
 
 /** What the Worker would begin in a moment, after an answer, begins now. */
@@ -15,7 +17,8 @@ export function hurry(): void {
 
 /** Resolves when all that the Worker does after its answers is done. What it would begin in a moment begins now. */
 export async function backgroundSettled(): Promise<void> {
-  while (after.works > 0) {
+  for (let looks = 0; after.works > 0; looks += 1) {
+    if (looks > MAX_LOOKS) throw new Error(`${after.works} works after an answer did not end within a minute`);
     hurry();
     await delay(LOOK_MS);
   }

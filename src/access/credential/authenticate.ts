@@ -29,7 +29,7 @@ export interface AuthenticateDeps {
 /** The form of old keys: long enough for the look-up by prefix, and bounded in length. */
 const LEGACY_KEY = /^[\x21-\x7e]{16,512}$/;
 /**
- * Checks the credential itself (R8): form and checksum of a key; signature and claims of a token for this resource; the
+ * Checks the credential itself: form and checksum of a key; signature and claims of a token for this resource; the
  * proof of possession of a bound token. No I/O once the isolate has the signing keys. An address that keeps failing is
  * refused before any cryptography, except for credentials that this isolate knows. `now` is in milliseconds.
  */

@@ -42,7 +42,7 @@ export interface CheckedKey {
 }
 
 /**
- * Whether a key is valid here and now by the rules of admission, for servers that check keys themselves (R16). One
+ * Whether a key is valid here and now by the rules of admission, for servers that check keys themselves. One
  * statement on Postgres, none for text that cannot be a key. Takes nothing from the key's limits or quota. Undefined
  * when the key is unknown, mistyped, of another tenant, disabled, expired, revoked, or not allowed this. `now` is in
  * epoch milliseconds.

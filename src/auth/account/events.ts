@@ -9,7 +9,7 @@ type EventDeps = Pick<AuthDeps, "config" | "journal" | "now">;
 type HookContext = GenericEndpointContext | null;
 
 /**
- * Records what the framework changes in accounts and sessions (R11), in the journal and after the change. Also records
+ * Records what the framework changes in accounts and sessions, in the journal and after the change. Also records
  * sign-ins that it refuses; anybody can cause those without end, so they are recorded from time to time with a count.
  * Changes by our own statements are recorded in those statements.
  */

@@ -40,7 +40,8 @@ export function database(db: Db, origin: string) {
       create: async <T extends Record<string, unknown>, R = T>(
         query: Parameters<typeof adapter.create<T, R>>[0],
       ): Promise<R> => {
-        // The client may have asked for fewer scopes this time: that narrows the access token, never its next refresh token (RFC 6749 §6).
+        // The client may have asked for fewer scopes this time. That narrows the access token, never its next refresh
+        // token (RFC 6749 §6).
         const scopes = query.model === "oauthRefreshToken" ? currentTokenRequest()?.refreshScopes : undefined;
         if (scopes !== undefined) return adapter.create<T, R>({ ...query, data: { ...query.data, scopes } });
         const code: unknown = query.model === "deviceCode" ? query.data["deviceCode"] : undefined;

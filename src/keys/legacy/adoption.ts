@@ -26,7 +26,7 @@ const PAGE = 500;
 const MAX_KEY_LENGTH = 512;
 
 /**
- * Turns a salted key that the import kept aside (R5) into an ordinary key. Call it for a key that `apikey` does not
+ * Turns a salted key that the import kept aside into an ordinary key. Call it for a key that `apikey` does not
  * have. Returns true when `apikey` has the row now, whichever request inserted it: look up the key again. A key that
  * was disabled, locked or expired stays so. Costs one statement, or two when the key is known, and one hash per row
  * with the same prefix, so the caller must be rate limited. `now` is in epoch milliseconds.

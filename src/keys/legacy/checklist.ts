@@ -40,7 +40,7 @@ const IMPORT = "npm run legacy:import (docs/migration.md)";
 const MIGRATE = "npm run db:migrate";
 
 /**
- * The checklist of the key tables (R5): the three tables have the right columns, nothing of the old system is left,
+ * The checklist of the key tables: the three tables have the right columns, nothing of the old system is left,
  * keys and policies belong together, triggers and privileges are in place, and changes reach Redis. At most six
  * statements. Changes nothing and reads no secrets.
  */

@@ -11,7 +11,7 @@ export interface LegacyToken {
 const MAX_LENGTH = 512;
 
 /**
- * The owner of a token of the retired registry (R19); null for a token that is unknown, revoked or expired. Reads only
+ * The owner of a token of the retired registry; null for a token that is unknown, revoked or expired. Reads only
  * `api_token`, which has the SHA-256 of the token in lower-case hex. `now` is in epoch milliseconds.
  */
 export async function verifyLegacyToken(
