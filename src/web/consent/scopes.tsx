@@ -41,8 +41,11 @@ export const ScopeList: FC<{ scopes: readonly string[]; person: Decider }> = ({ 
 /** Asks an administrator whether the app may administer the gateway, when it asks to. Not ticked by default. */
 export const AdminChoice: FC<{ scopes: readonly string[]; person: Decider }> = ({ scopes, person }) =>
   scopes.includes("admin") && person.isAdministrator ? (
-    <label>
-      <input type="checkbox" name={FIELD} value="yes" />
-      <span>{SCOPES.admin}. Tick this only if the app has to manage other people's accounts and settings.</span>
-    </label>
+    <fieldset class="choices">
+      <legend>Optional</legend>
+      <label>
+        <input type="checkbox" name={FIELD} value="yes" />
+        <span>{SCOPES.admin}. Tick this only if the app has to manage other people's accounts and settings.</span>
+      </label>
+    </fieldset>
   ) : null;
